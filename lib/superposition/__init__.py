@@ -1,0 +1,24 @@
+"""Compress many small neural networks into one large one, and measure what it costs.
+
+The executable companion to *Circuits in Superposition* (Bushnaq & Mendel, 2024).
+"""
+
+from superposition.circuits import ResidualCircuits, with_indicator
+from superposition.codes import GaussianCode, SparseCode, superpose
+from superposition.constructions import ResidualConstruction, Superposition
+from superposition.measure import measure_error
+from superposition.network import ResidualNetwork
+from superposition.sweep import sweep
+
+__all__ = [
+    "GaussianCode",
+    "ResidualCircuits",
+    "ResidualConstruction",
+    "ResidualNetwork",
+    "SparseCode",
+    "Superposition",
+    "measure_error",
+    "superpose",
+    "sweep",
+    "with_indicator",
+]

@@ -1,0 +1,108 @@
+"""Checks at the door: each names the argument, what was wanted and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+
+def positive_int(name: str, value: object, at_most: int | None = None, because: str = "") -> int:
+    """`value` as an int ≥ 1 (and ≤ `at_most`), or an error that names it."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name}: wanted a whole number, got {value!r}")
+    number = int(value)
+    if number < 1:
+        raise ValueError(f"{name}: wanted at least 1, got {number}")
+    if at_most is not None and number > at_most:
+        raise ValueError(f"{name}: wanted at most {at_most}{because}, got {number}")
+    return number
+
+
+def positive_real(name: str, value: object) -> float:
+    """`value` as a finite float above zero, or an error that names it."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name}: wanted a number, got {value!r}")
+    number = float(value)
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{name}: wanted a finite number above 0, got {number}")
+    return number
+
+
+def generator(rng: object) -> np.random.Generator:
+    """`rng` itself, if it is a NumPy Generator; a seed is refused with a hint."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    hint = f"; write numpy.random.default_rng({rng})" if isinstance(rng, Integral) else ""
+    raise TypeError(f"rng: wanted a numpy.random.Generator, got {type(rng).__name__}{hint}")
+
+
+def real_array(name: str, value: object, axes: str, sizes: dict[str, int]) -> Floats:
+    """`value` as a read-only float array whose axes are called `axes` (words, in order).
+
+    `sizes` maps names of axes already known to their lengths; it is completed here, so that a
+    chain of calls finds arrays that do not fit together. Whole numbers become float64.
+    """
+    array = _as_array(name, value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: wanted real numbers, got an array of dtype {array.dtype}")
+    _fit(name, array.shape, axes.split(), sizes)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: wanted finite numbers, got NaN or infinity")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def whole_array(name: str, value: object, axes: str, sizes: dict[str, int], below: int) -> Integers:
+    """`value` as an integer array of named axes with entries in 0 … `below` − 1."""
+    array = _as_array(name, value)
+    _fit(name, array.shape, axes.split(), sizes)
+    if array.size == 0:
+        return array.astype(np.intp)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: wanted whole numbers, got an array of dtype {array.dtype}")
+    if array.min() < 0 or array.max() >= below:
+        raise ValueError(
+            f"{name}: wanted entries from 0 to {below - 1}, got {array.min()} to {array.max()}"
+        )
+    return array.astype(np.intp, copy=False)
+
+
+def active_sets(active: object, n_circuits: int, sizes: dict[str, int]) -> Integers:
+    """`active` as an integer array (batch, active), distinct within each row."""
+    array = whole_array("active", active, "batch active", sizes, n_circuits)
+    ordered = np.sort(array, axis=1)
+    repeated = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
+    if repeated.size:
+        row = array[repeated[0]].tolist()
+        raise ValueError(f"active: wanted distinct circuits within a row, got {row}")
+    return array
+
+
+def _as_array(name: str, value: object) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # NumPy's message on ragged lists does not say which argument
+        raise ValueError(f"{name}: wanted a rectangular array: {error}") from None
+
+
+def _fit(name: str, shape: tuple[int, ...], axes: list[str], sizes: dict[str, int]) -> None:
+    wanted = _describe(axes, sizes)
+    if len(shape) != len(axes):
+        raise ValueError(f"{name}: wanted shape {wanted}, got {shape}")
+    if any(sizes.get(axis, n) != n for axis, n in zip(axes, shape, strict=True)):
+        raise ValueError(f"{name}: wanted shape {wanted}, got {shape}")
+    sizes.update(zip(axes, shape, strict=True))
+
+
+def _describe(axes: list[str], sizes: Mapping[str, int]) -> str:
+    return "(" + ", ".join(f"{a} = {sizes[a]}" if a in sizes else a for a in axes) + ")"

@@ -1,0 +1,174 @@
+"""Small networks: the circuits that are to share one large network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from superposition._check import (
+    Floats,
+    Integers,
+    active_sets,
+    generator,
+    positive_int,
+    positive_real,
+    real_array,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualCircuits:
+    """T small residual ReLU networks of one shape, equation (eq-small) of *The construction*.
+
+    Layer l maps a circuit's state a to a + write_out · relu(read_in · a + bias).
+
+    read_in:   (L, T, m, d), from the small residual stream to the neurons.
+    bias:      (L, T, m).
+    write_out: (L, T, d, m), from the neurons back to the small stream.
+
+    L layers, T circuits, m neurons per layer, d the width of a circuit's stream. Arrays are kept as
+    read-only views (float32 or float64; whole numbers become float64).
+
+    Raises TypeError for complex, boolean or object arrays, ValueError for NaN, infinity, empty
+    axes or shapes that do not fit together.
+    """
+
+    read_in: Floats
+    bias: Floats
+    write_out: Floats
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        axes = {
+            "read_in": "layers circuits neurons width",
+            "bias": "layers circuits neurons",
+            "write_out": "layers circuits width neurons",
+        }
+        for name, words in axes.items():
+            object.__setattr__(self, name, real_array(name, getattr(self, name), words, sizes))
+        for axis, n in sizes.items():
+            if n < 1:
+                raise ValueError(f"read_in: wanted at least 1 of {axis}, got {n}")
+        if len({a.dtype for a in (self.read_in, self.bias, self.write_out)}) > 1:
+            raise TypeError("read_in, bias, write_out: wanted one dtype, float32 or float64")
+
+    @classmethod
+    def random(
+        cls, n_circuits: int, width: int, n_neurons: int, n_layers: int, rng: np.random.Generator
+    ) -> ResidualCircuits:
+        """Random circuits whose states stay of order one at every depth.
+
+        Rows of read_in have mean squared length 1, biases standard deviation 1/√width (as large
+        as a pre-activation for an input of length 1), and write_out is scaled so that all layers
+        together add about as much squared length as a unit input brings.
+        """
+        shape = [
+            positive_int(name, value)
+            for name, value in (
+                ("n_layers", n_layers),
+                ("n_circuits", n_circuits),
+                ("n_neurons", n_neurons),
+                ("width", width),
+            )
+        ]
+        n_layers, n_circuits, n_neurons, width = shape
+        rng = generator(rng)
+        scale = 1 / np.sqrt(width)
+        # relu(x) of a Gaussian x has second moment var(x)/2, and var(x) = 2/width here
+        write_scale = np.sqrt(1 / (n_layers * n_neurons))
+        return cls(
+            read_in=scale * rng.standard_normal((n_layers, n_circuits, n_neurons, width)),
+            bias=scale * rng.standard_normal((n_layers, n_circuits, n_neurons)),
+            write_out=write_scale * rng.standard_normal((n_layers, n_circuits, width, n_neurons)),
+        )
+
+    @property
+    def n_circuits(self) -> int:
+        """T."""
+        return self.read_in.shape[1]
+
+    @property
+    def n_layers(self) -> int:
+        """L."""
+        return self.read_in.shape[0]
+
+    @property
+    def n_neurons(self) -> int:
+        """m: neurons of one circuit in one layer."""
+        return self.read_in.shape[2]
+
+    @property
+    def width(self) -> int:
+        """d: width of one circuit's residual stream."""
+        return self.read_in.shape[3]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Width of a circuit's state after 0 … L layers."""
+        return (self.width,) * (self.n_layers + 1)
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases of all circuits together."""
+        return self.read_in.size + self.bias.size + self.write_out.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64; a superposition of these circuits is built and run in it."""
+        return self.read_in.dtype
+
+    def astype(self, dtype: DTypeLike) -> ResidualCircuits:
+        """The same circuits in another precision."""
+        return ResidualCircuits(
+            self.read_in.astype(dtype), self.bias.astype(dtype), self.write_out.astype(dtype)
+        )
+
+    def take(self, which: Integers) -> ResidualCircuits:
+        """The circuits numbered `which`, in that order."""
+        return ResidualCircuits(
+            self.read_in[:, which], self.bias[:, which], self.write_out[:, which]
+        )
+
+    def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
+        """Exact states of the active circuits after 0 … L layers.
+
+        inputs (batch, k, d): what the circuits start from; active (batch, k): their numbers,
+        distinct within a row. Returns L+1 arrays (batch, k, d).
+        Raises TypeError or ValueError for arrays of another kind, shape or range.
+        """
+        sizes = {"width": self.width}
+        active = active_sets(active, self.n_circuits, sizes)
+        inputs = real_array("inputs", inputs, "batch active width", sizes)
+        states = [inputs.astype(self.dtype)]
+        for layer in range(self.n_layers):
+            states.append(self._step(states[-1], active, layer))
+        return tuple(states)
+
+    def _step(self, states: Floats, active: Integers, layer: int) -> Floats:
+        read_in, write_out = self.read_in[layer][active], self.write_out[layer][active]
+        # b batch, k active, m neurons, d width
+        inner = np.einsum("bkmd,bkd->bkm", read_in, states) + self.bias[layer][active]
+        return states + np.einsum("bkdm,bkm->bkd", write_out, np.maximum(inner, 0))
+
+
+def with_indicator(circuits: ResidualCircuits, margin: float) -> ResidualCircuits:
+    """The same circuits with one more dimension, the on-indicator: 1 while a circuit is active.
+
+    Every bias b moves onto it: w·a + b = w·a + (b + margin)·1 − margin, equation (eq-indicator)
+    of *The construction*. An active
+    circuit computes what it did; all neurons now share the bias −margin, and a circuit whose
+    state is all zeros (indicator included) has every neuron `margin` below its threshold.
+
+    Returns circuits of width d + 1, the indicator last. Raises ValueError for margin ≤ 0.
+    """
+    margin = positive_real("margin", margin)
+    column = circuits.bias + np.asarray(margin, circuits.dtype)
+    silent = np.zeros_like(circuits.write_out[:, :, :1])
+    return ResidualCircuits(
+        read_in=np.concatenate([circuits.read_in, column[..., None]], axis=-1),
+        bias=np.full_like(circuits.bias, -margin),
+        write_out=np.concatenate([circuits.write_out, silent], axis=2),
+    )

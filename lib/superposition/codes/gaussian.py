@@ -1,0 +1,101 @@
+"""Dense random codes, for the residual stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from superposition._check import Floats, Integers, generator, positive_int, real_array
+from superposition.codes.base import check_state, check_values
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianCode:
+    """Dense directions in the large residual stream; read by their transpose.
+
+    directions: (T, d, D), row i of circuit t is where entry i of its vector is written: the
+    post's E_t, transposed. `draw` makes random ones; explicit ones may be anything.
+    """
+
+    directions: Floats
+
+    def __post_init__(self) -> None:
+        checked = real_array("directions", self.directions, "circuits width size", {})
+        if checked.size == 0:
+            raise ValueError(f"directions: wanted no empty axis, got shape {checked.shape}")
+        object.__setattr__(self, "directions", checked)
+
+    @classmethod
+    def draw(
+        cls,
+        n_circuits: int,
+        width: int,
+        size: int,
+        rng: np.random.Generator,
+        *,
+        orthonormal: bool = True,
+        dtype: DTypeLike = np.float64,
+    ) -> GaussianCode:
+        """Random directions: entries N(0, 1/size) as in the post, or orthonormal in each circuit.
+
+        Raises ValueError where `orthonormal` asks for more than `size` directions per circuit.
+        """
+        n_circuits, width = positive_int("n_circuits", n_circuits), positive_int("width", width)
+        size = positive_int("size", size)
+        rng = generator(rng)
+        if orthonormal and width > size:
+            raise ValueError(
+                f"size: wanted at least {width}, one dimension for each orthonormal direction of "
+                f"a circuit, got {size}"
+            )
+        directions = rng.standard_normal((n_circuits, width, size)) / np.sqrt(size)
+        if orthonormal:
+            directions = np.linalg.qr(directions.swapaxes(1, 2))[0].swapaxes(1, 2)
+        return cls(np.ascontiguousarray(directions, dtype=dtype))
+
+    @property
+    def n_circuits(self) -> int:
+        """T."""
+        return self.directions.shape[0]
+
+    @property
+    def width(self) -> int:
+        """d: entries of one circuit's vector."""
+        return self.directions.shape[1]
+
+    @property
+    def size(self) -> int:
+        """D: dimensions of the wide space."""
+        return self.directions.shape[2]
+
+    @property
+    def matrix(self) -> Floats:
+        """All directions, (T·d, D)."""
+        return self.directions.reshape(-1, self.size)
+
+    @property
+    def reader(self) -> Floats:
+        """The rows that read: the directions themselves, (T·d, D)."""
+        return self.matrix
+
+    def encode(self, values: Floats, active: Integers) -> Floats:
+        """Σ_t E_t a_t over the active circuits: values (batch, k, d) → state (batch, D)."""
+        values, active = check_values(self, values, active)
+        out = np.zeros((len(active), self.size), np.result_type(values, self.directions))
+        for row, (value, circuits) in enumerate(zip(values, active, strict=True)):
+            out[row] = value.ravel() @ self.directions[circuits].reshape(-1, self.size)
+        return out
+
+    def decode(self, state: Floats, which: Integers) -> Floats:
+        """What circuits `which` (batch, j) read of states (batch, D): E_t^T A, (batch, j, d)."""
+        state, which = check_state(self, state, which)
+        out = np.empty((*which.shape, self.width), np.result_type(state, self.directions))
+        for row, circuits in enumerate(which):
+            out[row] = self.directions[circuits] @ state[row]
+        return out
+
+    def decode_all(self, state: Floats) -> Floats:
+        """What every circuit reads: (batch, D) → (batch, T, d), as one matrix product."""
+        return (state @ self.matrix.T).reshape(len(state), self.n_circuits, self.width)

@@ -1,0 +1,142 @@
+"""Sparse codes: each entry of a circuit's vector is carried by a few slots of the wide space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy import sparse
+
+from superposition._check import Floats, Integers, generator, positive_int, whole_array
+from superposition.codes.base import check_state, check_values
+
+
+@dataclass(frozen=True, eq=False)
+class SparseCode:
+    """Each entry of each circuit's vector is carried by r slots of the wide space.
+
+    slots: (T, width, r) slot numbers below `size`, distinct within an entry. Writing puts the
+    entry on each of its slots (the post's V_t, 0/1); reading averages over them (V_t^T / r, which
+    is the post's V_t^+ wherever the entries of one circuit share no slot).
+    """
+
+    slots: Integers
+    size: int
+    dtype: DTypeLike = np.float64
+
+    def __post_init__(self) -> None:
+        size = positive_int("size", self.size)
+        slots = whole_array("slots", self.slots, "circuits width redundancy", {}, size)
+        if slots.size == 0:
+            raise ValueError(f"slots: wanted no empty axis, got shape {slots.shape}")
+        if _repeats(slots.reshape(-1, slots.shape[2])).any():
+            raise ValueError("slots: wanted distinct slots for each entry, got a repeated one")
+        object.__setattr__(self, "slots", slots)
+        object.__setattr__(self, "size", size)
+
+    @classmethod
+    def draw(
+        cls,
+        kind: str,
+        n_circuits: int,
+        width: int,
+        size: int,
+        redundancy: int,
+        rng: np.random.Generator,
+        *,
+        dtype: DTypeLike = np.float64,
+    ) -> SparseCode:
+        """A code of the named kind; "random": each entry on a uniformly random set of r slots.
+
+        Raises ValueError for an unknown kind or more slots per entry than there are.
+        """
+        if kind != "random":
+            raise ValueError(f"kind: wanted 'random', got {kind!r}")
+        n_circuits, width = positive_int("n_circuits", n_circuits), positive_int("width", width)
+        size = positive_int("size", size)
+        redundancy = positive_int("redundancy", redundancy, size, ", the number of slots")
+        slots = _random_subsets(n_circuits * width, size, redundancy, generator(rng))
+        return cls(slots.reshape(n_circuits, width, redundancy), size, dtype)
+
+    @classmethod
+    def private(
+        cls, n_circuits: int, width: int, redundancy: int = 1, *, dtype: DTypeLike = np.float64
+    ) -> SparseCode:
+        """The code without superposition: every entry owns its slots, circuits lie side by side."""
+        shape = (
+            positive_int("n_circuits", n_circuits),
+            positive_int("width", width),
+            positive_int("redundancy", redundancy),
+        )
+        return cls(np.arange(np.prod(shape)).reshape(shape), int(np.prod(shape)), dtype)
+
+    @property
+    def n_circuits(self) -> int:
+        """T."""
+        return self.slots.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Entries of one circuit's vector."""
+        return self.slots.shape[1]
+
+    @property
+    def redundancy(self) -> int:
+        """r: slots per entry."""
+        return self.slots.shape[2]
+
+    @property
+    def load(self) -> Integers:
+        """How many entries each slot carries, (size,); its mean is T · width · r / size."""
+        return np.bincount(self.slots.ravel(), minlength=self.size)
+
+    @cached_property
+    def matrix(self) -> sparse.csr_array:
+        """The 0/1 matrix that writes, (T·width, size), r ones a row."""
+        n_rows = self.n_circuits * self.width
+        starts = np.arange(n_rows + 1) * self.redundancy
+        ones = np.ones(self.slots.size, self.dtype)
+        return sparse.csr_array((ones, self.slots.ravel(), starts), (n_rows, self.size))
+
+    @property
+    def reader(self) -> sparse.csr_array:
+        """The matrix that reads, (T·width, size): 1/r wherever `matrix` has a one."""
+        reader = self.matrix.copy()
+        reader.data /= self.redundancy
+        return reader
+
+    def encode(self, values: Floats, active: Integers) -> Floats:
+        """Σ_t V_t a_t over the active circuits: values (batch, k, width) → state (batch, size)."""
+        values, active = check_values(self, values, active)
+        out = np.zeros((len(active), self.size), np.result_type(values, self.dtype))
+        rows = np.arange(len(active))[:, None, None, None]
+        np.add.at(out, (rows, self.slots[active]), values[..., None])
+        return out
+
+    def decode(self, state: Floats, which: Integers) -> Floats:
+        """What circuits `which` (batch, j) read of each state: the mean over each entry's slots."""
+        state, which = check_state(self, state, which)
+        rows = np.arange(len(which))[:, None, None, None]
+        return state[rows, self.slots[which]].mean(axis=-1)
+
+    def decode_all(self, state: Floats) -> Floats:
+        """What every circuit reads: (batch, size) → (batch, T, width)."""
+        return (state @ self.reader.T).reshape(len(state), self.n_circuits, self.width)
+
+
+def _repeats(rows: Integers) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    ordered = np.sort(rows, axis=1)
+    return (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+
+
+def _random_subsets(n: int, size: int, r: int, rng: np.random.Generator) -> Integers:
+    """n uniformly random ordered r-subsets of range(size), (n, r)."""
+    if r * r > size:  # repeats would be likely: shuffle instead of trying again
+        return np.stack([rng.permutation(size)[:r] for _ in range(n)])
+    rows = rng.integers(size, size=(n, r))
+    while (again := np.flatnonzero(_repeats(rows))).size:
+        rows[again] = rng.integers(size, size=(len(again), r))
+    return rows

@@ -1,0 +1,123 @@
+"""The post's construction: residual circuits in one residual network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from superposition._check import generator, positive_int, positive_real
+from superposition.circuits import ResidualCircuits, with_indicator
+from superposition.codes import Code, GaussianCode, SparseCode, superpose
+from superposition.constructions.compiled import Superposition
+from superposition.network import ResidualNetwork
+
+
+@dataclass(frozen=True)
+class ResidualConstruction:
+    """Sizes of the post's construction (section *The construction*).
+
+    stream_width: D, dimensions of the large residual stream.
+    n_neurons:    M, large neurons per layer.
+    redundancy:   r, how many large neurons carry each small one; None: round(ln M), at least 1.
+    margin:       β, how far below its threshold an inactive circuit's neuron is kept.
+    orthonormal:  embeddings orthonormal within each circuit, or entries N(0, 1/D) as in the post.
+
+    Raises TypeError or ValueError for sizes ≤ 0, r > M, a margin ≤ 0 or not finite.
+    """
+
+    stream_width: int
+    n_neurons: int
+    redundancy: int | None = None
+    margin: float = 1.0
+    orthonormal: bool = True
+
+    def __post_init__(self) -> None:
+        positive_int("stream_width", self.stream_width)
+        positive_int("n_neurons", self.n_neurons)
+        positive_int("redundancy", self.n_carriers, self.n_neurons, ", the number of neurons")
+        positive_real("margin", self.margin)
+
+    @property
+    def n_carriers(self) -> int:
+        """r as used: `redundancy`, or the default round(ln M)."""
+        if self.redundancy is not None:
+            return self.redundancy
+        return max(1, round(np.log(self.n_neurons)))
+
+    def compress(
+        self,
+        circuits: ResidualCircuits,
+        rng: np.random.Generator,
+        *,
+        stream_code: Code | None = None,
+        neuron_codes: Sequence[Code] | None = None,
+    ) -> Superposition:
+        """One large network that does what all the circuits do, up to interference.
+
+        W_in = Σ_t V_t w_t E_t^T and W_out = Σ_t E_t w'_t V_t^+ per layer, for circuits given an
+        indicator first; the large bias is −margin once per neuron. Codes are drawn with `rng`
+        (first the stream's, then one per layer) unless given: `stream_code` for T circuits of
+        width d + 1 in D dimensions, `neuron_codes` one per layer, width m in M slots.
+        Raises ValueError where sizes or codes do not fit the circuits.
+        """
+        if not isinstance(circuits, ResidualCircuits):
+            raise TypeError(f"circuits: wanted ResidualCircuits, got {type(circuits).__name__}")
+        generator(rng)
+        inner = with_indicator(circuits, self.margin)
+        stream = stream_code if stream_code is not None else self._stream_code(inner, rng)
+        _fit("stream_code", stream, inner.n_circuits, inner.width, self.stream_width)
+        if neuron_codes is None:
+            neuron_codes = [self._neuron_code(inner, rng) for _ in range(inner.n_layers)]
+        if len(neuron_codes) != inner.n_layers:
+            raise ValueError(
+                f"neuron_codes: wanted {inner.n_layers}, one per layer, got {len(neuron_codes)}"
+            )
+        for layer, code in enumerate(neuron_codes):
+            name = f"neuron_codes[{layer}]"
+            _fit(name, code, inner.n_circuits, inner.n_neurons, self.n_neurons)
+        network = self._network(inner, stream, neuron_codes)
+        checkpoints = tuple(range(inner.n_layers + 1))
+        return Superposition(circuits, self, network, checkpoints, stream, tuple(neuron_codes))
+
+    def _stream_code(self, inner: ResidualCircuits, rng: np.random.Generator) -> Code:
+        return GaussianCode.draw(
+            inner.n_circuits,
+            inner.width,
+            self.stream_width,
+            rng,
+            orthonormal=self.orthonormal,
+            dtype=inner.dtype,
+        )
+
+    def _neuron_code(self, inner: ResidualCircuits, rng: np.random.Generator) -> Code:
+        return SparseCode.draw(
+            "random",
+            inner.n_circuits,
+            inner.n_neurons,
+            self.n_neurons,
+            self.n_carriers,
+            rng,
+            dtype=inner.dtype,
+        )
+
+    def _network(
+        self, inner: ResidualCircuits, stream: Code, neuron_codes: Sequence[Code]
+    ) -> ResidualNetwork:
+        shape = (inner.n_layers, self.n_neurons, self.stream_width)
+        read_in = np.empty(shape, inner.dtype)
+        write_out = np.empty((shape[0], shape[2], shape[1]), inner.dtype)
+        for layer, neurons in enumerate(neuron_codes):
+            read_in[layer] = superpose(neurons, inner.read_in[layer], stream)
+            write_out[layer] = superpose(stream, inner.write_out[layer], neurons)
+        bias = np.full(shape[:2], -self.margin, inner.dtype)
+        return ResidualNetwork(read_in, bias, write_out)
+
+
+def _fit(name: str, code: Code, n_circuits: int, width: int, size: int) -> None:
+    got = (code.n_circuits, code.width, code.size)
+    if got != (n_circuits, width, size):
+        raise ValueError(
+            f"{name}: wanted (circuits, width, size) = {(n_circuits, width, size)}, got {got}"
+        )

@@ -1,0 +1,181 @@
+"""511 real tasks: every way to split the ten digit classes in two.
+
+The images are scikit-learn's `load_digits` (1,797 of 8 × 8 pixels; UCI's optical recognition of
+handwritten digits, Alpaydin & Kaynak 1998). A network's input is a few whitened principal
+components followed by one more entry that starts at zero, the answer: after the last layer its
+sign names the side. `superposition.training` makes a small network for each task.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from superposition._check import Floats, Integers, generator, positive_int, whole_array
+from superposition._files import atomic_write
+from superposition.circuits import ResidualCircuits
+from superposition.constructions.compiled import Superposition
+from superposition.measure import sample_active
+
+N_TASKS = 511
+N_COMPONENTS = 8
+_SPLIT_SEED = 0  # of the train/test split: fixed, so that test images are never trained on
+_CHUNK = 512  # samples in memory at once
+
+
+@dataclass(frozen=True, eq=False)
+class DigitTasks:
+    """Inputs and labels of the 511 tasks.
+
+    train_inputs, test_inputs: (images, 9): principal components with mean squared length 1 over
+    the training images, then a zero for the answer. train_labels, test_labels: (511, images), +1
+    or −1, the side of each task to which an image's digit belongs. train_digits, test_digits:
+    (images,), 0 … 9. test_images: (images, 8, 8), pixels, for looking at.
+    """
+
+    train_inputs: Floats
+    train_labels: Integers
+    train_digits: Integers
+    test_inputs: Floats
+    test_labels: Integers
+    test_digits: Integers
+    test_images: Floats
+
+
+def sides() -> Integers:
+    """(511, 10), +1 or −1: the side on which each task puts each digit; digit 9 is always −1.
+
+    Task t puts digit j on the + side where bit j of t + 1 is set, so that every way to split ten
+    classes into two non-empty sides occurs exactly once.
+    """
+    bits = (np.arange(1, N_TASKS + 1)[:, None] >> np.arange(10)) & 1
+    return 2 * bits - 1
+
+
+@cache
+def load_tasks() -> DigitTasks:
+    """The tasks on a fixed split: three quarters of the images to train on, one to test on.
+
+    Split by digit in proportion; components and their scale come from the training images alone.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.decomposition import PCA
+    from sklearn.model_selection import train_test_split
+
+    images, digits = load_digits(return_X_y=True)
+    train, test, train_digits, test_digits = train_test_split(
+        images, digits, test_size=0.25, random_state=_SPLIT_SEED, stratify=digits
+    )
+    components = PCA(N_COMPONENTS, whiten=True, svd_solver="full").fit(train)
+
+    def inputs(pixels: Floats) -> Floats:
+        scaled = components.transform(pixels) / np.sqrt(N_COMPONENTS)
+        return np.column_stack([scaled, np.zeros(len(scaled))])
+
+    return DigitTasks(
+        train_inputs=inputs(train),
+        train_labels=sides()[:, train_digits],
+        train_digits=train_digits,
+        test_inputs=inputs(test),
+        test_labels=sides()[:, test_digits],
+        test_digits=test_digits,
+        test_images=test.reshape(-1, 8, 8),
+    )
+
+
+def answers(states: Floats) -> Integers:
+    """The side a final state names, +1 or −1: the sign of its last entry. (…, d) → (…)."""
+    return np.where(states[..., -1] > 0, 1, -1)
+
+
+def balance(labels: Integers | Floats) -> Floats:
+    """Weights of mean 1 under which both sides of each task count alike: (tasks, images), same.
+
+    The weighted share of right answers is then the balanced accuracy, and any fixed answer
+    scores 0.5. Raises ValueError where a side has no image.
+    """
+    positive = (labels > 0).mean(axis=1, keepdims=True)
+    if (positive * (1 - positive) == 0).any():
+        raise ValueError("labels: wanted images on both sides of each task")
+    return np.where(labels > 0, 0.5 / positive, 0.5 / (1 - positive))
+
+
+def small_scores(circuits: ResidualCircuits) -> Floats:
+    """Each small network on every test image of its task, (511, images): 0 where wrong.
+
+    Right answers score the image's `balance`, so row means are balanced accuracies.
+    """
+    tasks = load_tasks()
+    active = np.arange(N_TASKS)[:, None]
+    given = [
+        answers(circuits.run(np.broadcast_to(x, (N_TASKS, 1, len(x))), active)[-1])[:, 0]
+        for x in tasks.test_inputs
+    ]
+    return (np.stack(given, axis=1) == tasks.test_labels) * balance(tasks.test_labels)
+
+
+def superposed_scores(
+    superposition: Superposition,
+    which: Integers,
+    images: Integers,
+    n_active: int,
+    rng: np.random.Generator,
+    *,
+    same_image: bool = False,
+) -> Floats:
+    """Score of task which[s] on test image images[s] inside the large network, (samples,).
+
+    In each pass n_active − 1 other random tasks are active with it, each on a random test image
+    of its own, or all on the same one. Scores are as in `small_scores`: means are balanced
+    accuracies. Raises TypeError or ValueError for entries out of range or n_active > T.
+    """
+    tasks, sizes = load_tasks(), dict[str, int]()
+    n_circuits = superposition.circuits.n_circuits
+    which = whole_array("which", which, "samples", sizes, n_circuits)
+    images = whole_array("images", images, "samples", sizes, len(tasks.test_inputs))
+    active = _with_companions(which, n_circuits, n_active, generator(rng))
+    shown = np.repeat(images[:, None], n_active, axis=1)
+    if not same_image:
+        shown[:, 1:] = rng.integers(len(tasks.test_inputs), size=shown[:, 1:].shape)
+    given = np.empty(len(which), dtype=int)
+    for start in range(0, len(which), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        first = superposition.embed(tasks.test_inputs[shown[part]], active[part])
+        last = superposition.network.run(first)[-1]
+        read = superposition.read(last, active[part, :1], superposition.circuits.n_layers)
+        given[part] = answers(read)[:, 0]
+    scores = balance(tasks.test_labels)[which, images]
+    return scores * (given == tasks.test_labels[which, images])
+
+
+def _with_companions(
+    which: Integers, n_circuits: int, n_active: int, rng: np.random.Generator
+) -> Integers:
+    """(samples, n_active): each entry of `which`, then distinct other circuits."""
+    n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+    if n_active == 1:
+        return which[:, None]
+    others = sample_active(n_circuits - 1, n_active - 1, len(which), rng)
+    others = others + (others >= which[:, None])  # skip the circuit itself
+    return np.concatenate([which[:, None], others], axis=1)
+
+
+def save_circuits(path: str | Path, circuits: ResidualCircuits) -> None:
+    """Write circuits to one .npz file, whole or not at all."""
+    with atomic_write(path) as out:
+        np.savez_compressed(
+            out, read_in=circuits.read_in, bias=circuits.bias, write_out=circuits.write_out
+        )
+
+
+def load_circuits(path: str | Path) -> ResidualCircuits:
+    """Circuits from a file written by `save_circuits`; ValueError for any other file."""
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return ResidualCircuits(arrays["read_in"], arrays["bias"], arrays["write_out"])
+    except (KeyError, TypeError, zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise ValueError(f"path: wanted a file of circuits, got {path}: {error}") from None

@@ -1,0 +1,153 @@
+"""Measuring errors: what a superposition computes, against what its circuits compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from superposition._check import Floats, Integers, generator, positive_int
+from superposition.circuits import with_indicator
+from superposition.constructions.compiled import Superposition
+
+InputSampler = Callable[[Integers, np.random.Generator], Floats]
+Observer = Callable[[Floats], Floats]
+
+COLUMNS = ["layer", "mse", "relative_mse", "worst", "inactive_mse", "firing"]
+_CHUNK = 256  # samples in memory at once
+
+
+def sample_active(
+    n_circuits: int, n_active: int, n_samples: int, rng: np.random.Generator
+) -> Integers:
+    """Uniformly random sets of active circuits, (n_samples, n_active), distinct within a row.
+
+    Raises ValueError for n_active > n_circuits.
+    """
+    n_circuits = positive_int("n_circuits", n_circuits)
+    n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+    n_samples, rng = positive_int("n_samples", n_samples), generator(rng)
+    draws = [rng.choice(n_circuits, n_active, replace=False) for _ in range(n_samples)]
+    return np.stack(draws)
+
+
+def unit_inputs(width: int) -> InputSampler:
+    """The default inputs: directions uniform on the unit sphere, (batch, k, width)."""
+
+    def sample(active: Integers, rng: np.random.Generator) -> Floats:
+        draws = rng.standard_normal((*active.shape, width))
+        return draws / np.linalg.norm(draws, axis=-1, keepdims=True)
+
+    return sample
+
+
+def measure_error(
+    superposition: Superposition,
+    n_active: int,
+    n_samples: int,
+    rng: np.random.Generator,
+    *,
+    sample_inputs: InputSampler | None = None,
+    observe: Observer | None = None,
+) -> pd.DataFrame:
+    """Errors of the circuits' states, one row per small layer 0 … L.
+
+    Each of `n_samples` samples has `n_active` random circuits active, with inputs from
+    `sample_inputs(active, rng)` → (batch, k, d); by default random unit vectors. `observe` maps
+    states (…, d) to what is compared. With δ = estimate − truth of an active circuit's state:
+
+    mse: mean ‖δ‖² over samples and active circuits. relative_mse: mse / mean ‖truth‖².
+    worst: largest ‖δ‖. inactive_mse: mean ‖what an inactive circuit reads‖² (NaN if all are
+    active). firing: share of large neurons above zero in the large layers of that small layer
+    (NaN at layer 0, before any).
+
+    Raises TypeError or ValueError for counts ≤ 0, n_active > T, an `rng` that is no Generator.
+    """
+    circuits = superposition.circuits
+    active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
+    inputs = (sample_inputs or unit_inputs(circuits.widths[0]))(active, rng)
+    tallies = [_Tally() for _ in superposition.checkpoints]
+    for start in range(0, n_samples, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        _add_chunk(tallies, superposition, inputs[part], active[part], observe or (lambda a: a))
+    rows = [{"layer": layer, **tally.row()} for layer, tally in enumerate(tallies)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def read_in_interference(superposition: Superposition, inputs: Floats, active: Integers) -> Floats:
+    """What each large neuron of the first layer hears beyond what it should, (batch, M).
+
+    Its pre-activation without the bias, minus Σ w·a over the active circuits' small neurons that
+    it carries (w and a with their indicator entry). For circuits in a residual construction;
+    inputs (batch, k, d), active (batch, k).
+    """
+    inner = with_indicator(superposition.circuits, superposition.construction.margin)
+    state = superposition.embed(inputs, active)
+    on = np.ones((*active.shape, 1))
+    own = np.concatenate([inputs, on], axis=-1)
+    # b batch, k active, m neurons, d width
+    wanted = np.einsum("bkmd,bkd->bkm", inner.read_in[0][active], own)
+    heard = state @ superposition.network.read_in[0].T
+    return heard - superposition.neuron_codes[0].encode(wanted, active)
+
+
+@dataclass
+class _Tally:
+    """Running sums at one layer, over chunks of samples."""
+
+    errors: list[Floats] = field(default_factory=list)
+    truths: list[Floats] = field(default_factory=list)
+    inactive_sum: float = 0.0
+    n_inactive: int = 0
+    firing: list[Floats] = field(default_factory=list)
+
+    def row(self) -> dict[str, float]:
+        squared = np.concatenate(self.errors)
+        mse, truth = float(squared.mean()), float(np.concatenate(self.truths).mean())
+        return {
+            "mse": mse,
+            "relative_mse": mse / truth if truth > 0 else np.nan,
+            "worst": float(np.sqrt(squared.max())),
+            "inactive_mse": self.inactive_sum / self.n_inactive if self.n_inactive else np.nan,
+            "firing": float(np.concatenate(self.firing).mean()) if self.firing else np.nan,
+        }
+
+
+def _add_chunk(
+    tallies: list[_Tally],
+    superposition: Superposition,
+    inputs: Floats,
+    active: Integers,
+    observe: Observer,
+) -> None:
+    truths = superposition.circuits.run(inputs, active)
+    rows = np.arange(len(active))[:, None]
+    for layer, (state, firing) in enumerate(_states(superposition, inputs, active)):
+        tally, truth = tallies[layer], observe(truths[layer])
+        reads = observe(superposition.read_all(state, layer))
+        tally.errors.append(_squares(reads[rows, active] - truth).ravel())
+        tally.truths.append(_squares(truth).ravel())
+        all_reads = _squares(reads)
+        tally.inactive_sum += float(all_reads.sum() - all_reads[rows, active].sum())
+        tally.n_inactive += all_reads.size - active.size
+        tally.firing += firing
+
+
+def _states(
+    superposition: Superposition, inputs: Floats, active: Integers
+) -> Iterator[tuple[Floats, list[Floats]]]:
+    """The large state at each checkpoint; per layer on the way, each sample's share that fires."""
+    network, state, done = superposition.network, superposition.embed(inputs, active), 0
+    for checkpoint in superposition.checkpoints:
+        firing = []
+        for layer in range(done, checkpoint):
+            state, neurons = network.step(state, layer)
+            firing.append((neurons > 0).mean(axis=1))
+        yield state, firing
+        done = checkpoint
+
+
+def _squares(vectors: Floats) -> Floats:
+    return np.einsum("...d,...d->...", vectors, vectors, dtype=np.float64)

@@ -1,0 +1,66 @@
+"""Large networks: ordinary ones, that know nothing of the circuits inside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from superposition._check import Floats, real_array
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualNetwork:
+    """A residual ReLU network; layer l maps A to A + write_out · relu(read_in · A + bias).
+
+    read_in (L, M, D), bias (L, M), write_out (L, D, M): L layers, M neurons per layer, a residual
+    stream of D dimensions. Raises TypeError or ValueError for arrays of another kind or shape.
+    """
+
+    read_in: Floats
+    bias: Floats
+    write_out: Floats
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        axes = {
+            "read_in": "layers neurons stream",
+            "bias": "layers neurons",
+            "write_out": "layers stream neurons",
+        }
+        for name, words in axes.items():
+            object.__setattr__(self, name, real_array(name, getattr(self, name), words, sizes))
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of the large network."""
+        return self.read_in.shape[0]
+
+    @property
+    def n_neurons(self) -> int:
+        """M: neurons per layer."""
+        return self.read_in.shape[1]
+
+    @property
+    def stream_width(self) -> int:
+        """D: dimensions of the residual stream."""
+        return self.read_in.shape[2]
+
+    @property
+    def n_parameters(self) -> int:
+        """N: weights and biases of all layers."""
+        return self.read_in.size + self.bias.size + self.write_out.size
+
+    def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
+        """One layer: state (batch, D) → the next state (batch, D) and its neurons (batch, M)."""
+        neurons = state @ self.read_in[layer].T + self.bias[layer]
+        np.maximum(neurons, 0, out=neurons)
+        return state + neurons @ self.write_out[layer].T, neurons
+
+    def run(self, state: Floats) -> tuple[Floats, ...]:
+        """States after 0 … L layers, each (batch, D), from a first state (batch, D)."""
+        state = real_array("state", state, "batch stream", {"stream": self.stream_width})
+        states = [state]
+        for layer in range(self.n_layers):
+            states.append(self.step(states[-1], layer)[0])
+        return tuple(states)

@@ -1,0 +1,52 @@
+"""What chapters need besides the library: numbers for the prose, and tables that print alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+_PREFIX = "application/papermill.record/"
+
+
+def glue(**values: Any) -> None:
+    """Store numbers, text or equations under names, for MyST-NB's `glue` roles to show.
+
+    Floats keep six significant digits, so that the last bits, which differ between machines, do
+    not count as a change. (`myst_nb.glue` does the same, but loads all of Sphinx to do it.)
+    """
+    from IPython.display import display
+
+    for name, value in values.items():
+        kind, text = _record(value)
+        metadata = {"scrapbook": {"name": name, "mime_prefix": _PREFIX}}
+        display({_PREFIX + kind: text}, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
+
+
+def equation(left: str, right: sp.Expr) -> sp.Eq:
+    """A derived expression as an equation whose left side is LaTeX, for `glue` and display."""
+    return sp.Eq(sp.Symbol(left), right, evaluate=False)
+
+
+def show(table: pd.DataFrame, digits: int = 3, dust: float = 1e-20) -> pd.DataFrame:
+    """The table with its floats rounded to significant digits, those below `dust` printed as 0.
+
+    Squared errors as small as that are rounding, which differs from machine to machine.
+    """
+    out = table.copy()
+    for name in out.select_dtypes("floating"):
+        rounded = [float(f"{value:.{digits}g}") for value in out[name]]
+        out[name] = np.where(np.abs(rounded) < dust, 0.0, rounded)
+    return out
+
+
+def _record(value: Any) -> tuple[str, str]:
+    if isinstance(value, sp.Basic):
+        return "text/latex", f"$\\displaystyle {sp.latex(value)}$"
+    if isinstance(value, str):
+        return "text/plain", repr(value)
+    if isinstance(value, (int, np.integer)):
+        return "text/plain", repr(int(value))
+    return "text/plain", repr(float(f"{float(value):.6g}"))

@@ -1,0 +1,165 @@
+"""Sweeps: one measurement over many settings and seeds, in one tidy, restartable table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from superposition._check import generator, positive_int
+from superposition._files import atomic_write
+
+Setting = Mapping[str, Any]
+Measurement = Callable[..., pd.DataFrame]
+Key = tuple[str, ...]
+
+
+def sweep(
+    measure: Measurement,
+    settings: Iterable[Setting],
+    n_seeds: int,
+    rng: np.random.Generator,
+    *,
+    path: str | Path | None = None,
+    n_jobs: int = 1,
+    progress: bool = True,
+    header: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """`measure(**setting, rng=…)` for every setting and seed; all its rows in one tidy table.
+
+    settings: dicts of numbers and strings with the same keys, no two alike. Each pair of setting
+    and seed number 0 … n_seeds − 1 gets a generator of its own, made from one draw of `rng`, the
+    setting itself and the seed number: workers, order and neighbours change nothing.
+
+    With a `path`, finished pairs are kept in `<name>.partial.csv` (each write atomic) and the
+    whole table goes to `path` once all are done; a sweep begun before continues from either file.
+    `header` lines stand above the table as comments; a file with another header is refused.
+
+    Returns settings' columns, `seed`, then the measurement's columns, in the order of settings.
+    Raises ValueError for settings that repeat, differ in their keys or hold other kinds of value,
+    or for a file that belongs to another sweep.
+    """
+    settings = _check_settings(settings)
+    n_seeds = positive_int("n_seeds", n_seeds)
+    entropy = [int(word) for word in generator(rng).integers(2**32, size=4)]
+    store = _Store(path, list(settings[0]), {"entropy": str(entropy), **(header or {})})
+    jobs = {_key({**s, "seed": n}): (s, n) for s in settings for n in range(n_seeds)}
+    todo = [joblib.delayed(_run)(measure, *jobs[k], entropy) for k in jobs if k not in store.done]
+    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(todo)
+    for table in tqdm(results, total=len(todo), disable=not progress, unit="run"):
+        store.add(table, jobs)
+    return store.finish(jobs)
+
+
+def setting_rng(entropy: Sequence[int], setting: Setting, seed: int) -> np.random.Generator:
+    """The generator that a sweep with this `entropy` gives to one setting and seed number."""
+    named = {**setting, "seed": seed}
+    text = json.dumps(dict(zip(named, _key(named), strict=True)), sort_keys=True)
+    words = np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=">u4")
+    sequence = np.random.SeedSequence(list(entropy), spawn_key=[int(word) for word in words])
+    return np.random.default_rng(sequence)
+
+
+def read_table(path: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """A stored sweep and its header. Raises ValueError for a file that is not one."""
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    comments = [line[1:].strip() for line in lines if line.startswith("#")]
+    header = dict(line.split(": ", 1) for line in comments if ": " in line)
+    try:
+        table = pd.read_csv(path, comment="#", engine="python")  # exact floats
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"path: wanted a table written by sweep, got {path}: {error}") from None
+    if "entropy" not in header or "seed" not in table:
+        raise ValueError(f"path: wanted a table written by sweep, got {path}")
+    return table, header
+
+
+def _run(measure: Measurement, setting: Setting, seed: int, entropy: list[int]) -> pd.DataFrame:
+    table = pd.DataFrame(measure(**setting, rng=setting_rng(entropy, setting, seed)))
+    for position, (name, value) in enumerate({**setting, "seed": seed}.items()):
+        table.insert(position, name, value)
+    return table
+
+
+def _key(setting: Setting) -> Key:
+    """A setting's values as text, alike before and after a visit to a file."""
+    return tuple(
+        repr(float(v)) if isinstance(v, (int, float, np.number)) else str(v)
+        for v in setting.values()
+    )
+
+
+def _check_settings(settings: Iterable[Setting]) -> list[dict[str, Any]]:
+    rows = [dict(setting) for setting in settings]
+    if not rows:
+        raise ValueError("settings: wanted at least one, got none")
+    for row in rows:
+        if set(row) != set(rows[0]):
+            raise ValueError(f"settings: wanted the keys {list(rows[0])}, got {list(row)}")
+        for name, value in row.items():
+            if not isinstance(value, (int, float, str, np.number)) or value != value:
+                raise ValueError(f"settings: wanted a number or text for {name}, got {value!r}")
+    rows = [{name: row[name] for name in rows[0]} for row in rows]
+    if len({_key(row) for row in rows}) < len(rows):
+        raise ValueError("settings: wanted no setting twice")
+    return rows
+
+
+class _Store:
+    """Finished rows, in memory and (with a path) on disk."""
+
+    def __init__(self, path: str | Path | None, names: list[str], header: dict[str, str]) -> None:
+        self.path = Path(path) if path is not None else None
+        self.names = [*names, "seed"]
+        self.header = header
+        self.tables: dict[Key, pd.DataFrame] = {}
+        for file in (self.path, self._partial):
+            if file is not None and file.exists():
+                self._load(file)
+
+    @property
+    def done(self) -> set[Key]:
+        return set(self.tables)
+
+    @property
+    def _partial(self) -> Path | None:
+        return self.path.with_suffix(".partial.csv") if self.path else None
+
+    def _load(self, file: Path) -> None:
+        table, header = read_table(file)
+        wanted = {k: v for k, v in self.header.items() if header.get(k) != v}
+        if wanted or not set(self.names) <= set(table):
+            raise ValueError(
+                f"path: {file} belongs to another sweep (wanted columns {self.names} and header "
+                f"{wanted}); move it away or choose another path"
+            )
+        for _, rows in table.groupby(self.names, sort=False):
+            self.tables[_key(rows[self.names].iloc[0].to_dict())] = rows
+
+    def add(self, table: pd.DataFrame, order: Iterable[Key]) -> None:
+        self.tables[_key(table[self.names].iloc[0].to_dict())] = table
+        if self._partial is not None:
+            self._write(self._partial, order)
+
+    def finish(self, order: Iterable[Key]) -> pd.DataFrame:
+        if self.path is not None and self._partial is not None:
+            self._write(self.path, order)
+            self._partial.unlink(missing_ok=True)
+        return self._table(order)
+
+    def _table(self, order: Iterable[Key]) -> pd.DataFrame:
+        return pd.concat([self.tables[k] for k in order if k in self.tables], ignore_index=True)
+
+    def _write(self, file: Path, order: Iterable[Key]) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(f"# {name}: {value}\n" for name, value in self.header.items())
+        text += self._table(order).to_csv(index=False)
+        with atomic_write(file) as out:
+            out.write(text.encode())

@@ -1,0 +1,199 @@
+"""Bad input: an error that names the argument, what was wanted and what came, before any work."""
+
+import numpy as np
+import pytest
+
+from superposition import (
+    GaussianCode,
+    ResidualCircuits,
+    ResidualConstruction,
+    ResidualNetwork,
+    SparseCode,
+    measure_error,
+    superpose,
+    sweep,
+    with_indicator,
+)
+from superposition.measure import sample_active
+
+RNG = np.random.default_rng(0)
+T, M_SMALL, WIDTH, LAYERS = 3, 4, 2, 2
+GOOD = {
+    "read_in": np.ones((LAYERS, T, M_SMALL, WIDTH)),
+    "bias": np.ones((LAYERS, T, M_SMALL)),
+    "write_out": np.ones((LAYERS, T, WIDTH, M_SMALL)),
+}
+CIRCUITS = ResidualCircuits(**GOOD)
+CONSTRUCTION = ResidualConstruction(20, 10, 2)
+SUPERPOSITION = CONSTRUCTION.compress(CIRCUITS, RNG)
+NETWORK = SUPERPOSITION.network
+STREAM = GaussianCode.draw(T, WIDTH + 1, 20, RNG)
+NEURONS = SparseCode.draw("random", T, M_SMALL, 10, 2, RNG)
+
+
+def holed(array, value):
+    array = np.array(array, dtype=np.result_type(array, type(value)))
+    array.flat[1] = value
+    return array
+
+
+def circuits_with(name, value):
+    return lambda: ResidualCircuits(**{**GOOD, name: value})
+
+
+def network_with(name, value):
+    parts = {n: getattr(NETWORK, n) for n in ("read_in", "bias", "write_out")}
+    return lambda: ResidualNetwork(**{**parts, name: value})
+
+
+ARRAYS = [
+    (circuits_with("bias", np.ones((LAYERS, T))), ValueError, r"bias: wanted shape .*got \(2, 3\)"),
+    (
+        circuits_with("write_out", GOOD["read_in"]),
+        ValueError,
+        r"write_out: wanted shape \(layers = 2, circuits = 3, width = 2, neurons = 4\), "
+        r"got \(2, 3, 4, 2\)",
+    ),
+    (circuits_with("bias", holed(GOOD["bias"], np.nan)), ValueError, "bias: wanted finite"),
+    (circuits_with("read_in", holed(GOOD["read_in"], np.inf)), ValueError, "read_in: wanted fin"),
+    (circuits_with("bias", GOOD["bias"] + 0j), TypeError, "bias: wanted real .* complex128"),
+    (circuits_with("bias", GOOD["bias"] > 0), TypeError, "bias: wanted real .* bool"),
+    (circuits_with("bias", GOOD["bias"].astype(object)), TypeError, "bias: wanted real .* object"),
+    (circuits_with("bias", GOOD["bias"].astype(np.float32)), TypeError, "wanted one dtype"),
+    (circuits_with("bias", [[1.0], [1.0, 2.0]]), ValueError, "bias: wanted a rectangular array"),
+    (
+        lambda: ResidualCircuits(np.ones((1, 0, 4, 2)), np.ones((1, 0, 4)), np.ones((1, 0, 2, 4))),
+        ValueError,
+        "wanted at least 1 of circuits, got 0",
+    ),
+    (network_with("bias", np.ones((2, 11))), ValueError, "bias: wanted shape .*neurons = 10"),
+    (network_with("bias", np.full((2, 10), np.nan)), ValueError, "bias: wanted finite"),
+    (lambda: NETWORK.run(np.ones((2, 21))), ValueError, "state: wanted shape .*stream = 20"),
+    (lambda: NETWORK.run(np.ones((2, 20)) * 1j), TypeError, "state: wanted real"),
+    (lambda: GaussianCode(np.ones((3, 2))), ValueError, "directions: wanted shape"),
+    (lambda: GaussianCode(np.ones((3, 0, 2))), ValueError, "directions: wanted no empty axis"),
+    (lambda: SparseCode(np.ones((3, 2, 1)), 5), TypeError, "slots: wanted whole numbers"),
+    (lambda: SparseCode(np.array([[[5]]]), 5), ValueError, "slots: wanted entries from 0 to 4"),
+    (lambda: SparseCode(np.array([[[1, 1]]]), 5), ValueError, "slots: wanted distinct"),
+    (lambda: SparseCode(np.empty((1, 0, 2), int), 5), ValueError, "slots: wanted no empty axis"),
+    (
+        lambda: superpose(STREAM, np.ones((T, 2, M_SMALL)), NEURONS),
+        ValueError,
+        "weights: wanted shape .*outputs = 3",
+    ),
+    (
+        lambda: superpose(STREAM, np.ones((T, 3, 4)), SparseCode.draw("random", 4, 4, 10, 2, RNG)),
+        ValueError,
+        "read: wanted a code of 3 circuits, got 4",
+    ),
+]
+
+SIZES = [
+    (lambda: ResidualCircuits.random(0, 2, 3, 1, RNG), ValueError, "n_circuits: wanted at least 1"),
+    (lambda: ResidualCircuits.random(2, 2, 3, -1, RNG), ValueError, "n_layers: wanted at least 1"),
+    (lambda: ResidualCircuits.random(2, 2.0, 3, 1, RNG), TypeError, "width: wanted a whole number"),
+    (lambda: ResidualConstruction(0, 10), ValueError, "stream_width: wanted at least 1, got 0"),
+    (lambda: ResidualConstruction(10, -3), ValueError, "n_neurons: wanted at least 1, got -3"),
+    (lambda: ResidualConstruction(10, 3.5), TypeError, "n_neurons: wanted a whole number"),
+    (lambda: ResidualConstruction(10, True), TypeError, "n_neurons: wanted a whole number"),
+    (lambda: ResidualConstruction(10, 5, 0), ValueError, "redundancy: wanted at least 1"),
+    (lambda: ResidualConstruction(10, 5, 6), ValueError, "redundancy: wanted at most 5, the numb"),
+    (lambda: ResidualConstruction(10, 5, 2, margin=0), ValueError, "margin: wanted .*above 0"),
+    (lambda: ResidualConstruction(10, 5, 2, margin=-1), ValueError, "margin: wanted .*got -1.0"),
+    (lambda: ResidualConstruction(10, 5, 2, margin=np.nan), ValueError, "margin: wanted a finite"),
+    (lambda: ResidualConstruction(10, 5, 2, margin="1"), TypeError, "margin: wanted a number"),
+    (lambda: with_indicator(CIRCUITS, 0.0), ValueError, "margin: wanted"),
+    (lambda: SparseCode.draw("random", 2, 2, 5, 6, RNG), ValueError, "redundancy: wanted at most"),
+    (lambda: SparseCode.draw("dense", 2, 2, 5, 2, RNG), ValueError, "kind: wanted 'random'"),
+    (lambda: SparseCode(np.array([[[0]]]), 0), ValueError, "size: wanted at least 1"),
+    (lambda: SparseCode.private(0, 2), ValueError, "n_circuits: wanted at least 1"),
+    (lambda: GaussianCode.draw(2, 6, 5, RNG), ValueError, "size: wanted at least 6"),
+    (lambda: ResidualConstruction(2, 10).compress(CIRCUITS, RNG), ValueError, "size: wanted at"),
+    (lambda: measure_error(SUPERPOSITION, 4, 5, RNG), ValueError, "n_active: wanted at most 3"),
+    (lambda: measure_error(SUPERPOSITION, 0, 5, RNG), ValueError, "n_active: wanted at least 1"),
+    (lambda: measure_error(SUPERPOSITION, 1, 0, RNG), ValueError, "n_samples: wanted at least 1"),
+    (lambda: sweep(dict, [{"a": 1}], 0, RNG), ValueError, "n_seeds: wanted at least 1"),
+]
+
+X = np.ones((2, 2, WIDTH))
+STATE = np.ones((2, 20))
+ACTIVE = [
+    ([[0, 0], [0, 1]], ValueError, r"active: wanted distinct .*got \[0, 0\]"),
+    ([[0, -1], [0, 1]], ValueError, "active: wanted entries from 0 to 2, got -1 to 1"),
+    ([[0, 3], [0, 1]], ValueError, "active: wanted entries from 0 to 2, got 0 to 3"),
+    ([[0, 1.5], [0, 1]], TypeError, "active: wanted whole numbers, got an array of dtype float64"),
+    ([[True, False], [True, False]], TypeError, "active: wanted whole numbers, .* bool"),
+    ([0, 1], ValueError, r"active: wanted shape \(batch, active\), got \(2,\)"),
+    ([[0, 1], [0]], ValueError, "active: wanted a rectangular array"),
+]
+
+OTHERS = [
+    (lambda: CIRCUITS.run(X[..., :1], [[0, 1]] * 2), ValueError, "inputs: wanted .*width = 2"),
+    (lambda: CIRCUITS.run(X, [[0, 1, 2]] * 2), ValueError, "inputs: wanted .*active = 3"),
+    (lambda: CIRCUITS.run(holed(X, np.nan), [[0, 1]] * 2), ValueError, "inputs: wanted finite"),
+    (lambda: SUPERPOSITION.run(X > 0, [[0, 1]] * 2), TypeError, "inputs: wanted real"),
+    (lambda: SUPERPOSITION.embed(X[:1], [[0, 1]] * 2), ValueError, "inputs: wanted .*batch = 2"),
+    (lambda: SUPERPOSITION.read(STATE, [[0], [3]], 0), ValueError, "which: wanted entries"),
+    (lambda: SUPERPOSITION.read(STATE[:, 1:], [[0], [1]], 0), ValueError, "state: wanted shape"),
+    (lambda: SUPERPOSITION.read(STATE, [[0]], 0), ValueError, "which: wanted .*batch = 2"),
+    (lambda: SUPERPOSITION.read(STATE, [[0], [1]], 3), ValueError, "layer: wanted entries from 0"),
+    (lambda: SUPERPOSITION.read(STATE, [[0], [1]], 0.5), TypeError, "layer: wanted whole"),
+    (lambda: SUPERPOSITION.read_all(STATE, -1), ValueError, "layer: wanted entries from 0"),
+    (lambda: CONSTRUCTION.compress("circuits", RNG), TypeError, "circuits: wanted ResidualCirc"),
+    (
+        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, stream_code=GaussianCode.draw(T, 2, 20, RNG)),
+        ValueError,
+        r"stream_code: wanted \(circuits, width, size\) = \(3, 3, 20\), got \(3, 2, 20\)",
+    ),
+    (
+        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, neuron_codes=[NEURONS]),
+        ValueError,
+        "neuron_codes: wanted 2, one per layer, got 1",
+    ),
+    (
+        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, neuron_codes=[NEURONS, STREAM]),
+        ValueError,
+        r"neuron_codes\[1\]: wanted",
+    ),
+]
+
+SEEDS = {
+    "random circuits": lambda rng: ResidualCircuits.random(2, 2, 3, 1, rng),
+    "dense code": lambda rng: GaussianCode.draw(2, 2, 5, rng),
+    "sparse code": lambda rng: SparseCode.draw("random", 2, 2, 5, 2, rng),
+    "compress": lambda rng: CONSTRUCTION.compress(CIRCUITS, rng),
+    "measure_error": lambda rng: measure_error(SUPERPOSITION, 1, 5, rng),
+    "sample_active": lambda rng: sample_active(5, 1, 5, rng),
+    "sweep": lambda rng: sweep(dict, [{"a": 1}], 1, rng),
+}
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ARRAYS + SIZES + OTHERS)
+def test_bad_input_is_refused_by_name(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize(("active", "error", "message"), ACTIVE)
+@pytest.mark.parametrize(
+    "run",
+    [
+        CIRCUITS.run,
+        SUPERPOSITION.run,
+        SUPERPOSITION.embed,
+        lambda inputs, active: STREAM.encode(np.ones((2, 2, 3)), active),
+        lambda inputs, active: NEURONS.encode(np.ones((2, 2, 4)), active),
+    ],
+    ids=["circuits", "superposition", "embed", "dense code", "sparse code"],
+)
+def test_bad_active_sets_are_refused(run, active, error, message):
+    with pytest.raises(error, match=message):
+        run(X, active)
+
+
+@pytest.mark.parametrize("call", SEEDS.values(), ids=SEEDS)
+def test_a_seed_is_no_generator(call):
+    with pytest.raises(TypeError, match=r"rng: wanted .*default_rng\(7\)"):
+        call(7)
+    with pytest.raises(TypeError, match=r"rng: wanted a numpy\.random\.Generator, got RandomS"):
+        call(np.random.RandomState(0))

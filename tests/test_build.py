@@ -1,0 +1,102 @@
+"""What makes a build start afresh: the key of the results and the key of the pages."""
+
+import pytest
+
+import fresh
+
+BUILT = ("html", ".doctrees", ".jupyter_cache", "jupyter_execute")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A small project whose last build passed."""
+    for name in ("lib/pkg/a.py", "book/data/t.csv", "requirements.txt", "book/c.md", "_toc.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("before", encoding="utf-8")
+    build(tmp_path)
+    fresh.done(tmp_path)
+    return tmp_path
+
+
+def build(root):
+    """Pretend to build."""
+    fresh.begin(root)
+    for name in BUILT:
+        (root / "_build" / name).mkdir(exist_ok=True)
+
+
+def kept(root):
+    """Which parts of the last build are left when the next one begins."""
+    fresh.begin(root)
+    return {name for name in BUILT if (root / "_build" / name).exists()}
+
+
+def test_a_build_without_a_change_keeps_everything(root):
+    assert kept(root) == set(BUILT)
+
+
+@pytest.mark.parametrize("name", ["lib/pkg/a.py", "book/data/t.csv", "requirements.txt"])
+def test_a_change_in_code_data_or_packages_keeps_nothing(root, name):
+    (root / name).write_text("after", encoding="utf-8")
+    assert kept(root) == set()
+
+
+@pytest.mark.parametrize("name", ["lib/pkg/new.py", "book/data/deep/new.csv"])
+def test_a_new_file_in_code_or_data_keeps_nothing(root, name):
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_text("", encoding="utf-8")
+    assert kept(root) == set()
+
+
+def test_a_renamed_or_removed_file_keeps_nothing(root):
+    (root / "lib/pkg/a.py").rename(root / "lib/pkg/b.py")
+    assert kept(root) == set()
+    build(root)
+    (root / "lib/pkg/b.py").unlink()
+    assert kept(root) == set()
+
+
+@pytest.mark.parametrize("name", ["book/c.md", "book/new.md", "_toc.yml"])
+def test_a_change_in_a_page_keeps_results_only(root, name):
+    (root / name).write_text("after", encoding="utf-8")
+    assert kept(root) == {".jupyter_cache", "jupyter_execute"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lib/pkg/__pycache__/a.pyc",
+        "lib/pkg.egg-info/PKG-INFO",
+        "book/data/t.partial.csv",
+        "book/c.ipynb",
+        "README.md",
+    ],
+)
+def test_what_no_page_shows_changes_nothing(root, name):
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_text("after", encoding="utf-8")
+    assert kept(root) == set(BUILT)
+
+
+def test_a_failed_build_leaves_no_pages(root):
+    fresh.begin(root)
+    fresh.fail(root)
+    assert kept(root) == {".jupyter_cache", "jupyter_execute"}
+
+
+def test_a_build_that_was_broken_off_is_not_taken_up(root):
+    (root / "book/c.md").write_text("after", encoding="utf-8")
+    build(root)
+    assert kept(root) == {".jupyter_cache", "jupyter_execute"}
+
+
+def test_a_change_during_a_build_counts_for_the_next_one(root):
+    build(root)
+    (root / "lib/pkg/a.py").write_text("after", encoding="utf-8")
+    fresh.done(root)
+    assert kept(root) == set()
+
+
+def test_a_damaged_note_keeps_nothing(root):
+    (root / "_build/fresh.json").write_text("{", encoding="utf-8")
+    assert kept(root) == set()

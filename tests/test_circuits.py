@@ -1,0 +1,98 @@
+"""Small networks: what they compute, and that an indicator changes nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from superposition import ResidualCircuits, with_indicator
+from superposition.measure import sample_active, unit_inputs
+
+
+def test_two_hand_worked_circuits():
+    """Circuit 0 adds relu(2x − 1) to y; circuit 1 adds −relu(x + y) to x. One layer, one neuron."""
+    circuits = ResidualCircuits(
+        read_in=[[[[2.0, 0.0]], [[1.0, 1.0]]]],
+        bias=[[[-1.0], [0.0]]],
+        write_out=[[[[0.0], [1.0]], [[-1.0], [0.0]]]],
+    )
+    first, last = circuits.run([[[3.0, 1.0], [2.0, 5.0]]], [[0, 1]])
+    np.testing.assert_array_equal(first, [[[3.0, 1.0], [2.0, 5.0]]])
+    np.testing.assert_array_equal(last, [[[3.0, 6.0], [-5.0, 5.0]]])
+
+
+def test_run_follows_the_loops_of_the_definition(make_circuits, rng):
+    circuits = make_circuits()
+    active = sample_active(6, 3, 5, rng)
+    inputs = unit_inputs(3)(active, rng)
+    states = circuits.run(inputs, active)
+    for sample, row in enumerate(active):
+        for place, t in enumerate(row):
+            a = inputs[sample, place]
+            for layer in range(2):
+                h = np.maximum(circuits.read_in[layer, t] @ a + circuits.bias[layer, t], 0)
+                a = a + circuits.write_out[layer, t] @ h
+                np.testing.assert_allclose(states[layer + 1][sample, place], a, rtol=1e-13)
+
+
+@given(seed=st.integers(0, 2**32), margin=st.floats(0.01, 50.0))
+def test_an_indicator_changes_nothing_an_active_circuit_computes(seed, margin):
+    rng = np.random.default_rng(seed)
+    circuits = ResidualCircuits.random(4, 3, 5, 3, rng)
+    active = sample_active(4, 2, 6, rng)
+    inputs = unit_inputs(3)(active, rng)
+    on = np.concatenate([inputs, np.ones((6, 2, 1))], axis=-1)
+    plain, wider = circuits.run(inputs, active), with_indicator(circuits, margin).run(on, active)
+    for a, b in zip(plain, wider, strict=True):
+        np.testing.assert_allclose(b[..., :-1], a, atol=1e-12 * (1 + margin))
+        np.testing.assert_array_equal(b[..., -1], 1)
+
+
+def test_with_an_indicator_every_neuron_of_a_silent_circuit_is_a_margin_below(make_circuits):
+    wider = with_indicator(make_circuits(), 0.7)
+    assert wider.width == 4
+    np.testing.assert_array_equal(wider.bias, -0.7)
+    silent = wider.run(np.zeros((1, 6, 4)), np.arange(6)[None])
+    assert all(np.all(state == 0) for state in silent)
+
+
+def test_random_circuits_keep_states_of_order_one_at_every_depth(rng):
+    circuits = ResidualCircuits.random(200, 6, 12, 8, rng)
+    active = np.arange(200)[:, None]
+    states = circuits.run(unit_inputs(6)(active, rng), active)
+    sizes = [np.mean(np.sum(state**2, axis=-1)) for state in states]
+    assert sizes[0] == pytest.approx(1)
+    assert sizes[1] == pytest.approx(1 + 1 / 8, rel=0.1)
+    assert 1.5 < sizes[-1] < 4
+    assert np.abs(circuits.bias).min() > 0
+
+
+def test_counts(make_circuits):
+    circuits = make_circuits(6, 3, 4, 2)
+    assert (circuits.n_circuits, circuits.n_layers, circuits.n_neurons) == (6, 2, 4)
+    assert circuits.widths == (3, 3, 3)
+    assert circuits.n_parameters == 2 * 6 * (4 * 3 + 4 + 3 * 4)
+
+
+def test_take_and_astype(make_circuits, rng):
+    circuits = make_circuits()
+    inputs = unit_inputs(3)(np.array([[0]]), rng)
+    np.testing.assert_array_equal(
+        circuits.take(np.array([4, 1])).run(inputs, [[1]])[-1], circuits.run(inputs, [[1]])[-1]
+    )
+    single = circuits.astype(np.float32)
+    assert single.dtype == np.float32
+    assert single.run(inputs, [[1]])[-1].dtype == np.float32
+
+
+def test_circuits_are_frozen(make_circuits):
+    circuits = make_circuits()
+    with pytest.raises(ValueError, match="read-only"):
+        circuits.read_in[0] = 0
+    with pytest.raises(AttributeError):
+        circuits.bias = circuits.bias
+
+
+def test_an_empty_batch_gives_an_empty_result(make_circuits):
+    states = make_circuits().run(np.empty((0, 2, 3)), np.empty((0, 2), int))
+    assert [state.shape for state in states] == [(0, 2, 3)] * 3

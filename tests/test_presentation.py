@@ -1,0 +1,159 @@
+"""Numbers for the prose, tables for the eye, and figures that a reader can read."""
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+
+from superposition import notebook, plotting
+from superposition.notebook import equation, glue, show
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a cell displays, as (data, metadata) pairs."""
+    calls = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, raw, metadata: calls.append((data, metadata))
+    )
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (np.float64(1 / 3), "text/plain", "0.333333"),
+        (12345678.9, "text/plain", "12345700.0"),
+        (np.int64(7), "text/plain", "7"),
+        ("prime", "text/plain", "'prime'"),
+        (equation("T", 2 * sp.Symbol("D")), "text/latex", r"$\displaystyle T = 2 D$"),
+    ],
+)
+def test_glue_stores_what_the_prose_can_show(value, kind, text, shown):
+    glue(name=value)
+    prefix = "application/papermill.record/"
+    wanted = {"scrapbook": {"name": "name", "mime_prefix": prefix}}
+    assert shown == [({prefix + kind: text}, wanted)]
+
+
+def test_glue_uses_the_type_that_myst_nb_reads():
+    from myst_nb.ext.glue import GLUE_PREFIX
+
+    assert notebook._PREFIX == GLUE_PREFIX
+
+
+def test_tables_show_significant_digits_and_no_dust():
+    table = pd.DataFrame({"n": [1, 2], "x": [123.456, 1e-31], "y": [np.nan, -0.00098765]})
+    printed = show(table, 3)
+    assert printed["n"].tolist() == [1, 2]
+    assert printed["x"].tolist() == [123.0, 0.0]
+    assert np.isnan(printed["y"][0])
+    assert printed["y"][1] == -0.000988
+    assert table["x"][0] == 123.456
+
+
+LOADS = pd.DataFrame(
+    {
+        "parameters": [1e3, 1e4] * 4,
+        "layer": [1, 1, 2, 2] * 2,
+        "seed": [0] * 4 + [1] * 4,
+        "n_circuits": [10, 100, 5, 40, 12, 110, 6, 44],
+    }
+)
+PRIVATE = pd.DataFrame({"parameters": [1e3, 1e4], "n_circuits": [5, 16]})
+SIZES = pd.DataFrame(
+    {
+        "size": [1e4, 1e5] * 3,
+        "n_active": [1, 1, 2, 2, 2, 2],
+        "images": ["own"] * 4 + ["same"] * 2,
+        "seed": 0,
+        "balanced_accuracy": [0.6, 0.9, 0.55, 0.8, 0.56, 0.82],
+    }
+)
+DEPTH = pd.DataFrame(
+    {
+        "n_circuits": [5] * 3 + [9] * 3,
+        "layer": [0, 1, 2] * 2,
+        "seed": 0,
+        "relative_mse": [0, 0.1, 0.2, 0, 0.5, 5],
+    }
+)
+MEASURED = pd.DataFrame({"n": [1, 2, 4], "seed": 0, "measured": [1, 2, 4], "predicted": [1, 2, 4]})
+
+FIGURES = {
+    "claim": lambda: plotting.claim(LOADS, PRIVATE),
+    "carriers": lambda: plotting.carriers(np.arange(24).reshape(2, 4, 3), 24),
+    "terms": lambda: plotting.terms([np.eye(3), -np.eye(3)], ["one", "two"]),
+    "interference": lambda: plotting.interference(np.linspace(-1, 1, 50), 0.3),
+    "predicted": lambda: plotting.predicted_and_measured(
+        MEASURED, "n", "measured", "predicted", ("n", "variance")
+    ),
+    "depth": lambda: plotting.depth(DEPTH),
+    "tasks": lambda: plotting.tasks_kept(
+        np.array([0.9, 0.95, 0.97]), np.array([0.8, 0.9, 0.95]), 1, ("large", "private")
+    ),
+    "sizes": lambda: plotting.digit_sizes(
+        SIZES, 0.97, SIZES.iloc[:2][["size", "balanced_accuracy"]], {"parity": 3e4}
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    plotting.use_style()
+    yield
+    plt.close("all")
+    mpl.rcdefaults()
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_every_figure_names_its_axes_and_its_series(make):
+    figure = make()
+    figure.canvas.draw()
+    main = figure.axes[0]
+    assert main.get_xlabel()
+    assert main.get_ylabel()
+    series = [line for line in main.lines if not line.get_label().startswith("_")]
+    assert main.get_legend() is not None or len(series) == 0
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_figures_stand_on_an_opaque_card(make):
+    figure = make()
+    assert mpl.colors.to_rgba(figure.get_facecolor())[3] == 1
+
+
+def test_ink_and_colours_can_be_read_on_the_card():
+    """WCAG contrast with the card: 4.5 for text, 2 and a marker of its own for lines."""
+
+    def luminance(colour):
+        rgb = np.array(mpl.colors.to_rgb(colour))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    def contrast(colour):
+        return (luminance(plotting.PAPER) + 0.05) / (luminance(colour) + 0.05)
+
+    assert contrast(plotting.INK) > 4.5
+    assert contrast(plotting.GREY) > 4.5
+    assert min(contrast(colour) for colour in plotting.COLOURS) > 2
+    assert len(set(plotting.MARKERS)) == len(plotting.COLOURS)
+
+
+def test_digit_images_show_what_they_are_given():
+    figure = plotting.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3: +", "9: −"])
+    assert [axes.get_title() for axes in figure.axes] == ["3: +", "9: −"]
+
+
+def test_theory_lines_and_measured_means_are_drawn_where_they_belong():
+    figure = plotting.predicted_and_measured(
+        MEASURED.assign(measured=[1.5, 2.5, 4.5]), "n", "measured", "predicted", ("n", "v")
+    )
+    line, points = figure.axes[0].lines[0], figure.axes[0].containers[0].lines[0]
+    np.testing.assert_array_equal(line.get_ydata(), [1, 2, 4])
+    np.testing.assert_array_equal(points.get_ydata(), [1.5, 2.5, 4.5])
