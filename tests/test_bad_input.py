@@ -157,6 +157,70 @@ OTHERS = [
     ),
 ]
 
+OTHERS += [
+    (lambda: GaussianCode.draw(2, 2, 5, RNG, dtype=int), TypeError, "dtype: wanted float32 or"),
+    (lambda: GaussianCode.draw(2, 2, 5, RNG, dtype="x"), TypeError, "dtype: wanted float32 or"),
+    (lambda: SparseCode.private(2, 2, dtype="U3"), TypeError, "dtype: wanted float32 or"),
+    (lambda: ResidualConstruction(9, 9, orthonormal="no"), TypeError, "orthonormal: wanted bool"),
+    (lambda: with_indicator(None, 1.0), TypeError, "circuits: wanted ResidualCircuits, got None"),
+    (lambda: CIRCUITS.take([3]), ValueError, "which: wanted entries from 0 to 2"),
+    (
+        lambda: CIRCUITS.astype(np.float32).run(1e39 * X, [[0, 1]] * 2),
+        ValueError,
+        "inputs: wanted finite numbers, got NaN or infinity in float32",
+    ),
+    (
+        lambda: SUPERPOSITION.embed(holed(X, np.inf), [[0, 1]] * 2),
+        ValueError,
+        "inputs: wanted finite",
+    ),
+    (
+        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, stream_code=np.ones(3)),
+        TypeError,
+        "stream_code: wanted Code, got ndarray",
+    ),
+    (
+        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, neuron_codes=NEURONS),
+        TypeError,
+        "neuron_codes: wanted Sequence, got SparseCode",
+    ),
+    (
+        lambda: ResidualConstruction(20, 10, 3).compress(CIRCUITS, RNG, neuron_codes=[NEURONS] * 2),
+        ValueError,
+        r"neuron_codes\[0\]: wanted redundancy 3",
+    ),
+    (
+        lambda: ResidualNetwork(np.ones((0, 2, 3)), np.ones((0, 2)), np.ones((0, 3, 2))),
+        ValueError,
+        "read_in: wanted at least 1 of layers, got 0",
+    ),
+    (lambda: NETWORK.step(STATE, -1), ValueError, "layer: wanted entries from 0 to 1"),
+    (lambda: SUPERPOSITION.read_all(STATE[0], 0), ValueError, "state: wanted shape"),
+    (lambda: SUPERPOSITION.read_all(STATE * np.nan, 0), ValueError, "state: wanted finite"),
+    (lambda: NEURONS.decode_all(STATE), ValueError, "state: wanted shape .*size = 10"),
+    (lambda: measure_error("it", 1, 5, RNG), TypeError, "superposition: wanted Superposition"),
+    (
+        lambda: measure_error(SUPERPOSITION, 1, 5, RNG, sample_inputs=lambda a, g: X),
+        ValueError,
+        r"sample_inputs: wanted shape \(samples = 5, active = 1, width = 2\), got \(2, 2, 2\)",
+    ),
+    (
+        lambda: measure_error(SUPERPOSITION, 1, 5, RNG, sample_inputs=lambda a, g: None),
+        TypeError,
+        "sample_inputs: wanted real numbers",
+    ),
+    (
+        lambda: measure_error(SUPERPOSITION, 1, 5, RNG, observe=lambda a: a[..., 0]),
+        ValueError,
+        r"observe: wanted an array \(.*'n'\), got shape",
+    ),
+    (
+        lambda: measure_error(SUPERPOSITION, 1, 5, RNG, observe=lambda a: 3.0),
+        ValueError,
+        "observe: wanted an array",
+    ),
+]
+
 SEEDS = {
     "random circuits": lambda rng: ResidualCircuits.random(2, 2, 3, 1, rng),
     "dense code": lambda rng: GaussianCode.draw(2, 2, 5, rng),

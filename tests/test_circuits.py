@@ -64,7 +64,8 @@ def test_random_circuits_keep_states_of_order_one_at_every_depth(rng):
     assert sizes[0] == pytest.approx(1)
     assert sizes[1] == pytest.approx(1 + 1 / 8, rel=0.1)
     assert 1.5 < sizes[-1] < 4
-    assert np.abs(circuits.bias).min() > 0
+    assert np.std(circuits.bias) == pytest.approx(1 / np.sqrt(6), rel=0.02)
+    assert np.mean(np.sum(circuits.read_in**2, axis=-1)) == pytest.approx(1, rel=0.02)
 
 
 def test_counts(make_circuits):

@@ -85,6 +85,17 @@ def test_overlaps_between_circuits_have_variance_one_over_size(orthonormal, rng)
     assert np.mean(others) == pytest.approx(0, abs=0.002)
 
 
+def test_orthonormal_directions_have_no_preferred_sign(rng):
+    """QR alone would turn direction i against axis i, and give equal directions a mean overlap."""
+    directions = GaussianCode.draw(4000, 3, 16, rng).directions
+    axes = np.arange(3)
+    np.testing.assert_allclose(
+        directions[:, axes, axes].mean(axis=0), 0, atol=4 / np.sqrt(4000 * 16)
+    )
+    mean_direction = directions.mean(axis=0)
+    assert np.sum(mean_direction**2) * 4000 / 3 == pytest.approx(1, abs=0.6)
+
+
 @given(size=st.integers(1, 40), seed=st.integers(0, 2**32), data=st.data())
 def test_random_slots_are_distinct_and_in_range(size, seed, data):
     redundancy = data.draw(st.integers(1, size))

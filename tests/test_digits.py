@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from superposition import ResidualConstruction, digits
+from superposition import ResidualConstruction, digits, training
 from superposition.training import TRAINING_SEED, loss_gradient, train
 
 NETWORKS = Path(__file__).parent.parent / "book/data/digit_networks.npz"
@@ -81,6 +81,40 @@ def test_loss_gradient_against_finite_differences(rng):
     np.testing.assert_allclose(np.concatenate([g.ravel() for g in gradients]), wanted, atol=2e-6)
 
 
+def test_the_stored_networks_were_trained_with_todays_settings():
+    with np.load(NETWORKS) as stored:
+        assert str(stored["made_by"]) == training.made_by()
+
+
+def test_training_adds_noise_and_shrinks_weights_at_a_falling_rate(monkeypatch):
+    """With no gradient only the decay is left: a product of (1 − rate · decay)."""
+    heard = []
+
+    def no_gradient(params, inputs, labels, weights, noise):
+        heard.append(noise)
+        return np.zeros(2), [np.zeros_like(p) for p in params]
+
+    monkeypatch.setattr(training, "loss_gradient", no_gradient)
+    settings = training.Training(n_steps=20, learning_rate=0.05, weight_decay=0.3, noise=0.25)
+    rng = np.random.default_rng(0)
+    first = training._first_parameters(2, settings, np.random.default_rng(0))
+    trained = train(np.array([3, 4]), rng, settings)
+    shrunk = np.prod(1 - 0.3 * 0.05 * (1 - np.arange(20) / 20))
+    np.testing.assert_allclose(trained.read_in, shrunk * first[0], rtol=1e-5)
+    assert np.std(heard) == pytest.approx(0.25, rel=0.05)
+
+
+def test_adam_follows_its_definition():
+    """Two steps of one weight, worked from Kingma & Ba's formulas."""
+    weight, moments = [np.array([1.0])], [(np.zeros(1), np.zeros(1))]
+    training._adam(weight, [np.array([2.0])], moments, 0, 0.1, 0.0)
+    np.testing.assert_allclose(weight[0], 0.9, rtol=1e-6)
+    training._adam(weight, [np.array([-1.0])], moments, 1, 0.1, 0.5)
+    first, second = 0.9 * 0.2 - 0.1, 0.999 * 0.004 + 0.001
+    step = 0.1 * first / 0.19 / np.sqrt(second / (1 - 0.999**2))
+    np.testing.assert_allclose(weight[0], 0.9 * 0.95 - step, rtol=1e-6)
+
+
 def test_retraining_a_few_agrees_with_the_stored_networks(networks, small_scores, tasks):
     chosen = np.array([0, 37, 200, 389, 510])
     again = train(chosen, np.random.default_rng(TRAINING_SEED))
@@ -98,6 +132,11 @@ def test_the_small_networks_have_learned_every_task(networks, small_scores):
     assert networks.n_circuits == digits.N_TASKS
     assert small_scores.mean() > 0.96
     assert small_scores.mean(axis=1).min() > 0.9
+
+
+def test_small_scores_need_a_network_for_every_task(networks):
+    with pytest.raises(ValueError, match="circuits: wanted 511, one per task, got 2"):
+        digits.small_scores(networks.take([0, 1]))
 
 
 def test_superposed_scores_in_the_exact_limit_are_the_small_networks_own(networks, small_scores):

@@ -60,7 +60,7 @@ def test_tables_show_significant_digits_and_no_dust():
 LOADS = pd.DataFrame(
     {
         "parameters": [1e3, 1e4] * 4,
-        "layer": [1, 1, 2, 2] * 2,
+        "n_layers": [1, 1, 2, 2] * 2,
         "seed": [0] * 4 + [1] * 4,
         "n_circuits": [10, 100, 5, 40, 12, 110, 6, 44],
     }
@@ -93,7 +93,7 @@ FIGURES = {
     "predicted": lambda: plotting.predicted_and_measured(
         MEASURED, "n", "measured", "predicted", ("n", "variance")
     ),
-    "depth": lambda: plotting.depth(DEPTH),
+    "depth": lambda: plotting.depth(DEPTH, pd.Series({1: 0.3, 2: 0.5})),
     "tasks": lambda: plotting.tasks_kept(
         np.array([0.9, 0.95, 0.97]), np.array([0.8, 0.9, 0.95]), 1, ("large", "private")
     ),

@@ -1,5 +1,8 @@
 """Sweeps: one tidy table, whatever the workers, the order, or the interruptions."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,17 +99,30 @@ def test_a_longer_sweep_keeps_what_a_shorter_one_stored(tmp_path):
     pd.testing.assert_frame_equal(table, run(n_seeds=3), check_exact=True)
 
 
-def test_a_write_that_fails_keeps_the_earlier_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", ["write", "replace"])
+def test_a_write_that_fails_keeps_the_earlier_file(tmp_path, monkeypatch, step):
+    """The disk is full after half the bytes, or the last step, the renaming, fails."""
     run(SETTINGS[:2], path=tmp_path / "t.csv")
     before = (tmp_path / "t.csv").read_text()
+    open_file = Path.open
+
+    class Full(io.FileIO):
+        def write(self, content):
+            super().write(content[: len(content) // 2])
+            raise OSError("disk full")
 
     def fail(*args, **options):
         raise OSError("disk full")
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
+    def full(self, mode="r", **options):
+        return Full(self, mode) if "w" in mode else open_file(self, mode, **options)
+
+    monkeypatch.setattr(Path, *(("open", full) if step == "write" else ("replace", fail)))
     with pytest.raises(OSError, match="disk full"):
         run(path=tmp_path / "t.csv")
+    monkeypatch.undo()
     assert (tmp_path / "t.csv").read_text() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"header": {"command": "another"}}])
@@ -119,7 +135,7 @@ def test_a_file_of_another_sweep_is_refused(tmp_path, other):
 def test_a_file_with_other_settings_names_is_refused(tmp_path):
     run(path=tmp_path / "t.csv")
     with pytest.raises(ValueError, match="belongs to another sweep"):
-        run([{"width": 3}], measure=lambda width, rng: [], path=tmp_path / "t.csv")
+        run([{"width": 3}], measure=lambda width, rng: pd.DataFrame(), path=tmp_path / "t.csv")
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "# entropy: 3\nx\n1\n", '"\n'])
@@ -137,8 +153,56 @@ def test_a_foreign_file_is_refused(tmp_path, text):
         ([{"size": 1, "kind": None}], "settings: wanted a number or text for kind"),
         ([{"size": float("nan"), "kind": "a"}], "settings: wanted a number or text for size"),
         ([{"size": 1, "kind": "a"}, {"size": 1.0, "kind": "a"}], "no setting twice"),
+        ([{"size": 1, "seed": 3}], "settings: wanted names other than seed and rng"),
+        ([{"size": 1, "kind": "01"}], "settings: wanted a text that is no number for kind"),
+        ([{"size": 1, "kind": ""}], "settings: wanted a text that is no number for kind"),
+        ([{"size": 1, "kind": "a"}, {"size": "b", "kind": "a"}], "all numbers or all texts"),
     ],
 )
 def test_settings_that_cannot_be_told_apart_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         run(settings)
+
+
+def test_texts_come_back_as_they_were(tmp_path):
+    """Names that a reader of tables might take for a comment or for nothing."""
+    settings = [{"kind": kind} for kind in ("NA", "None", "x#y", "# z", 'say "no"', "a,b")]
+
+    def echo(kind, rng):
+        CALLS.append({})
+        return pd.DataFrame({"said": [f"{kind}#{kind}"], "value": [rng.random()]})
+
+    made = run(settings, measure=echo, path=tmp_path / "t.csv")
+    CALLS.clear()
+    again = run(settings, measure=echo, path=tmp_path / "t.csv")
+    assert CALLS == []
+    pd.testing.assert_frame_equal(made, again, check_exact=True)
+    pd.testing.assert_frame_equal(made, read_table(tmp_path / "t.csv")[0], check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("result", "error", "message"),
+    [
+        (None, TypeError, "measure: wanted a DataFrame, got NoneType at {'size': 1}"),
+        ({"value": [1]}, TypeError, "measure: wanted a DataFrame, got dict"),
+        (pd.DataFrame({"value": []}), ValueError, "measure: wanted at least one row"),
+        (pd.DataFrame({"size": [1]}), ValueError, "columns other than"),
+        (pd.DataFrame({"seed": [1]}), ValueError, "columns other than"),
+    ],
+)
+def test_measurements_without_rows_of_their_own_are_refused(result, error, message):
+    with pytest.raises(error, match=message):
+        run([{"size": 1}], measure=lambda size, rng: result)
+
+
+@pytest.mark.parametrize("value", [3, "two\nlines", " padded"])
+def test_a_header_that_would_not_read_back_is_refused_before_any_work(tmp_path, value):
+    with pytest.raises(ValueError, match="header: wanted one line of text for note"):
+        run(path=tmp_path / "t.csv", header={"note": value})
+    assert CALLS == []
+
+
+def test_a_measurement_keeps_its_own_table():
+    kept = pd.DataFrame({"value": [1.0]})
+    run([{"size": 1}], measure=lambda size, rng: kept)
+    assert list(kept) == ["value"]

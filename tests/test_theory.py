@@ -62,23 +62,29 @@ def test_carried_weights_by_enumeration():
         (100, 4, 8, 7, 512, 1024, 1, 1.0, True),
         (300, 2, 12, 3, 256, 700, 3, 0.5, False),
         (60, 8, 4, 12, 1024, 256, 5, 2.0, True),
+        (1500, 4, 8, 7, 256, 512, 3, 1.0, True),
     ],
 )
 def test_read_in_variance_is_measured(T, d, m, r, D, M, k, margin, orthonormal, rng):
-    """Measured / predicted within 4 %, on neurons that carry no active circuit; six networks."""
+    """Measured / predicted within 3 %; the mean of 16 networks is known to about 1 %.
+
+    With entries N(0, 1/D) a circuit also disturbs itself, which this formula leaves out: there,
+    only neurons that carry no active circuit are measured, which hear T − k others, not T − 1.
+    """
     ratios = []
-    for _ in range(6):
+    for _ in range(16):
         circuits = ResidualCircuits.random(T, d, m, 1, rng)
         construction = ResidualConstruction(D, M, r, margin, orthonormal=orthonormal)
         superposition = construction.compress(circuits, rng)
-        active = sample_active(T, k, 200, rng)
+        active = sample_active(T, k, 100, rng)
         noise = read_in_interference(superposition, unit_inputs(d)(active, rng), active)
-        carried = superposition.neuron_codes[0].encode(np.ones((200, k, m)), active) > 0
+        carried = superposition.neuron_codes[0].encode(np.ones((100, k, m)), active) > 0
+        measured = np.ones_like(carried) if orthonormal else ~carried
         weights = with_indicator(circuits, margin).read_in[0]
         predicted = theory.evaluate(
             theory.read_in_variance(),
             {
-                theory.T: T,
+                theory.T: T if orthonormal else T - k + 1,
                 theory.m: m,
                 theory.r: r,
                 theory.k: k,
@@ -89,8 +95,8 @@ def test_read_in_variance_is_measured(T, d, m, r, D, M, k, margin, orthonormal, 
                 theory.sum2: np.mean(np.sum(weights.sum(axis=1) ** 2, axis=-1)),
             },
         )
-        ratios.append(np.mean(noise[~carried] ** 2) / predicted)
-    assert np.mean(ratios) == pytest.approx(1, abs=0.04)
+        ratios.append(np.mean(noise[measured] ** 2) / predicted)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.03)
 
 
 def test_interference_is_what_is_left_of_the_pre_activation(make_circuits, rng):

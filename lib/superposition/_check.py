@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
@@ -43,20 +43,36 @@ def generator(rng: object) -> np.random.Generator:
     raise TypeError(f"rng: wanted a numpy.random.Generator, got {type(rng).__name__}{hint}")
 
 
-def real_array(name: str, value: object, axes: str, sizes: dict[str, int]) -> Floats:
+def float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """`dtype` as float32 or float64, or an error that says so."""
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        wanted = None
+    if wanted not in (np.float32, np.float64):
+        raise TypeError(f"dtype: wanted float32 or float64, got {dtype!r}")
+    return wanted
+
+
+def real_array(
+    name: str, value: object, axes: str, sizes: dict[str, int], dtype: DTypeLike | None = None
+) -> Floats:
     """`value` as a read-only float array whose axes are called `axes` (words, in order).
 
     `sizes` maps names of axes already known to their lengths; it is completed here, so that a
-    chain of calls finds arrays that do not fit together. Whole numbers become float64.
+    chain of calls finds arrays that do not fit together. Arrays become `dtype`, if given;
+    otherwise whole numbers become float64.
     """
     array = _as_array(name, value)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name}: wanted real numbers, got an array of dtype {array.dtype}")
     _fit(name, array.shape, axes.split(), sizes)
+    if dtype is None:
+        dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.float64
+    with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
+        array = array.astype(dtype, copy=False)
     if not np.isfinite(array).all():
-        raise ValueError(f"{name}: wanted finite numbers, got NaN or infinity")
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float64)
+        raise ValueError(f"{name}: wanted finite numbers, got NaN or infinity in {array.dtype}")
     view = array.view()
     view.flags.writeable = False
     return view
@@ -86,6 +102,19 @@ def active_sets(active: object, n_circuits: int, sizes: dict[str, int]) -> Integ
         row = array[repeated[0]].tolist()
         raise ValueError(f"active: wanted distinct circuits within a row, got {row}")
     return array
+
+
+def no_empty_axis(name: str, sizes: Mapping[str, int]) -> None:
+    """An error that names the first axis of length 0, if there is one."""
+    for axis, length in sizes.items():
+        if length < 1:
+            raise ValueError(f"{name}: wanted at least 1 of {axis}, got {length}")
+
+
+def instance(name: str, value: object, kind: type) -> None:
+    """An error unless `value` is a `kind`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: wanted {kind.__name__}, got {type(value).__name__}")
 
 
 def _as_array(name: str, value: object) -> NDArray[Any]:

@@ -13,9 +13,12 @@ from superposition._check import (
     Integers,
     active_sets,
     generator,
+    instance,
+    no_empty_axis,
     positive_int,
     positive_real,
     real_array,
+    whole_array,
 )
 
 
@@ -49,9 +52,7 @@ class ResidualCircuits:
         }
         for name, words in axes.items():
             object.__setattr__(self, name, real_array(name, getattr(self, name), words, sizes))
-        for axis, n in sizes.items():
-            if n < 1:
-                raise ValueError(f"read_in: wanted at least 1 of {axis}, got {n}")
+        no_empty_axis("read_in", sizes)
         if len({a.dtype for a in (self.read_in, self.bias, self.write_out)}) > 1:
             raise TypeError("read_in, bias, write_out: wanted one dtype, float32 or float64")
 
@@ -127,7 +128,8 @@ class ResidualCircuits:
         )
 
     def take(self, which: Integers) -> ResidualCircuits:
-        """The circuits numbered `which`, in that order."""
+        """The circuits numbered `which`, (n,), in that order; ValueError out of range."""
+        which = whole_array("which", which, "circuits", {}, self.n_circuits)
         return ResidualCircuits(
             self.read_in[:, which], self.bias[:, which], self.write_out[:, which]
         )
@@ -141,8 +143,8 @@ class ResidualCircuits:
         """
         sizes = {"width": self.width}
         active = active_sets(active, self.n_circuits, sizes)
-        inputs = real_array("inputs", inputs, "batch active width", sizes)
-        states = [inputs.astype(self.dtype)]
+        inputs = real_array("inputs", inputs, "batch active width", sizes, self.dtype)
+        states = [inputs]
         for layer in range(self.n_layers):
             states.append(self._step(states[-1], active, layer))
         return tuple(states)
@@ -164,6 +166,7 @@ def with_indicator(circuits: ResidualCircuits, margin: float) -> ResidualCircuit
 
     Returns circuits of width d + 1, the indicator last. Raises ValueError for margin ≤ 0.
     """
+    instance("circuits", circuits, ResidualCircuits)
     margin = positive_real("margin", margin)
     column = circuits.bias + np.asarray(margin, circuits.dtype)
     silent = np.zeros_like(circuits.write_out[:, :, :1])

@@ -105,10 +105,13 @@ def balance(labels: Integers | Floats) -> Floats:
 
 
 def small_scores(circuits: ResidualCircuits) -> Floats:
-    """Each small network on every test image of its task, (511, images): 0 where wrong.
+    """Each of the 511 small networks on every test image of its task, (511, images): 0 where wrong.
 
     Right answers score the image's `balance`, so row means are balanced accuracies.
+    Raises ValueError for another number of circuits.
     """
+    if circuits.n_circuits != N_TASKS:
+        raise ValueError(f"circuits: wanted {N_TASKS}, one per task, got {circuits.n_circuits}")
     tasks = load_tasks()
     active = np.arange(N_TASKS)[:, None]
     given = [
@@ -129,6 +132,7 @@ def superposed_scores(
 ) -> Floats:
     """Score of task which[s] on test image images[s] inside the large network, (samples,).
 
+    Circuit t of the superposition must be the network of task t (there may be fewer than 511).
     In each pass n_active − 1 other random tasks are active with it, each on a random test image
     of its own, or all on the same one. Scores are as in `small_scores`: means are balanced
     accuracies. Raises TypeError or ValueError for entries out of range or n_active > T.
@@ -164,11 +168,15 @@ def _with_companions(
     return np.concatenate([which[:, None], others], axis=1)
 
 
-def save_circuits(path: str | Path, circuits: ResidualCircuits) -> None:
-    """Write circuits to one .npz file, whole or not at all."""
+def save_circuits(path: str | Path, circuits: ResidualCircuits, made_by: str = "") -> None:
+    """Write circuits to one .npz file, whole or not at all, with a note on how they were made."""
     with atomic_write(path) as out:
         np.savez_compressed(
-            out, read_in=circuits.read_in, bias=circuits.bias, write_out=circuits.write_out
+            out,
+            read_in=circuits.read_in,
+            bias=circuits.bias,
+            write_out=circuits.write_out,
+            made_by=made_by,
         )
 
 

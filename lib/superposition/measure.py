@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from superposition._check import Floats, Integers, generator, positive_int
+from superposition._check import Floats, Integers, generator, instance, positive_int, real_array
 from superposition.circuits import with_indicator
 from superposition.constructions.compiled import Superposition
 
@@ -63,15 +63,19 @@ def measure_error(
     active). firing: share of large neurons above zero in the large layers of that small layer
     (NaN at layer 0, before any).
 
-    Raises TypeError or ValueError for counts ≤ 0, n_active > T, an `rng` that is no Generator.
+    Raises TypeError or ValueError for counts ≤ 0, n_active > T, an `rng` that is no Generator,
+    samples or observations of another shape.
     """
+    instance("superposition", superposition, Superposition)
     circuits = superposition.circuits
     active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
-    inputs = (sample_inputs or unit_inputs(circuits.widths[0]))(active, rng)
+    sample_inputs = unit_inputs(circuits.widths[0]) if sample_inputs is None else sample_inputs
+    sizes = {"samples": n_samples, "active": n_active, "width": circuits.widths[0]}
+    inputs = real_array("sample_inputs", sample_inputs(active, rng), "samples active width", sizes)
     tallies = [_Tally() for _ in superposition.checkpoints]
     for start in range(0, n_samples, _CHUNK):
         part = slice(start, start + _CHUNK)
-        _add_chunk(tallies, superposition, inputs[part], active[part], observe or (lambda a: a))
+        _add_chunk(tallies, superposition, inputs[part], active[part], _checked(observe))
     rows = [{"layer": layer, **tally.row()} for layer, tally in enumerate(tallies)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -85,12 +89,29 @@ def read_in_interference(superposition: Superposition, inputs: Floats, active: I
     """
     inner = with_indicator(superposition.circuits, superposition.construction.margin)
     state = superposition.embed(inputs, active)
+    active = np.asarray(active)
     on = np.ones((*active.shape, 1))
     own = np.concatenate([inputs, on], axis=-1)
     # b batch, k active, m neurons, d width
     wanted = np.einsum("bkmd,bkd->bkm", inner.read_in[0][active], own)
     heard = state @ superposition.network.read_in[0].T
     return heard - superposition.neuron_codes[0].encode(wanted, active)
+
+
+def _checked(observe: Observer | None) -> Observer:
+    """`observe`, or no change; an error where it does not map states (…, d) to (…, n)."""
+
+    def checked(states: Floats) -> Floats:
+        if observe is None:
+            return states
+        seen = np.asarray(observe(states))
+        if seen.ndim != states.ndim or seen.shape[:-1] != states.shape[:-1]:
+            raise ValueError(
+                f"observe: wanted an array {(*states.shape[:-1], 'n')}, got shape {seen.shape}"
+            )
+        return seen
+
+    return checked
 
 
 @dataclass

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from superposition._check import Floats, real_array
+from superposition._check import Floats, no_empty_axis, real_array, whole_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,7 @@ class ResidualNetwork:
         }
         for name, words in axes.items():
             object.__setattr__(self, name, real_array(name, getattr(self, name), words, sizes))
+        no_empty_axis("read_in", sizes)
 
     @property
     def n_layers(self) -> int:
@@ -52,7 +53,12 @@ class ResidualNetwork:
         return self.read_in.size + self.bias.size + self.write_out.size
 
     def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
-        """One layer: state (batch, D) → the next state (batch, D) and its neurons (batch, M)."""
+        """One layer: state (batch, D) → the next state (batch, D) and its neurons (batch, M).
+
+        The inner loop of everything: `state` is not checked here. Raises ValueError for a layer
+        that is not there.
+        """
+        whole_array("layer", layer, "", {}, self.n_layers)
         neurons = state @ self.read_in[layer].T + self.bias[layer]
         np.maximum(neurons, 0, out=neurons)
         return state + neurons @ self.write_out[layer].T, neurons

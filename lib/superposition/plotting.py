@@ -54,18 +54,23 @@ def use_style() -> None:
 
 
 def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
-    """How many circuits fit against the large network's size, after each number of layers.
+    """How many circuits fit against the large network's size, for each number of layers.
 
-    loads: columns parameters, layer, seed, n_circuits; private: parameters, n_circuits.
+    loads: columns parameters, n_layers, seed, n_circuits; private: parameters, n_circuits.
     """
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     axes.plot(
-        "parameters", "n_circuits", data=private, color=GREY, ls="--", label="private neurons"
+        "parameters",
+        "n_circuits",
+        data=private,
+        color=GREY,
+        ls="--",
+        label="private neurons and dimensions",
     )
-    for style, (layer, rows) in enumerate(loads.groupby("layer")):
-        label = f"in superposition, after {layer} layer{'s' if layer > 1 else ''}"
+    for style, (layers, rows) in enumerate(loads.groupby("n_layers")):
+        label = f"in superposition, {layers} layer{'s' if layers > 1 else ''}"
         _spread(axes, rows, "parameters", "n_circuits", style, label)
-    first = loads[loads["layer"] == loads["layer"].min()]
+    first = loads[loads["n_layers"] == loads["n_layers"].min()]
     top = first.groupby("parameters")["n_circuits"].mean().iloc[-1]
     x = np.array([first["parameters"].max() / 100, first["parameters"].max()])
     axes.plot(x, 1.5 * top * x / x[-1], color=INK, lw=0.8, ls=":", label="slope 1: T ∝ parameters")
@@ -140,15 +145,16 @@ def predicted_and_measured(
     return figure
 
 
-def depth(table: pd.DataFrame) -> Figure:
-    """Relative mean squared error by layer, a line per number of circuits; seeds as a band."""
+def depth(table: pd.DataFrame, nothing: pd.Series) -> Figure:
+    """Relative mean squared error by layer, a line per number of circuits, bars over seeds.
+
+    nothing: the error of a network that leaves its input as it is, by layer.
+    """
     figure, axes = plt.subplots(figsize=(6.8, 4.0))
     rows = table[table["layer"] > 0]
     for style, (n_circuits, group) in enumerate(rows.groupby("n_circuits")):
         _spread(axes, group, "layer", "relative_mse", style, f"T = {n_circuits}")
-    axes.axhline(1, color=GREY, ls="--", lw=1)
-    axes.annotate("as wrong as answering zero", (0.98, 1.15), color=INK, fontsize=9,
-                  xycoords=("axes fraction", "data"), ha="right")  # fmt: skip
+    axes.plot(nothing.index, nothing, color=GREY, ls="--", label="computing nothing")
     axes.set(yscale="log", xlabel="layer", ylabel="relative_mse of active circuits")
     axes.set_xticks(sorted(rows["layer"].unique()))
     axes.legend(loc="upper left")
@@ -202,7 +208,12 @@ def digit_sizes(
     figure, axes = plt.subplots(figsize=(8.2, 4.6))
     axes.axhline(small, color=INK, lw=1, label="small networks by themselves")
     axes.plot(
-        "size", "balanced_accuracy", data=private, color=GREY, ls="--", label="private neurons"
+        "size",
+        "balanced_accuracy",
+        data=private,
+        color=GREY,
+        ls="--",
+        label="private neurons and dimensions",
     )
     own = table[table["images"] == "own"]
     for style, (k, rows) in enumerate(own.groupby("n_active")):

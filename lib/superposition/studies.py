@@ -7,6 +7,7 @@ run continues where it stopped. A test recomputes a sample of each table's rows.
 from __future__ import annotations
 
 import argparse
+import math
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy
+from scipy.optimize import isotonic_regression
 
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction, Superposition
 from superposition.digits import N_TASKS, load_circuits, load_tasks, superposed_scores
-from superposition.measure import measure_error
+from superposition.measure import measure_error, sample_active, unit_inputs
 from superposition.sweep import Setting, setting_rng, sweep
 
 # The digits chapter's one large network: fewer neurons than the small networks have together,
@@ -59,12 +61,20 @@ class Study:
         return self.measure(**setting, rng=setting_rng([int(w) for w in words], setting, seed))
 
 
-def claim_error(stream_width: int, n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Errors of T random four-layer circuits (d = 4, m = 8) with M = 2D, one active at a time."""
-    circuits = ResidualCircuits.random(n_circuits, 4, 8, 4, rng).astype(np.float32)
+def claim_error(
+    stream_width: int, n_layers: int, n_circuits: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Errors after the last layer of T random circuits (d = 4, m = 8), one active; M = 2D.
+
+    `nothing` is the relative_mse of a network that computes nothing and leaves inputs as they are.
+    """
+    circuits = ResidualCircuits.random(n_circuits, 4, 8, n_layers, rng).astype(np.float32)
     construction = ResidualConstruction(stream_width, 2 * stream_width)
-    errors = measure_error(construction.compress(circuits, rng), 1, 300, rng)
-    return errors[errors["layer"] > 0]
+    errors = measure_error(construction.compress(circuits, rng), 1, 300, rng).tail(1)
+    active = sample_active(n_circuits, 1, 1000, rng)
+    states = circuits.run(unit_inputs(4)(active, rng), active)
+    change = np.mean((states[-1] - states[0]) ** 2) / np.mean(states[-1] ** 2)
+    return errors.drop(columns="layer").assign(nothing=float(change))
 
 
 def digit_accuracy(
@@ -109,25 +119,27 @@ def _digit_networks() -> ResidualCircuits:
 
 
 def largest_loads(table: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """The T at which relative_mse first reaches the tolerance, for each width, layer and seed.
+    """The T at which the error reaches `tolerance` times that of doing nothing, by width and seed.
 
-    Interpolated between measured T, both on log scales. Where, for any seed, even the smallest T
-    measured is beyond the tolerance, or the largest within it, a width has no row for that layer:
-    the mean of the seeds that are left would be biased. Columns: stream_width, parameters (of the
-    large network, per layer), layer, seed, n_circuits.
+    Read off a curve fitted to each seed's errors that never falls as T grows (isotonic, both on
+    log scales). Where, for any seed, all T measured are beyond the tolerance, or none is, a width
+    has no row for that number of layers: the mean of the seeds that are left would be biased.
+    Columns: n_layers, stream_width, parameters (of the large network, per layer), seed, n_circuits.
     """
     rows = []
-    for (width, layer, seed), group in table.groupby(["stream_width", "layer", "seed"]):
+    for (layers, width, seed), group in table.groupby(["n_layers", "stream_width", "seed"]):
         ordered = group.sort_values("n_circuits")
-        error, n_circuits = np.log(ordered["relative_mse"]), np.log(ordered["n_circuits"])
-        over = np.flatnonzero(error > np.log(tolerance))
+        error = np.log(ordered["relative_mse"] / ordered["nothing"])
+        rising = isotonic_regression(np.nan_to_num(error, nan=np.inf, posinf=700)).x
+        over = np.flatnonzero(rising > np.log(tolerance))
         if len(over) and over[0] > 0:
             pair = slice(over[0] - 1, over[0] + 1)
-            crossing = np.exp(np.interp(np.log(tolerance), error.iloc[pair], n_circuits.iloc[pair]))
-            rows.append([width, residual_parameters(width), layer, seed, crossing])
-    names = ["stream_width", "parameters", "layer", "seed", "n_circuits"]
+            n = np.log(ordered["n_circuits"].to_numpy())
+            crossing = np.exp(np.interp(np.log(tolerance), rising[pair], n[pair]))
+            rows.append([layers, width, residual_parameters(width), seed, crossing])
+    names = ["n_layers", "stream_width", "parameters", "seed", "n_circuits"]
     loads = pd.DataFrame(rows, columns=names)
-    seeds_found = loads.groupby(["stream_width", "layer"])["seed"].transform("size")
+    seeds_found = loads.groupby(["n_layers", "stream_width"])["seed"].transform("size")
     return loads[seeds_found == table["seed"].nunique()]
 
 
@@ -143,19 +155,20 @@ def residual_parameters(stream_width: int) -> int:
 
 
 def private_circuits(stream_width: int, n_neurons: int, width: int, small_neurons: int) -> int:
-    """How many circuits fit side by side, with dimensions and neurons of their own."""
-    return min(stream_width // width, n_neurons // small_neurons)
+    """How many circuits fit side by side, with dimensions and neurons of their own.
+
+    In a network of as many weights, D · M, at the split between dimensions and neurons that suits
+    them best: d · n dimensions and m · n neurons for n circuits.
+    """
+    return math.isqrt(stream_width * n_neurons // (width * small_neurons))
 
 
 def _claim_settings() -> list[Setting]:
     return [
-        {"stream_width": width, "n_circuits": int(n)}
-        for width in (64, 96, 128, 192, 256, 384, 512, 768, 1024)
-        for n in np.unique(
-            np.append(
-                np.geomspace(width / 16, width**2 / 200, 14), [width**2 / 140, width**2 / 100]
-            ).round()
-        )
+        {"stream_width": width, "n_layers": layers, "n_circuits": int(n)}
+        for width in (128, 192, 256, 384, 512, 768, 1024)
+        for layers in (1, 2, 4)
+        for n in np.geomspace(width**2 / 4000, width**2 / 150, 10).round()
     ]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ def sweep(
 ) -> pd.DataFrame:
     """`measure(**setting, rng=…)` for every setting and seed; all its rows in one tidy table.
 
-    settings: dicts of numbers and strings with the same keys, no two alike. Each pair of setting
+    settings: dicts of numbers and texts with the same keys, no two alike. Each pair of setting
     and seed number 0 … n_seeds − 1 gets a generator of its own, made from one draw of `rng`, the
     setting itself and the seed number: workers, order and neighbours change nothing.
 
@@ -43,8 +45,9 @@ def sweep(
     `header` lines stand above the table as comments; a file with another header is refused.
 
     Returns settings' columns, `seed`, then the measurement's columns, in the order of settings.
-    Raises ValueError for settings that repeat, differ in their keys or hold other kinds of value,
-    or for a file that belongs to another sweep.
+    Raises ValueError for settings that repeat, differ in their keys or hold other kinds of value
+    (text that reads as a number or is empty included), for headers of more than one line, for a
+    measurement without rows, or for a file that belongs to another sweep.
     """
     settings = _check_settings(settings)
     n_seeds = positive_int("n_seeds", n_seeds)
@@ -69,11 +72,13 @@ def setting_rng(entropy: Sequence[int], setting: Setting, seed: int) -> np.rando
 
 def read_table(path: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """A stored sweep and its header. Raises ValueError for a file that is not one."""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    comments = [line[1:].strip() for line in lines if line.startswith("#")]
-    header = dict(line.split(": ", 1) for line in comments if ": " in line)
+    lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+    comments = list(takewhile(lambda line: line.startswith("# "), lines))
+    header = dict(line[2:].rstrip("\n").split(": ", 1) for line in comments if ": " in line)
+    body = io.StringIO("".join(lines[len(comments) :]))
     try:
-        table = pd.read_csv(path, comment="#", engine="python")  # exact floats
+        # this engine reads floats exactly; "NA" and the like are texts, only nothing is nothing
+        table = pd.read_csv(body, engine="python", keep_default_na=False, na_values=[""])
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"path: wanted a table written by sweep, got {path}: {error}") from None
     if "entropy" not in header or "seed" not in table:
@@ -82,7 +87,15 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
 
 
 def _run(measure: Measurement, setting: Setting, seed: int, entropy: list[int]) -> pd.DataFrame:
-    table = pd.DataFrame(measure(**setting, rng=setting_rng(entropy, setting, seed)))
+    table = measure(**setting, rng=setting_rng(entropy, setting, seed))
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"measure: wanted a DataFrame, got {type(table).__name__} at {setting}")
+    if table.empty or set(table) & {*setting, "seed"}:
+        raise ValueError(
+            f"measure: wanted at least one row and columns other than {[*setting, 'seed']}, got "
+            f"{len(table)} rows of {list(table)} at {setting}"
+        )
+    table = table.copy()
     for position, (name, value) in enumerate({**setting, "seed": seed}.items()):
         table.insert(position, name, value)
     return table
@@ -100,16 +113,36 @@ def _check_settings(settings: Iterable[Setting]) -> list[dict[str, Any]]:
     rows = [dict(setting) for setting in settings]
     if not rows:
         raise ValueError("settings: wanted at least one, got none")
+    if {"seed", "rng"} & set(rows[0]):
+        raise ValueError(f"settings: wanted names other than seed and rng, got {list(rows[0])}")
     for row in rows:
         if set(row) != set(rows[0]):
             raise ValueError(f"settings: wanted the keys {list(rows[0])}, got {list(row)}")
         for name, value in row.items():
-            if not isinstance(value, (int, float, str, np.number)) or value != value:
-                raise ValueError(f"settings: wanted a number or text for {name}, got {value!r}")
+            _check_value(name, value, rows[0][name])
     rows = [{name: row[name] for name in rows[0]} for row in rows]
     if len({_key(row) for row in rows}) < len(rows):
         raise ValueError("settings: wanted no setting twice")
     return rows
+
+
+def _check_value(name: str, value: object, first: object) -> None:
+    """A value must be the same before and after a visit to a file, and of one kind per column."""
+    is_text = isinstance(value, str)
+    if not (is_text or isinstance(value, (int, float, np.number))) or value != value:
+        raise ValueError(f"settings: wanted a number or text for {name}, got {value!r}")
+    if is_text != isinstance(first, str):
+        raise ValueError(f"settings: wanted all numbers or all texts for {name}, got {value!r}")
+    if is_text and (str(value).strip() != value or not value or _is_number(str(value))):
+        raise ValueError(f"settings: wanted a text that is no number for {name}, got {value!r}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 class _Store:
@@ -119,6 +152,9 @@ class _Store:
         self.path = Path(path) if path is not None else None
         self.names = [*names, "seed"]
         self.header = header
+        for key, value in header.items():
+            if not isinstance(value, str) or value.strip() != value or "\n" in value:
+                raise ValueError(f"header: wanted one line of text for {key}, got {value!r}")
         self.tables: dict[Key, pd.DataFrame] = {}
         for file in (self.path, self._partial):
             if file is not None and file.exists():

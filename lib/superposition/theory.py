@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sympy.stats import Bernoulli, E, Normal
 
 D, M, T, k, m, d, r = sp.symbols("D M T k m d r", positive=True)
-w2, sum2, a2, tolerance = sp.symbols(r"|w|^{2} |Σw|^{2} |a|^{2} v", positive=True)
+w2, sum2, a2, tolerance = sp.symbols(r"|w|^{2} |Σw|^{2} |a|^{2} nu", positive=True)
 
 
 def second_moment_of_sum(n: sp.Expr, first: sp.Expr, second: sp.Expr) -> sp.Expr:
@@ -51,19 +51,21 @@ def read_in_variance() -> sp.Expr:
     From circuit t ≠ u the neuron hears Σ_ij v_i O_ij a_j, where v are the weights with which it
     reads t, a is u's state and O_ij the overlap of direction i of t with direction j of u. The
     overlaps have mean zero and are uncorrelated, so the variance is |v|²|a|² times theirs; the
-    T − 1 circuits t and the k active circuits u add up, being independent.
+    pairs of T − 1 circuits t and k active circuits u add up. (Pairs (t, u) and (u, t) of two
+    active circuits share one overlap matrix: a correction of relative order k/T, left out. So is
+    what a circuit hears of itself: embeddings are orthonormal within each circuit.)
     """
     return sp.simplify(k * (T - 1) * carried_weights() * a2 * overlap_variance())
 
 
 def leading_read_in_variance() -> sp.Expr:
-    """`read_in_variance` for many circuits (T ≫ 1) and few carriers (r ≪ M): (eq-leading)."""
+    """`read_in_variance` for many circuits (T ≫ 1) and few carriers (m r ≪ M): (eq-leading)."""
     many = T * sp.limit(sp.expand(read_in_variance()) / T, T, sp.oo)
     return sp.simplify(sp.series(many, r, 0, 2).removeO())
 
 
 def read_in_capacity() -> sp.Expr:
-    """The T at which the leading read-in variance reaches v: the capacity law (eq-capacity)."""
+    """The T at which the leading read-in variance reaches ν: the capacity law (eq-capacity)."""
     (solution,) = sp.solve(sp.Eq(leading_read_in_variance(), tolerance), T)
     return sp.simplify(solution)
 

@@ -122,11 +122,17 @@ def _adam(
         p -= rate * first / (1 - 0.9 ** (step + 1)) / (np.sqrt(unbiased) + 1e-8)
 
 
+def made_by() -> str:
+    """What the stored networks' file says of how they were trained."""
+    return f"{Training()}, seed {TRAINING_SEED}"
+
+
 def _main() -> None:
     parser = argparse.ArgumentParser(description="Train the small networks of all digit tasks.")
     parser.add_argument("file", help="where to write them (.npz)")
     file = parser.parse_args().file
-    save_circuits(file, train(np.arange(N_TASKS), np.random.default_rng(TRAINING_SEED)))
+    circuits = train(np.arange(N_TASKS), np.random.default_rng(TRAINING_SEED))
+    save_circuits(file, circuits, made_by())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ read the entries back.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +15,7 @@ from scipy import sparse
 from superposition._check import Floats, Integers, active_sets, real_array, whole_array
 
 
+@runtime_checkable
 class Code(Protocol):
     """What every code offers: T circuits' vectors of `width` entries in a space of `size`."""
 

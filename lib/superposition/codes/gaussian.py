@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from superposition._check import Floats, Integers, generator, positive_int, real_array
+from superposition._check import Floats, Integers, float_dtype, generator, positive_int, real_array
 from superposition.codes.base import check_state, check_values
 
 
@@ -43,7 +43,7 @@ class GaussianCode:
         Raises ValueError where `orthonormal` asks for more than `size` directions per circuit.
         """
         n_circuits, width = positive_int("n_circuits", n_circuits), positive_int("width", width)
-        size = positive_int("size", size)
+        size, dtype = positive_int("size", size), float_dtype(dtype)
         rng = generator(rng)
         if orthonormal and width > size:
             raise ValueError(
@@ -52,7 +52,7 @@ class GaussianCode:
             )
         directions = rng.standard_normal((n_circuits, width, size)) / np.sqrt(size)
         if orthonormal:
-            directions = np.linalg.qr(directions.swapaxes(1, 2))[0].swapaxes(1, 2)
+            directions = _orthonormal(directions)
         return cls(np.ascontiguousarray(directions, dtype=dtype))
 
     @property
@@ -98,4 +98,16 @@ class GaussianCode:
 
     def decode_all(self, state: Floats) -> Floats:
         """What every circuit reads: (batch, D) → (batch, T, d), as one matrix product."""
+        state = real_array("state", state, "batch size", {"size": self.size})
         return (state @ self.matrix.T).reshape(len(state), self.n_circuits, self.width)
+
+
+def _orthonormal(directions: Floats) -> Floats:
+    """Gaussian directions (T, d, D) made orthonormal within each circuit, uniformly distributed.
+
+    The QR decomposition alone would not do: it fixes the sign of each direction by its own
+    convention, and so gives directions of different circuits a mean overlap (Mezzadri 2007).
+    """
+    q, upper = np.linalg.qr(directions.swapaxes(1, 2))
+    signs = np.sign(np.diagonal(upper, axis1=1, axis2=2))
+    return (q * signs[:, None, :]).swapaxes(1, 2)

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
 
-from superposition._check import Floats, Integers, generator, positive_int, whole_array
+from superposition._check import (
+    Floats,
+    Integers,
+    float_dtype,
+    generator,
+    positive_int,
+    real_array,
+    whole_array,
+)
 from superposition.codes.base import check_state, check_values
 
 
@@ -34,6 +42,7 @@ class SparseCode:
             raise ValueError(f"slots: wanted no empty axis, got shape {slots.shape}")
         if _repeats(slots.reshape(-1, slots.shape[2])).any():
             raise ValueError("slots: wanted distinct slots for each entry, got a repeated one")
+        object.__setattr__(self, "dtype", float_dtype(self.dtype))
         object.__setattr__(self, "slots", slots)
         object.__setattr__(self, "size", size)
 
@@ -124,6 +133,7 @@ class SparseCode:
 
     def decode_all(self, state: Floats) -> Floats:
         """What every circuit reads: (batch, size) → (batch, T, width)."""
+        state = real_array("state", state, "batch size", {"size": self.size})
         return (state @ self.reader.T).reshape(len(state), self.n_circuits, self.width)
 
 

@@ -39,9 +39,9 @@ class Superposition:
         """
         sizes = {"width": self.circuits.width}
         active = active_sets(active, self.circuits.n_circuits, sizes)
-        inputs = real_array("inputs", inputs, "batch active width", sizes)
-        on = np.ones((*active.shape, 1))
-        values = np.concatenate([inputs, on], axis=-1).astype(self.circuits.dtype, copy=False)
+        dtype = self.circuits.dtype
+        inputs = real_array("inputs", inputs, "batch active width", sizes, dtype)
+        values = np.concatenate([inputs, np.ones((*active.shape, 1), dtype)], axis=-1)
         return self.stream_code.encode(values, active)
 
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:

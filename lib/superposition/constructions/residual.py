@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from superposition._check import generator, positive_int, positive_real
+from superposition._check import generator, instance, positive_int, positive_real
 from superposition.circuits import ResidualCircuits, with_indicator
 from superposition.codes import Code, GaussianCode, SparseCode, superpose
 from superposition.constructions.compiled import Superposition
@@ -38,6 +38,7 @@ class ResidualConstruction:
         positive_int("n_neurons", self.n_neurons)
         positive_int("redundancy", self.n_carriers, self.n_neurons, ", the number of neurons")
         positive_real("margin", self.margin)
+        instance("orthonormal", self.orthonormal, bool)
 
     @property
     def n_carriers(self) -> int:
@@ -62,24 +63,29 @@ class ResidualConstruction:
         width d + 1 in D dimensions, `neuron_codes` one per layer, width m in M slots.
         Raises ValueError where sizes or codes do not fit the circuits.
         """
-        if not isinstance(circuits, ResidualCircuits):
-            raise TypeError(f"circuits: wanted ResidualCircuits, got {type(circuits).__name__}")
+        instance("circuits", circuits, ResidualCircuits)
         generator(rng)
         inner = with_indicator(circuits, self.margin)
         stream = stream_code if stream_code is not None else self._stream_code(inner, rng)
         _fit("stream_code", stream, inner.n_circuits, inner.width, self.stream_width)
         if neuron_codes is None:
             neuron_codes = [self._neuron_code(inner, rng) for _ in range(inner.n_layers)]
-        if len(neuron_codes) != inner.n_layers:
-            raise ValueError(
-                f"neuron_codes: wanted {inner.n_layers}, one per layer, got {len(neuron_codes)}"
-            )
-        for layer, code in enumerate(neuron_codes):
-            name = f"neuron_codes[{layer}]"
-            _fit(name, code, inner.n_circuits, inner.n_neurons, self.n_neurons)
+        self._check_neuron_codes(inner, neuron_codes)
         network = self._network(inner, stream, neuron_codes)
         checkpoints = tuple(range(inner.n_layers + 1))
         return Superposition(circuits, self, network, checkpoints, stream, tuple(neuron_codes))
+
+    def _check_neuron_codes(self, inner: ResidualCircuits, codes: Sequence[Code]) -> None:
+        instance("neuron_codes", codes, Sequence)
+        if len(codes) != inner.n_layers:
+            raise ValueError(
+                f"neuron_codes: wanted {inner.n_layers}, one per layer, got {len(codes)}"
+            )
+        for layer, code in enumerate(codes):
+            name = f"neuron_codes[{layer}]"
+            _fit(name, code, inner.n_circuits, inner.n_neurons, self.n_neurons)
+            if getattr(code, "redundancy", self.n_carriers) != self.n_carriers:
+                raise ValueError(f"{name}: wanted redundancy {self.n_carriers}, as constructed")
 
     def _stream_code(self, inner: ResidualCircuits, rng: np.random.Generator) -> Code:
         return GaussianCode.draw(
@@ -116,6 +122,7 @@ class ResidualConstruction:
 
 
 def _fit(name: str, code: Code, n_circuits: int, width: int, size: int) -> None:
+    instance(name, code, Code)
     got = (code.n_circuits, code.width, code.size)
     if got != (n_circuits, width, size):
         raise ValueError(
