@@ -11,7 +11,8 @@ import pytest
 import sympy as sp
 
 from superposition import notebook, plotting
-from superposition.notebook import equation, glue, show
+from superposition.notebook import assumptions, equation, glue, show
+from superposition.theory import carrying
 
 
 @pytest.fixture
@@ -32,6 +33,11 @@ def shown(monkeypatch):
         (np.int64(7), "text/plain", "7"),
         ("prime", "text/plain", "'prime'"),
         (equation("T", 2 * sp.Symbol("D")), "text/latex", r"$\displaystyle T = 2 D$"),
+        (
+            equation(carrying.load_mean()),
+            "text/latex",
+            r"$\displaystyle \mathrm{E}[\text{load}] = \frac{T m r}{M}$",
+        ),
     ],
 )
 def test_glue_stores_what_the_prose_can_show(value, kind, text, shown):
@@ -55,6 +61,11 @@ def test_tables_show_significant_digits_and_no_dust():
     assert np.isnan(printed["y"][0])
     assert printed["y"][1] == -0.000988
     assert table["x"][0] == 123.456
+
+
+def test_assumptions_are_listed_in_words():
+    text = assumptions(carrying.load_variance()).data
+    assert text.splitlines()[2] == "- different small neurons choose independently"
 
 
 LOADS = pd.DataFrame(
@@ -85,6 +96,16 @@ DEPTH = pd.DataFrame(
 )
 MEASURED = pd.DataFrame({"n": [1, 2, 4], "seed": 0, "measured": [1, 2, 4], "predicted": [1, 2, 4]})
 
+EXTREMES = pd.DataFrame({"n_circuits": [10, 100], "seed": 0, "measured": [0.1, 0.2]}).assign(
+    predicted=[0.1, 0.2], leading=[0.2, 0.3]
+)
+READS = pd.DataFrame({"kind": ["a", "a", "b", "b"], "n_active": [1, 2] * 2, "seed": 0}).assign(
+    active=[0.1, 0.2, 0, 0.1], predicted=[0.1, 0.2, 0, 0.1]
+)
+NOISE = pd.DataFrame({"redundancy": [1, 2] * 2, "n_active": [1, 1, 3, 3], "seed": 0}).assign(
+    **{name: [1.0, 2, 3, 4] for name in ("one carrier", "one, predicted", "mean", "predicted")}
+)
+
 FIGURES = {
     "claim": lambda: plotting.claim(LOADS, PRIVATE),
     "carriers": lambda: plotting.carriers(np.arange(24).reshape(2, 4, 3), 24),
@@ -94,6 +115,10 @@ FIGURES = {
         MEASURED, "n", "measured", "predicted", ("n", "variance")
     ),
     "depth": lambda: plotting.depth(DEPTH, pd.Series({1: 0.3, 2: 0.5})),
+    "extremes": lambda: plotting.extremes(EXTREMES),
+    "reads": lambda: plotting.read_errors(READS),
+    "loads": lambda: plotting.load_histogram(np.array([3, 4, 4, 6]), lambda n: n / 20),
+    "averaging": lambda: plotting.averaging(NOISE),
     "tasks": lambda: plotting.tasks_kept(
         np.array([0.9, 0.95, 0.97]), np.array([0.8, 0.9, 0.95]), 1, ("large", "private")
     ),

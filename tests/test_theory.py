@@ -3,28 +3,131 @@
 import numpy as np
 import pytest
 import sympy as sp
-from sympy.stats import Normal
 
 from superposition import GaussianCode, ResidualCircuits, ResidualConstruction, theory
 from superposition.circuits import with_indicator
 from superposition.measure import read_in_interference, sample_active, unit_inputs
+from superposition.theory import carrying, embedding, read_in, reading, returning, symbols
+from superposition.theory.derivation import second_moment_of_sum
 
 
 def test_second_moment_of_a_sum_by_enumeration():
     """Three independent fair coins with values 0 and 1: E[S²] over all eight outcomes."""
     outcomes = [(a + b + c) ** 2 for a in (0, 1) for b in (0, 1) for c in (0, 1)]
-    half = sp.Rational(1, 2)
-    assert theory.second_moment_of_sum(3, half, half) == sp.Rational(sum(outcomes), 8)
+    half, quarter = sp.Rational(1, 2), sp.Rational(1, 4)
+    assert second_moment_of_sum(3, half, quarter) == sp.Rational(sum(outcomes), 8)
 
 
 def test_overlap_variance_is_derived_from_the_entries():
-    assert sp.simplify(theory.overlap_variance() - 1 / theory.D) == 0
+    assert sp.simplify(theory.overlap_variance().result - 1 / theory.D) == 0
 
 
-def test_the_derivation_breaks_where_entries_have_a_mean(monkeypatch):
-    """With entries of mean 1 overlaps no longer have variance 1/D: mean zero is an assumption."""
-    monkeypatch.setattr(theory, "Normal", lambda name, mean, sd: Normal(name, mean + 1, sd))
-    assert sp.simplify(theory.overlap_variance() - 1 / theory.D) != 0
+DERIVATIONS = {
+    f.__name__: f
+    for f in (
+        embedding.overlap_mean,
+        embedding.overlap_variance,
+        embedding.length_mean,
+        embedding.length_variance,
+        reading.self_read_error,
+        reading.other_read,
+        reading.active_read_error,
+        reading.inactive_read,
+        carrying.load_mean,
+        carrying.load_variance,
+        carrying.own_collisions,
+        carrying.active_collisions,
+        carrying.inactive_collisions,
+        carrying.carrier_lost,
+        carrying.all_carriers_lost,
+        carrying.carried_weights,
+        read_in.read_in_variance,
+        returning.mean_of_carriers,
+        returning.shared_noise,
+        returning.own_noise,
+        returning.inactive_read_back,
+    )
+}
+UNKNOWN = {
+    symbols.entry_mean,
+    symbols.entry_variance,
+    symbols.entry_covariance,
+    symbols.dimension_covariance,
+    symbols.carrying_probability,
+    symbols.carrier_covariance,
+    symbols.third_moment,
+    symbols.circuit_covariance,
+    returning.residue,
+}
+
+
+@pytest.mark.parametrize("derive", DERIVATIONS.values(), ids=DERIVATIONS)
+def test_every_derivation_breaks_if_an_assumption_is_deleted(derive):
+    """Its symbol stays in the result, which can then no longer be evaluated."""
+    whole = derive()
+    assert whole.assumptions
+    assert not whole.result.free_symbols & UNKNOWN
+    for statement in whole.statements:
+        broken = whole.without(statement)
+        left = broken.result.free_symbols & UNKNOWN
+        assert left, statement
+        known = dict.fromkeys(broken.result.free_symbols - left, 2.0)
+        with pytest.raises(ValueError, match="values: wanted one for each symbol"):
+            theory.evaluate(broken, known)
+
+
+def test_only_assumptions_that_were_made_can_be_deleted():
+    with pytest.raises(ValueError, match=r"statement: wanted one of .* got 'the moon"):
+        theory.overlap_variance().without("the moon is round")
+
+
+@pytest.mark.parametrize(
+    ("i", "j", "wanted"), [(1, 1, 0.3), (2, 0, 1.7), (2, 2, 3.07), (4, 0, 8.67)]
+)
+def test_gaussian_moments_against_isserlis(i, j, wanted):
+    """Centred, variance 1.7, covariance 0.3: E x²y² = s⁴ + 2c², E x⁴ = 3 s⁴."""
+    values = {symbols.entry_mean: 0, symbols.entry_variance: 1.7, symbols.entry_covariance: 0.3}
+    moment = embedding.gaussian_moment(i, j).subs(values)
+    assert float(moment) == pytest.approx(wanted)
+
+
+def test_gaussian_moments_with_a_mean_are_measured(rng):
+    covariance = np.array([[1.5, 0.4], [0.4, 1.5]])
+    x, y = rng.multivariate_normal([0.7, 0.7], covariance, 400_000).T
+    values = {symbols.entry_mean: 0.7, symbols.entry_variance: 1.5, symbols.entry_covariance: 0.4}
+    moment = float(embedding.gaussian_moment(2, 2).subs(values))
+    assert np.mean(x**2 * y**2) == pytest.approx(moment, rel=0.03)
+
+
+def test_largest_overlap_is_measured_and_below_its_leading_order(rng):
+    """Mean over 30 draws of the largest of 100 · 99 / 2 overlaps in 64 dimensions."""
+    found = []
+    for _ in range(30):
+        vectors = GaussianCode.draw(100, 1, 64, rng).matrix
+        found.append(np.abs(np.triu(vectors @ vectors.T, 1)).max())
+    predicted = float(embedding.largest_overlap(100 * 99 / 2, 64))
+    leading = embedding.leading_largest_overlap()
+    assert np.mean(found) == pytest.approx(predicted, rel=0.03)
+    assert theory.evaluate(leading, {theory.T: 100, theory.D: 64}) > 1.05 * predicted
+
+
+def test_welch_bound_is_met_by_a_tight_frame_and_by_no_random_one(rng):
+    """Three directions at 120° in the plane have overlaps of −1/2; random ones are worse."""
+    bound = embedding.welch_bound()
+    three = theory.evaluate(bound, {theory.D: 2, symbols.n_vectors: 3})
+    assert three == pytest.approx(0.5)
+    vectors = GaussianCode.draw(40, 1, 10, rng).matrix
+    gram = vectors @ vectors.T
+    rms = np.sqrt(np.mean(gram[~np.eye(40, dtype=bool)] ** 2))
+    assert rms > theory.evaluate(bound, {theory.D: 10, symbols.n_vectors: 40})
+
+
+def test_smallest_redundancy_is_the_first_that_will_do():
+    """By hand: p = r/16, two active neurons, so a carrier is lost with probability r/16."""
+    assert carrying.smallest_redundancy(16, 2, 2, 1 - 2 / 16) == 1
+    assert carrying.smallest_redundancy(16, 2, 2, 1 - 2 * (2 / 16) ** 2) == 2
+    with pytest.raises(ValueError, match="probability: wanted one that some redundancy reaches"):
+        carrying.smallest_redundancy(16, 12, 100, 0.999)
 
 
 def test_overlap_variance_is_measured(rng):
@@ -53,7 +156,7 @@ def test_carried_weights_by_enumeration():
     wanted = sum(n / 16 * np.sum((c * u + e * w) ** 2) for (c, e), n in ways.items())
     values = {theory.m: 2, theory.r: 1, theory.M: 4}
     values |= {theory.w2: (u @ u + w @ w) / 2, theory.sum2: (u + w) @ (u + w)}
-    assert theory.evaluate(theory.carried_weights(), values) == pytest.approx(wanted)
+    assert theory.evaluate(carrying.carried_weights(), values) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(

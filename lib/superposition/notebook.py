@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
+from superposition.theory.derivation import Derivation
+
 _PREFIX = "application/papermill.record/"
 
 
@@ -25,9 +27,19 @@ def glue(**values: Any) -> None:
         display({_PREFIX + kind: text}, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
 
 
-def equation(left: str, right: sp.Expr) -> sp.Eq:
-    """A derived expression as an equation whose left side is LaTeX, for `glue` and display."""
+def equation(left: str | Derivation, right: sp.Expr | None = None) -> sp.Eq:
+    """A derivation's result, or an expression under a LaTeX name, as an equation for `glue`."""
+    if isinstance(left, Derivation):
+        return sp.Eq(sp.Symbol(left.quantity), left.result, evaluate=False)
     return sp.Eq(sp.Symbol(left), right, evaluate=False)
+
+
+def assumptions(derivation: Derivation) -> Any:
+    """What a derivation assumes, as a list for display."""
+    from IPython.display import Markdown
+
+    lines = [f"- {statement}" for statement in derivation.statements]
+    return Markdown("\n".join(["*Assumed:*", "", *lines]))  # type: ignore[no-untyped-call]
 
 
 def show(table: pd.DataFrame, digits: int = 3, dust: float = 1e-20) -> pd.DataFrame:

@@ -1,0 +1,83 @@
+"""Derivations: a general result, and the assumptions that turn it into the one that is used.
+
+A derivation starts from definitions and keeps what is not yet known as symbols: the mean of an
+entry, a covariance. Each assumption gives some of them a value. With one assumption deleted its
+symbols stay in the result, which then cannot be evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike, NDArray
+
+Values = Mapping[sp.Symbol, sp.Expr]
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A statement about the construction, and the values that it gives to unknown quantities."""
+
+    statement: str
+    values: Values
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A quantity, its value before anything is assumed, and what is then assumed, in order.
+
+    quantity: LaTeX. simplify: off where the definition's own form is easier to read.
+    """
+
+    quantity: str
+    general: sp.Expr
+    assumptions: tuple[Assumption, ...]
+    simplify: bool = True
+
+    @property
+    def result(self) -> sp.Expr:
+        """The general result with every assumption used."""
+        expression = self.general
+        for assumption in self.assumptions:
+            expression = expression.subs(dict(assumption.values))
+        return sp.simplify(expression) if self.simplify else expression
+
+    @property
+    def statements(self) -> list[str]:
+        """The assumptions in words."""
+        return [assumption.statement for assumption in self.assumptions]
+
+    def without(self, statement: str) -> Derivation:
+        """The same derivation with one assumption deleted; ValueError if it makes no such one."""
+        if statement not in self.statements:
+            raise ValueError(f"statement: wanted one of {self.statements}, got {statement!r}")
+        kept = tuple(a for a in self.assumptions if a.statement != statement)
+        return replace(self, assumptions=kept)
+
+
+def evaluate(
+    formula: Derivation | sp.Expr, values: Mapping[sp.Symbol, ArrayLike]
+) -> NDArray[np.floating]:
+    """A result at numbers (or arrays, which broadcast) given for its symbols.
+
+    Raises ValueError for a symbol without a value: a size not given, or what a deleted assumption
+    would have fixed.
+    """
+    expression = formula.result if isinstance(formula, Derivation) else formula
+    symbols = sorted(expression.free_symbols, key=str)
+    missing = [str(symbol) for symbol in symbols if symbol not in values]
+    if missing:
+        raise ValueError(f"values: wanted one for each symbol, got none for {', '.join(missing)}")
+    function = sp.lambdify(symbols, expression, "numpy")
+    return np.asarray(function(*(np.asarray(values[s], float) for s in symbols)))
+
+
+def second_moment_of_sum(n: sp.Expr, second: sp.Expr, product: sp.Expr) -> sp.Expr:
+    """E[(z_1 + … + z_n)²], with E z² = second and E z z' = product for two different ones.
+
+    The square has n diagonal terms and n(n − 1) products of two different ones.
+    """
+    return n * second + n * (n - 1) * product
