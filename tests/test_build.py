@@ -3,6 +3,7 @@
 import pytest
 
 import fresh
+import plain_docstrings
 
 BUILT = ("html", ".doctrees", ".jupyter_cache", "jupyter_execute")
 
@@ -100,3 +101,25 @@ def test_a_change_during_a_build_counts_for_the_next_one(root):
 def test_a_damaged_note_keeps_nothing(root):
     (root / "_build/fresh.json").write_text("{", encoding="utf-8")
     assert kept(root) == set()
+
+
+@pytest.mark.parametrize(
+    ("plain", "marked_up"),
+    [
+        ("mean |w|² of a_t", r"mean \\|w\\|² of a\\_t"),
+        ("see `encode`, equation (eq-read)", "see ``encode``, equation :eq:`eq-read`"),
+        ("in *The construction*, x*y", r"in *The construction*, x\\*y"),
+        ("T.", r"\\T."),
+    ],
+)
+def test_plain_docstrings_show_as_they_stand(plain, marked_up):
+    assert plain_docstrings.mark_up(plain) == marked_up.replace("\\\\", "\\")
+
+
+def test_lines_that_name_arguments_become_a_list():
+    lines = ["bias: (L, T, m).", "margin: a number."]
+    assert plain_docstrings.paragraph(lines) == [
+        "- ``bias``: (L, T, m).",
+        "- ``margin``: a number.",
+    ]
+    assert plain_docstrings.paragraph(["one: alone"]) == ["one: alone"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,42 @@ def assumptions(derivation: Derivation) -> Any:
 
     lines = [f"- {statement}" for statement in derivation.statements]
     return Markdown("\n".join(["*Assumed:*", "", *lines]))  # type: ignore[no-untyped-call]
+
+
+def ledger_table(claims: list[Mapping[str, Any]], results: pd.DataFrame) -> Any:
+    """The claims with their numbers, thresholds and verdicts, as an HTML table for display."""
+    from IPython.display import HTML
+
+    found = results.set_index("id")
+    rows = []
+    for claim in claims:
+        number, verdict = found.loc[claim["id"], ["number", "verdict"]]
+        rows.append(
+            {
+                "": claim["id"],
+                "claim": html.escape(claim["says"]),
+                "verdict": f"<strong>{verdict}</strong>",
+                "number": f"{number:.3g}" if "number" in claim else "",
+                "what it measures": html.escape(claim.get("means", "")),
+                "holds, or holds with a correction, in": _ranges(claim),
+                "where": _place(claim),
+            }
+        )
+    table = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="ledger")
+    return HTML(f'<div class="ledger">{table}</div>')  # type: ignore[no-untyped-call]
+
+
+def _ranges(claim: Mapping[str, Any]) -> str:
+    bounds = [claim[name] for name in ("holds", "corrected") if name in claim]
+    return "; ".join(f"≥ {a:g}" if b >= 1e9 else f"{a:g} to {b:g}" for a, b in bounds)
+
+
+def _place(claim: Mapping[str, Any]) -> str:
+    if "chapter" not in claim:
+        return ""
+    page, test = claim["chapter"], html.escape(claim["test"])
+    prefix = "equation-" if claim["label"].startswith("eq-") else ""
+    return f'<a href="{page}.html#{prefix}{claim["label"]}">{page}</a>; <code>{test}</code>'
 
 
 def show(table: pd.DataFrame, digits: int = 3, dust: float = 1e-20) -> pd.DataFrame:

@@ -66,5 +66,6 @@ def averaging(table: pd.DataFrame) -> Figure:
             style += 1
     axes.set(xscale="log", yscale="log", xlabel="redundancy r", ylabel="variance of interference")
     axes.set_xticks(sorted(table["redundancy"].unique()), sorted(table["redundancy"].unique()))
+    axes.minorticks_off()
     axes.legend(fontsize=9)
     return figure
