@@ -84,6 +84,7 @@ def test_the_page_shows_every_claim_with_its_verdict():
     assert text.count("<strong>holds</strong>") == (STORED["verdict"] == "holds").sum()
     assert text.count("<strong>fails</strong>") == (STORED["verdict"] == "fails").sum()
     assert 'href="introduction.html#fig-claim"' in text
+    assert text.count('href="https://www.lesswrong.com/posts/') == len(CLAIMS)
     assert 'href="neurons.html#equation-eq-load"' in text
 
 

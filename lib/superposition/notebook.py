@@ -36,12 +36,13 @@ def equation(left: str | Derivation, right: sp.Expr | None = None) -> sp.Eq:
     return sp.Eq(sp.Symbol(left), right, evaluate=False)
 
 
-def assumptions(derivation: Derivation) -> Any:
-    """What a derivation assumes, as a list for display."""
+def assumptions(*derivations: Derivation) -> Any:
+    """What derivations assume, each statement once, as a list for display."""
     from IPython.display import Markdown
 
-    lines = [f"- {statement}" for statement in derivation.statements]
-    return Markdown("\n".join(["*Assumed:*", "", *lines]))  # type: ignore[no-untyped-call]
+    statements = dict.fromkeys(text for d in derivations for text in d.statements)
+    lines = ["*Assumed:*", "", *(f"- {statement}" for statement in statements)]
+    return Markdown("\n".join(lines))  # type: ignore[no-untyped-call]
 
 
 def ledger_table(claims: list[Mapping[str, Any]], results: pd.DataFrame) -> Any:
@@ -52,32 +53,38 @@ def ledger_table(claims: list[Mapping[str, Any]], results: pd.DataFrame) -> Any:
     rows = []
     for claim in claims:
         number, verdict = found.loc[claim["id"], ["number", "verdict"]]
+        place = f'<a href="{claim["url"]}">{html.escape(claim["place"])}</a>'
         rows.append(
             {
                 "": claim["id"],
-                "claim": html.escape(claim["says"]),
-                "verdict": f"<strong>{verdict}</strong>",
-                "number": f"{number:.3g}" if "number" in claim else "",
-                "what it measures": html.escape(claim.get("means", "")),
-                "holds, or holds with a correction, in": _ranges(claim),
-                "where": _place(claim),
+                "claim, and its place": f"{html.escape(claim['says'])} ({place})",
+                "verdict": f"<strong>{verdict}</strong>" + _evidence(claim, number),
+                "what the number measures, and where": _measure(claim),
             }
         )
     table = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="ledger")
     return HTML(f'<div class="ledger">{table}</div>')  # type: ignore[no-untyped-call]
 
 
-def _ranges(claim: Mapping[str, Any]) -> str:
-    bounds = [claim[name] for name in ("holds", "corrected") if name in claim]
-    return "; ".join(f"≥ {a:g}" if b >= 1e9 else f"{a:g} to {b:g}" for a, b in bounds)
-
-
-def _place(claim: Mapping[str, Any]) -> str:
-    if "chapter" not in claim:
+def _evidence(claim: Mapping[str, Any], number: float) -> str:
+    if "number" not in claim:
         return ""
-    page, test = claim["chapter"], html.escape(claim["test"])
-    prefix = "equation-" if claim["label"].startswith("eq-") else ""
-    return f'<a href="{page}.html#{prefix}{claim["label"]}">{page}</a>; <code>{test}</code>'
+    bounds = [
+        f"{words} {f'≥ {low:g}' if high >= 1e9 else f'{low:g} to {high:g}'}"
+        for name, words in (("holds", "holds:"), ("corrected", "with a correction:"))
+        for low, high in ([claim[name]] if name in claim else [])
+    ]
+    return f"<br>{number:.3g}<br><small>({'; '.join(bounds)})</small>"
+
+
+def _measure(claim: Mapping[str, Any]) -> str:
+    if "number" not in claim:
+        return ""
+    page, label = claim["chapter"], claim["label"]
+    anchor = f"equation-{label}" if label.startswith("eq-") else label
+    link = f'<a href="{page}.html#{anchor}">{page}, {label}</a>'
+    test = f"<code>{html.escape(claim['test'])}</code>"
+    return f"{html.escape(claim['means'])}<br><small>{link}; {test}</small>"
 
 
 def show(table: pd.DataFrame, digits: int = 3, dust: float = 1e-20) -> pd.DataFrame:
