@@ -103,7 +103,7 @@ READS = pd.DataFrame({"kind": ["a", "a", "b", "b"], "n_active": [1, 2] * 2, "see
     active=[0.1, 0.2, 0, 0.1], predicted=[0.1, 0.2, 0, 0.1]
 )
 NOISE = pd.DataFrame({"redundancy": [1, 2] * 2, "n_active": [1, 1, 3, 3], "seed": 0}).assign(
-    **{name: [1.0, 2, 3, 4] for name in ("one carrier", "one, predicted", "mean", "predicted")}
+    one_carrier=1.0, predicted_one=1.1, carrier_mean=0.5, predicted_mean=0.6
 )
 
 FIGURES = {

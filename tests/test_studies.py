@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from superposition import digits, studies
+from superposition import digits, fits, studies
 from superposition.sweep import read_table
 
 STORED = {"claim": 260, "digit_sizes": 700, "digit_tasks": None}  # widths that take a second
@@ -70,49 +70,49 @@ def curve(errors, seed=0):
 
 def test_largest_loads_interpolates_on_log_scales():
     table = curve([0.01, 0.1, 10.0])
-    (load,) = studies.largest_loads(table, 2.0)["n_circuits"]  # an error of 1
+    (load,) = fits.largest_loads(table, 2.0)["n_circuits"]  # an error of 1
     assert load == pytest.approx(np.sqrt(100 * 1000))
 
 
 def test_largest_loads_needs_a_crossing_of_every_seed():
     table = curve([0.01, 0.1, 10.0])
-    assert len(studies.largest_loads(table, 0.001)) == 0
-    assert len(studies.largest_loads(table, 100.0)) == 0
+    assert len(fits.largest_loads(table, 0.001)) == 0
+    assert len(fits.largest_loads(table, 100.0)) == 0
     both = pd.concat([table, curve([0.01, 0.1, 0.9], seed=1)])
-    assert len(studies.largest_loads(both, 2.0)) == 0
-    assert len(studies.largest_loads(both, 1.0)) == 2
+    assert len(fits.largest_loads(both, 2.0)) == 0
+    assert len(fits.largest_loads(both, 1.0)) == 2
 
 
 def test_largest_loads_does_not_fall_for_one_noisy_point():
     """Errors that rise, dip and rise again: the dip and the peak before it are averaged."""
-    smooth = studies.largest_loads(curve([0.01, 0.1, 0.1, 10.0]), 1.0)["n_circuits"].item()
-    noisy = studies.largest_loads(curve([0.01, 1.0, 0.01, 10.0]), 1.0)["n_circuits"].item()
+    smooth = fits.largest_loads(curve([0.01, 0.1, 0.1, 10.0]), 1.0)["n_circuits"].item()
+    noisy = fits.largest_loads(curve([0.01, 1.0, 0.01, 10.0]), 1.0)["n_circuits"].item()
     assert noisy == pytest.approx(smooth)
 
 
 def test_an_error_that_overflowed_is_beyond_every_tolerance():
-    (load,) = studies.largest_loads(curve([0.01, np.nan]), 1.0)["n_circuits"]
+    (load,) = fits.largest_loads(curve([0.01, np.nan]), 1.0)["n_circuits"]
     assert 10 < load < 100
 
 
 def test_growth_exponent_of_a_power_law():
     loads = pd.DataFrame({"parameters": [10.0, 100.0, 1000.0]})
     loads["n_circuits"] = 3 * loads["parameters"] ** 0.7
-    assert studies.growth_exponent(loads) == pytest.approx(0.7)
+    assert fits.growth_exponent(loads) == pytest.approx(0.7)
 
 
 def test_parameters_are_those_of_a_real_network(make_circuits, rng):
     from superposition import ResidualConstruction
 
     network = ResidualConstruction(30, 60).compress(make_circuits(n_layers=1), rng).network
-    assert studies.residual_parameters(30) == network.n_parameters
+    assert fits.residual_parameters(30) == network.n_parameters
 
 
 def test_private_circuits_fill_a_network_of_the_best_shape():
     """Nine circuits of width 2 and 5 neurons need 18 dimensions and 45 neurons: 810 weights."""
-    assert studies.private_circuits(18, 45, 2, 5) == 9
-    assert studies.private_circuits(10, 81, 2, 5) == 9
-    assert studies.private_circuits(10, 80, 2, 5) == 8
+    assert fits.private_circuits(18, 45, 2, 5) == 9
+    assert fits.private_circuits(10, 81, 2, 5) == 9
+    assert fits.private_circuits(10, 80, 2, 5) == 8
 
 
 def test_the_command_line_resumes_and_completes(tmp_path, monkeypatch):
@@ -138,7 +138,7 @@ def test_the_readmes_figures_are_those_of_the_stored_results(request):
     accuracy = table.query("n_active == 1")["balanced_accuracy"].mean()
     kept = (accuracy - 0.5) / (digits.small_scores(small).mean() - 0.5)
     large = studies.DIGITS_CONSTRUCTION
-    parameters = small.n_layers * studies.residual_parameters(large.stream_width)
+    parameters = small.n_layers * fits.residual_parameters(large.stream_width)
     text = (request.config.rootpath / "README.md").read_text()
     assert f"keep {100 * kept:.0f} % of their accuracy above guessing" in text
     assert f"{parameters / small.n_parameters:.0f} times their parameters" in text

@@ -16,20 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superposition import studies, theory
+from superposition import experiments, fits, studies
 from superposition._files import atomic_write
-from superposition.circuits import ResidualCircuits, with_indicator
-from superposition.codes import GaussianCode, SparseCode
+from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
-from superposition.digits import load_circuits, small_scores
-from superposition.measure import (
-    measure_error,
-    read_in_interference,
-    sample_active,
-    unit_inputs,
-)
-from superposition.sweep import read_table
-from superposition.theory import carrying
+from superposition.digits import load_tasks
+from superposition.measure import doing_nothing, measure_error
+from superposition.sweep import read_table, sweep
 
 Claim = Mapping[str, Any]
 VERDICTS = ("holds", "holds with a correction", "fails", "untested yet")
@@ -65,37 +58,30 @@ def assess(claims: list[Claim]) -> pd.DataFrame:
 
 def kept_accuracy() -> float:
     """Share of the accuracy above guessing that the digit networks keep at k = 1."""
-    return _kept(read_table(_DATA / "digit_tasks.csv")[0].query("n_active == 1"))
+    return studies.digits_in_brief()["kept"] / 100
 
 
 def kept_when_quiet() -> float:
     """The same in the largest network measured."""
     table = read_table(_DATA / "digit_sizes.csv")[0].query("n_active == 1")
-    return _kept(table[table["stream_width"] == table["stream_width"].max()])
-
-
-def _kept(table: pd.DataFrame) -> float:
-    small = small_scores(load_circuits(_DATA / "digit_networks.npz")).mean()
-    return float((table["balanced_accuracy"].mean() - 0.5) / (small - 0.5))
-
-
-@cache
-def _one_layer_loads() -> pd.DataFrame:
-    loads = studies.largest_loads(read_table(_DATA / "claim.csv")[0], 0.25)
-    return loads.query("n_layers == 1 and stream_width >= 256")
+    largest = table[table["stream_width"] == table["stream_width"].max()]
+    above_guessing = largest["balanced_accuracy"].mean() - 0.5
+    return float(above_guessing / (studies.digit_scores()["alone"].mean() - 0.5))
 
 
 def growth_exponent() -> float:
-    """Exponent of T in the large layer's parameters, mean over seeds."""
-    return float(_one_layer_loads().groupby("seed").apply(studies.growth_exponent).mean())
+    """Exponent of T in the large layer's parameters, one layer, mean over seeds."""
+    table = read_table(_DATA / "claim.csv")[0]
+    return float(fits.growth_exponents(table, 0.25)[1].mean())
 
 
-def lead_over_private() -> float:
-    """Circuits that fit at the largest width, over those with neurons of their own."""
-    loads = _one_layer_loads()
-    width = int(loads["stream_width"].max())
-    fitting = loads.query("stream_width == @width")["n_circuits"].mean()
-    return float(fitting / studies.private_circuits(width, 2 * width, 4, 8))
+def lead_growth() -> float:
+    """How often more than private neurons allow fit, at D = 1024 over the same at D = 256."""
+    loads = fits.largest_loads(read_table(_DATA / "claim.csv")[0], 0.25).query("n_layers == 1")
+    fitting = loads.groupby("stream_width")["n_circuits"].mean()
+    private = fits.private_line([256, 1024]).set_index("stream_width")["n_circuits"]
+    lead = fitting / private
+    return float(lead[1024] / lead[256])
 
 
 def shape_dependence() -> float:
@@ -103,117 +89,97 @@ def shape_dependence() -> float:
     rng, errors = np.random.default_rng(_SEED), []
     for width, neurons in ((8, 4), (4, 8), (2, 16)):
         found = []
-        for _ in range(6):
+        for _ in range(12):
             circuits = ResidualCircuits.random(300, width, neurons, 1, rng)
             superposition = ResidualConstruction(512, 1024).compress(circuits, rng)
             last = measure_error(superposition, 1, 200, rng).iloc[-1]
-            active = sample_active(300, 1, 500, rng)
-            states = circuits.run(unit_inputs(width)(active, rng), active)
-            change = np.mean(np.sum((states[1] - states[0]) ** 2, axis=-1))
-            found.append(last["mse"] / change)
+            found.append(last["relative_mse"] / doing_nothing(circuits, 500, rng)[-1])
         errors.append(np.mean(found))
     return float(max(errors) / min(errors))
 
 
 def averaging_gain() -> float:
-    """Noise of the mean over eight carriers, over that of the only carrier at redundancy 1."""
-    rng, noise = np.random.default_rng(_SEED), {}
-    for redundancy in (1, 8):
-        found = []
-        for _ in range(6):
-            circuits = ResidualCircuits.random(150, 4, 8, 1, rng)
-            superposition = ResidualConstruction(512, 1024, redundancy).compress(circuits, rng)
-            active = sample_active(150, 1, 200, rng)
-            heard = read_in_interference(superposition, unit_inputs(4)(active, rng), active)
-            found.append(np.mean(superposition.neuron_codes[0].decode(heard, active) ** 2))
-        noise[redundancy] = np.mean(found)
-    return float(noise[8] / noise[1])
+    """Noise of the mean over eight carriers, over that of each of them."""
+    noise = _interference([{"n_circuits": 150, "redundancy": 8}])
+    return float(noise["carrier_mean"].mean() / noise["one_carrier"].mean())
 
 
 def overlap_size() -> float:
     """Mean squared overlap of different circuits' directions, times D."""
-    code = GaussianCode.draw(200, 4, 256, np.random.default_rng(_SEED), orthonormal=False)
-    gram = code.matrix @ code.matrix.T
-    others = np.kron(np.eye(200), np.ones((4, 4))) == 0
-    return float(256 * np.mean(gram[others] ** 2))
+    row = experiments.overlaps(256, "gaussian", np.random.default_rng(_SEED)).iloc[0]
+    return float(row["square"] / row["predicted"])
 
 
 def needed_redundancy() -> float:
-    """Smallest safe redundancy for all T m small neurons, over ln M, at M = 4096."""
-    size = 4096
-    return float(carrying.smallest_redundancy(size, 8, size**2 // 200 * 8, 0.99) / np.log(size))
+    """Smallest safe redundancy at M = 4096 with three active at a time, over ln M."""
+    return float(experiments.safe_redundancy(4096, 3) / np.log(4096))
 
 
-def mean_load() -> float:
-    """Mean load of random carriers over T m r / M."""
-    code = SparseCode.draw("random", 400, 8, 1024, 7, np.random.default_rng(_SEED))
-    formula = carrying.load_mean()
-    values = {theory.T: 400, theory.m: 8, theory.r: 7, theory.M: 1024}
-    return float(code.load.mean() / theory.evaluate(formula, values))
-
-
-def _noise(n_circuits: int, stream: int, n_active: int, rng: np.random.Generator) -> list[float]:
-    """Measured read-in variance, and that of the random walk alone; M = 2D."""
-    circuits = ResidualCircuits.random(n_circuits, 4, 8, 1, rng)
-    construction = ResidualConstruction(stream, 2 * stream)
-    active = sample_active(n_circuits, n_active, 100, rng)
-    superposition = construction.compress(circuits, rng)
-    heard = read_in_interference(superposition, unit_inputs(4)(active, rng), active)
-    weights = with_indicator(circuits, construction.margin).read_in[0]
-    values = {theory.T: n_circuits, theory.m: 8, theory.k: n_active, theory.a2: 2}
-    values |= {theory.D: stream, theory.M: 2 * stream, theory.r: construction.n_carriers}
-    values |= {theory.w2: np.mean(np.sum(weights**2, axis=-1))}
-    walk = theory.evaluate(theory.leading_read_in_variance(), values)
-    return [float(np.mean(heard**2)), float(walk)]
+def largest_load() -> float:
+    """The largest load of any large neuron over T m ln M / M."""
+    row = experiments.loads(400, 7, np.random.default_rng(_SEED)).iloc[0]
+    return float(row["largest"] / (400 * 8 * np.log(1024) / 1024))
 
 
 def random_walk() -> float:
     """Read-in variance over that of a random walk, on average over six networks."""
-    rng = np.random.default_rng(_SEED)
-    pairs = np.array([_noise(400, 512, 1, rng) for _ in range(6)])
-    return float(np.mean(pairs[:, 0] / pairs[:, 1]))
+    noise = _interference([{"n_circuits": 400}])
+    return float((noise["measured"] / noise["leading"]).mean())
 
 
 def noise_exponent() -> float:
     """Exponent of the noise's size in k T / (M D)."""
-    rng, points = np.random.default_rng(_SEED), []
-    for stream in (256, 512, 1024):
-        for n_circuits, n_active in ((100, 1), (400, 1), (400, 4)):
-            variance = _noise(n_circuits, stream, n_active, rng)[0]
-            points.append([n_active * n_circuits / (2 * stream**2), np.sqrt(variance)])
-    x, y = np.log(np.array(points)).T
-    return float(np.polyfit(x, y, 1)[0])
+    sizes = [
+        {"n_circuits": n, "n_active": k, "stream_width": width, "n_neurons": 2 * width}
+        for width in (256, 512, 1024)
+        for n, k in ((100, 1), (400, 1), (400, 4))
+    ]
+    noise = _interference(sizes, 1)
+    scale = noise["n_active"] * noise["n_circuits"] / (noise["stream_width"] * noise["n_neurons"])
+    return float(np.polyfit(np.log(scale), np.log(noise["measured"]) / 2, 1)[0])
+
+
+def _interference(settings: list[dict[str, Any]], n_seeds: int = 6) -> pd.DataFrame:
+    rng = np.random.default_rng(_SEED)
+    return sweep(experiments.interference, settings, n_seeds, rng, progress=False)
 
 
 @cache
-def _deep() -> pd.DataFrame:
-    """Errors over four layers where one layer would do, mean over four networks."""
-    rng, tables = np.random.default_rng(_SEED), []
-    for _ in range(4):
-        circuits = ResidualCircuits.random(500, 4, 8, 4, rng)
-        superposition = ResidualConstruction(512, 1024).compress(circuits, rng)
-        tables.append(measure_error(superposition, 1, 300, rng))
-    return pd.concat(tables).groupby("layer").mean()
+def deep_errors(n_circuits: int = 500) -> pd.DataFrame:
+    """Errors over four layers (D = 512, M = 1024), by layer: medians over eight networks."""
+    rng = np.random.default_rng(_SEED)
+    settings = [{"n_circuits": n_circuits}]
+    table = sweep(experiments.depth_errors, settings, 8, rng, progress=False)
+    return table.groupby("layer").median()
 
 
 def inactive_share() -> float:
     """What an inactive circuit reads after four layers, over an active circuit's state."""
-    last = _deep().iloc[-1]
+    last = deep_errors().iloc[-1]
     return float(last["inactive_mse"] / (last["mse"] / last["relative_mse"]))
 
 
 def error_growth() -> float:
     """relative_mse after four layers over that after one."""
-    errors = _deep()["relative_mse"]
+    errors = deep_errors()["relative_mse"]
     return float(errors[4] / errors[1])
 
 
-def single_circuit_neurons() -> float:
-    """Share of the digits network's large neurons (first layer) that carry one circuit only."""
-    slots = studies.digits_superposition().neuron_codes[0].slots  # type: ignore[attr-defined]
-    served = np.zeros((slots.shape[0], studies.DIGITS_CONSTRUCTION.n_neurons), bool)
-    served[np.arange(len(slots))[:, None, None], slots] = True
-    return float(np.mean(served.sum(axis=0) == 1))
+def neuron_purity() -> float:
+    """How far one large neuron of the digits network says which circuit is active.
+
+    Of a neuron's activity (sum of its activations in the first layer, each task active once on
+    each of four images), the share that comes with the one task it is most active for; the mean
+    over neurons.
+    """
+    superposition, tasks = studies.digits_superposition(), load_tasks()
+    which = np.arange(superposition.circuits.n_circuits)[:, None]
+    activity = np.zeros((len(which), superposition.network.n_neurons))
+    for image in tasks.test_inputs[:4]:
+        inputs = np.broadcast_to(image, (len(which), 1, len(image)))
+        activity += superposition.network.step(superposition.embed(inputs, which), 0)[1]
+    total = activity.sum(axis=0)
+    return float(np.mean(activity.max(axis=0)[total > 0] / total[total > 0]))
 
 
 NUMBERS: dict[str, Callable[[], float]] = {
@@ -221,18 +187,18 @@ NUMBERS: dict[str, Callable[[], float]] = {
     for function in (
         kept_accuracy,
         growth_exponent,
-        lead_over_private,
+        lead_growth,
         shape_dependence,
         averaging_gain,
         overlap_size,
         needed_redundancy,
-        mean_load,
+        largest_load,
         random_walk,
         noise_exponent,
         kept_when_quiet,
         inactive_share,
         error_growth,
-        single_circuit_neurons,
+        neuron_purity,
     )
 }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from superposition._check import Floats, Integers, generator, instance, positive_int, real_array
-from superposition.circuits import with_indicator
+from superposition.circuits import ResidualCircuits, with_indicator
 from superposition.constructions.compiled import Superposition
 
 InputSampler = Callable[[Integers, np.random.Generator], Floats]
@@ -78,6 +78,26 @@ def measure_error(
         _add_chunk(tallies, superposition, inputs[part], active[part], _checked(observe))
     rows = [{"layer": layer, **tally.row()} for layer, tally in enumerate(tallies)]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def doing_nothing(
+    circuits: ResidualCircuits,
+    n_samples: int,
+    rng: np.random.Generator,
+    *,
+    sample_inputs: InputSampler | None = None,
+) -> Floats:
+    """relative_mse, (L+1,), of a network that computes nothing and leaves inputs as they are.
+
+    What errors of residual circuits are to be compared with: a state consists of its input, too.
+    Samples have one active circuit each. Raises as `measure_error` does.
+    """
+    instance("circuits", circuits, ResidualCircuits)
+    active = sample_active(circuits.n_circuits, 1, n_samples, rng)
+    sample_inputs = unit_inputs(circuits.width) if sample_inputs is None else sample_inputs
+    states = circuits.run(sample_inputs(active, rng), active)
+    changes = [np.mean((state - states[0]) ** 2) / np.mean(state**2) for state in states]
+    return np.array(changes, float)
 
 
 def read_in_interference(superposition: Superposition, inputs: Floats, active: Integers) -> Floats:

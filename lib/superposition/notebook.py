@@ -83,8 +83,8 @@ def _measure(claim: Mapping[str, Any]) -> str:
     page, label = claim["chapter"], claim["label"]
     anchor = f"equation-{label}" if label.startswith("eq-") else label
     link = f'<a href="{page}.html#{anchor}">{page}, {label}</a>'
-    test = f"<code>{html.escape(claim['test'])}</code>"
-    return f"{html.escape(claim['means'])}<br><small>{link}; {test}</small>"
+    tests = "; ".join(f"<code>{html.escape(test)}</code>" for test in claim["tests"])
+    return f"{html.escape(claim['means'])}<br><small>{link}; {tests}</small>"
 
 
 def show(table: pd.DataFrame, digits: int = 3, dust: float = 1e-20) -> pd.DataFrame:

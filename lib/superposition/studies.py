@@ -7,7 +7,6 @@ run continues where it stopped. A test recomputes a sample of each table's rows.
 from __future__ import annotations
 
 import argparse
-import math
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy
-from scipy.optimize import isotonic_regression
 
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction, Superposition
-from superposition.digits import N_TASKS, load_circuits, load_tasks, superposed_scores
-from superposition.measure import measure_error, sample_active, unit_inputs
-from superposition.sweep import Setting, setting_rng, sweep
+from superposition.digits import N_TASKS, load_circuits, load_tasks, small_scores, superposed_scores
+from superposition.fits import private_circuits, residual_parameters
+from superposition.measure import doing_nothing, measure_error
+from superposition.sweep import Setting, read_table, setting_rng, sweep
 
 # The digits chapter's one large network: fewer neurons than the small networks have together,
 # everything else the construction's defaults.
@@ -66,15 +65,13 @@ def claim_error(
 ) -> pd.DataFrame:
     """Errors after the last layer of T random circuits (d = 4, m = 8), one active; M = 2D.
 
-    `nothing` is the relative_mse of a network that computes nothing and leaves inputs as they are.
+    nothing: the relative_mse of `doing_nothing`.
     """
     circuits = ResidualCircuits.random(n_circuits, 4, 8, n_layers, rng).astype(np.float32)
     construction = ResidualConstruction(stream_width, 2 * stream_width)
     errors = measure_error(construction.compress(circuits, rng), 1, 300, rng).tail(1)
-    active = sample_active(n_circuits, 1, 1000, rng)
-    states = circuits.run(unit_inputs(4)(active, rng), active)
-    change = np.mean((states[-1] - states[0]) ** 2) / np.mean(states[-1] ** 2)
-    return errors.drop(columns="layer").assign(nothing=float(change))
+    change = doing_nothing(circuits, 1000, rng)[-1]
+    return errors.drop(columns="layer").assign(nothing=change)
 
 
 def digit_accuracy(
@@ -112,55 +109,62 @@ def digits_superposition() -> Superposition:
     return DIGITS_CONSTRUCTION.compress(_digit_networks(), rng)
 
 
+def digit_scores() -> pd.DataFrame:
+    """Balanced accuracy by task, one task active: columns alone, and in_one, the one network."""
+    table = read_table(_data("digit_tasks.csv"))[0].query("n_active == 1").sort_values("task")
+    in_one = table["balanced_accuracy"].to_numpy()
+    return pd.DataFrame({"alone": small_scores(_digit_networks()).mean(axis=1), "in_one": in_one})
+
+
+def digits_in_brief() -> dict[str, float]:
+    """What the one network keeps (kept: percent of accuracy above guessing) and costs.
+
+    n_private: how many tasks' networks would fit into as many weights side by side.
+    """
+    networks, large = _digit_networks(), DIGITS_CONSTRUCTION
+    above_guessing = digit_scores().mean() - 0.5
+    parameters = networks.n_layers * residual_parameters(large.stream_width)
+    return {
+        "kept": 100 * above_guessing["in_one"] / above_guessing["alone"],
+        "small_neurons": networks.n_circuits * networks.n_neurons,
+        "large_neurons": large.n_neurons,
+        "parameter_ratio": parameters / networks.n_parameters,
+        "n_private": private_circuits(
+            large.stream_width, large.n_neurons, networks.width, networks.n_neurons
+        ),
+    }
+
+
+def private_digits(stream_widths: list[int]) -> pd.DataFrame:
+    """Mean accuracy of networks with M = 2D whose circuits lie side by side; the rest guess.
+
+    Columns size (D · M) and balanced_accuracy.
+    """
+    networks, alone = _digit_networks(), digit_scores()["alone"].mean()
+    rows = []
+    for width in stream_widths:
+        n = private_circuits(width, 2 * width, networks.width, networks.n_neurons)
+        share = min(n / networks.n_circuits, 1)
+        rows.append([2 * width**2, 0.5 + share * (alone - 0.5)])
+    return pd.DataFrame(rows, columns=["size", "balanced_accuracy"])
+
+
+def parity_width() -> int:
+    """The largest D at which a large network (M = 2D) has no more parameters than the digits'."""
+    networks, width = _digit_networks(), 1
+    while networks.n_layers * residual_parameters(width + 1) <= networks.n_parameters:
+        width += 1
+    return width
+
+
 @cache
 def _digit_networks() -> ResidualCircuits:
-    folder = _DATA if _DATA.exists() else Path("data")  # from the repository's root, or a chapter
-    return load_circuits(folder / "digit_networks.npz")
+    return load_circuits(_data("digit_networks.npz"))
 
 
-def largest_loads(table: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """The T at which the error reaches `tolerance` times that of doing nothing, by width and seed.
-
-    Read off a curve fitted to each seed's errors that never falls as T grows (isotonic, both on
-    log scales). Where, for any seed, all T measured are beyond the tolerance, or none is, a width
-    has no row for that number of layers: the mean of the seeds that are left would be biased.
-    Columns: n_layers, stream_width, parameters (of the large network, per layer), seed, n_circuits.
-    """
-    rows = []
-    for (layers, width, seed), group in table.groupby(["n_layers", "stream_width", "seed"]):
-        ordered = group.sort_values("n_circuits")
-        error = np.log(ordered["relative_mse"] / ordered["nothing"])
-        rising = isotonic_regression(np.nan_to_num(error, nan=np.inf, posinf=700)).x
-        over = np.flatnonzero(rising > np.log(tolerance))
-        if len(over) and over[0] > 0:
-            pair = slice(over[0] - 1, over[0] + 1)
-            n = np.log(ordered["n_circuits"].to_numpy())
-            crossing = np.exp(np.interp(np.log(tolerance), rising[pair], n[pair]))
-            rows.append([layers, width, residual_parameters(width), seed, crossing])
-    names = ["n_layers", "stream_width", "parameters", "seed", "n_circuits"]
-    loads = pd.DataFrame(rows, columns=names)
-    seeds_found = loads.groupby(["n_layers", "stream_width"])["seed"].transform("size")
-    return loads[seeds_found == table["seed"].nunique()]
-
-
-def growth_exponent(loads: pd.DataFrame) -> float:
-    """s of the least-squares fit n_circuits ∝ parameters^s, over all widths and seeds."""
-    fit = np.polyfit(np.log(loads["parameters"]), np.log(loads["n_circuits"]), 1)
-    return float(fit[0])
-
-
-def residual_parameters(stream_width: int) -> int:
-    """Weights and biases of one layer of a residual network with M = 2D neurons."""
-    return 2 * stream_width * 2 * stream_width + 2 * stream_width
-
-
-def private_circuits(stream_width: int, n_neurons: int, width: int, small_neurons: int) -> int:
-    """How many circuits fit side by side, with dimensions and neurons of their own.
-
-    In a network of as many weights, D · M, at the split between dimensions and neurons that suits
-    them best: d · n dimensions and m · n neurons for n circuits.
-    """
-    return math.isqrt(stream_width * n_neurons // (width * small_neurons))
+def _data(name: str) -> Path:
+    """A stored file, seen from the repository's root or from a chapter."""
+    return (_DATA if _DATA.exists() else Path("data")) / name
 
 
 def _claim_settings() -> list[Setting]:

@@ -106,7 +106,8 @@ def _orthonormal(directions: Floats) -> Floats:
     """Gaussian directions (T, d, D) made orthonormal within each circuit, uniformly distributed.
 
     The QR decomposition alone would not do: it fixes the sign of each direction by its own
-    convention, and so gives directions of different circuits a mean overlap (Mezzadri 2007).
+    convention, and so gives directions of different circuits a mean overlap (Mezzadri 2007,
+    in the book's bibliography).
     """
     q, upper = np.linalg.qr(directions.swapaxes(1, 2))
     signs = np.sign(np.diagonal(upper, axis1=1, axis2=2))

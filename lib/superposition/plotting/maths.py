@@ -53,15 +53,17 @@ def load_histogram(load: Integers, probability: Callable[[Integers], Floats]) ->
 def averaging(table: pd.DataFrame) -> Figure:
     """Noise of one carrier and of the mean of carriers against r, for each k.
 
-    Columns redundancy, n_active, seed, "one carrier", "one, predicted", "mean", "predicted".
+    Columns redundancy, n_active, seed, one_carrier, predicted_one, carrier_mean, predicted_mean.
     """
     figure, axes = plt.subplots(figsize=(6.8, 4.0))
     style = 0
     for k, rows in table.groupby("n_active"):
-        for measured, predicted in (("one carrier", "one, predicted"), ("mean", "predicted")):
+        for measured, predicted, what in (
+            ("one_carrier", "predicted_one", "one carrier"),
+            ("carrier_mean", "predicted_mean", "mean of r carriers"),
+        ):
             line = rows.groupby("redundancy")[predicted].mean()
             axes.plot(line.index, line, color=COLOURS[style])
-            what = "one carrier" if measured == "one carrier" else "mean of r carriers"
             spread(axes, rows, "redundancy", measured, style, f"{what}, k = {k}", line=False)
             style += 1
     axes.set(xscale="log", yscale="log", xlabel="redundancy r", ylabel="variance of interference")

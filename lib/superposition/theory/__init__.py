@@ -3,8 +3,8 @@
 Symbols are the post's: T small networks of width d with m neurons per layer, k of them active; one
 large network with stream width D, M neurons per layer, r of which carry each small neuron.
 `w2` is the mean squared length of one small neuron's input weights, `sum2` that of the sum of a
-circuit's m of them, `a2` that of an active circuit's state, all with the indicator's entry; `h1`
-and `h2` are mean and mean square of an active small neuron's activation. Equations named (eq-…)
+circuit's m of them, `a2` that of an active circuit's state, all with the indicator's entry; `h2`
+is the mean square of an active small neuron's activation. Equations named (eq-…)
 are numbered in the chapters.
 """
 
@@ -15,7 +15,7 @@ from superposition.theory.read_in import (
     read_in_capacity,
     read_in_variance,
 )
-from superposition.theory.symbols import D, M, T, a2, d, h1, h2, k, m, r, sum2, tolerance, w2
+from superposition.theory.symbols import D, M, T, a2, d, h2, k, m, r, sum2, tolerance, w2
 
 __all__ = [
     "Assumption",
@@ -26,7 +26,6 @@ __all__ = [
     "a2",
     "d",
     "evaluate",
-    "h1",
     "h2",
     "k",
     "leading_read_in_variance",

@@ -6,12 +6,17 @@ import sympy as sp
 
 from superposition.theory.derivation import Assumption, Derivation, second_moment_of_sum
 from superposition.theory.symbols import (
+    MOST,
     M,
     T,
+    carried_active,
     carrier_covariance,
     carrying_probability,
     k,
+    loss_covariance,
     m,
+    nobody,
+    pair_probability,
     r,
     sum2,
     w2,
@@ -21,8 +26,23 @@ RANDOM_CARRIERS = Assumption(
     "each small neuron has r of the M large neurons, all equally likely",
     {carrying_probability: r / M},
 )
+_n, _p = k * m, carrying_probability
 INDEPENDENT_CARRIERS = Assumption(
-    "different small neurons choose independently", {carrier_covariance: sp.Integer(0)}
+    "different small neurons choose independently",
+    {
+        carrier_covariance: sp.Integer(0),
+        nobody: (1 - _p) ** (_n - 1),
+        **{
+            carried_active[j]: sp.expand_func(sp.binomial(_n, j)) * _p**j * (1 - _p) ** (_n - j)
+            for j in range(1, MOST + 1)
+        },
+    },
+)
+DISTINCT_CARRIERS = Assumption(
+    "the r carriers of one small neuron are distinct", {pair_probability: r * (r - 1) / M / (M - 1)}
+)
+INDEPENDENT_LOSSES = Assumption(
+    "carriers of one small neuron are lost independently", {loss_covariance: sp.Integer(0)}
 )
 _CHOICE = (INDEPENDENT_CARRIERS, RANDOM_CARRIERS)
 
@@ -58,23 +78,26 @@ def inactive_collisions() -> Derivation:
 
 def carrier_lost() -> Derivation:
     """Probability that a carrier of an active small neuron has another: (eq-carrier-lost)."""
-    general = 1 - (1 - carrying_probability) ** (k * m - 1) + carrier_covariance
-    return Derivation(r"P_1", general, _CHOICE, simplify=False)
+    return Derivation(r"P_{\text{lost}}", 1 - nobody, _CHOICE, simplify=False)
 
 
 def all_carriers_lost() -> Derivation:
-    """Probability that this happens to all r carriers of a small neuron: (eq-all-lost)."""
-    return Derivation(r"P_r", carrier_lost().general ** r, _CHOICE, simplify=False)
+    """Probability that this happens to all r carriers of a small neuron: (eq-all-lost).
+
+    An upper bound: one carrier lost leaves fewer small neurons to be on the next.
+    """
+    general = carrier_lost().general ** r + loss_covariance
+    return Derivation(r"P_{\text{all}}", general, (INDEPENDENT_LOSSES, *_CHOICE), simplify=False)
 
 
 def smallest_redundancy(
-    n_neurons: int, n_active_neurons: int, n_protected: int, probability: float
+    n_neurons: int, n_active_neurons: int, n_protected: float, probability: float
 ) -> int:
     """Least r at which none of n_protected small neurons loses all carriers, with probability.
 
-    n_active_neurons is k·m, the small neurons in use at once; the probabilities of the protected
-    ones are added up (a union bound). Raises ValueError where no r will do: with many carriers
-    each, the active ones collide everywhere.
+    n_active_neurons is k·m, the small neurons in use at once. Each small neuron counts once for
+    every pass in which it is to be safe; the probabilities are added up (a union bound). Raises
+    ValueError where no r will do: with many carriers each, the active ones collide everywhere.
     """
     lost = sp.lambdify((M, k, m, r), all_carriers_lost().result, "math")
     for redundancy in range(1, n_neurons + 1):
@@ -97,3 +120,13 @@ def carried_weights() -> Derivation:
     p = carrying_probability
     general = m * w2 * p + (sum2 - m * w2) * (p**2 + carrier_covariance)
     return Derivation(r"\mathrm{E}|v|^2", general, _CHOICE)
+
+
+def shared_weights() -> Derivation:
+    """E[v · v'], by which two carriers of a small neuron read another circuit alike: (eq-alike).
+
+    Both carry small neuron i with probability p_2, and i and j ≠ i with p².
+    """
+    p = carrying_probability
+    general = m * w2 * pair_probability + (sum2 - m * w2) * (p**2 + carrier_covariance)
+    return Derivation(r"\mathrm{E}[v \cdot v']", general, (*_CHOICE, DISTINCT_CARRIERS))

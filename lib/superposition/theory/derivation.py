@@ -7,8 +7,10 @@ symbols stay in the result, which then cannot be evaluated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -37,7 +39,7 @@ class Derivation:
     assumptions: tuple[Assumption, ...]
     simplify: bool = True
 
-    @property
+    @cached_property
     def result(self) -> sp.Expr:
         """The general result with every assumption used."""
         expression = self.general
@@ -67,12 +69,18 @@ def evaluate(
     would have fixed.
     """
     expression = formula.result if isinstance(formula, Derivation) else formula
-    symbols = sorted(expression.free_symbols, key=str)
-    missing = [str(symbol) for symbol in symbols if symbol not in values]
+    names, function = _compiled(expression)
+    missing = [str(symbol) for symbol in names if symbol not in values]
     if missing:
         raise ValueError(f"values: wanted one for each symbol, got none for {', '.join(missing)}")
-    function = sp.lambdify(symbols, expression, "numpy")
-    return np.asarray(function(*(np.asarray(values[s], float) for s in symbols)))
+    return np.asarray(function(*(np.asarray(values[s], float) for s in names)))
+
+
+@cache
+def _compiled(expression: sp.Expr) -> tuple[list[sp.Symbol], Callable[..., Any]]:
+    """The symbols in order, and the expression as a function of them; scipy knows erfc."""
+    names = sorted(expression.free_symbols, key=str)
+    return names, sp.lambdify(names, expression, ["scipy", "numpy"])
 
 
 def second_moment_of_sum(n: sp.Expr, second: sp.Expr, product: sp.Expr) -> sp.Expr:

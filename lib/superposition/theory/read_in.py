@@ -19,6 +19,16 @@ PAIRS = Assumption(
     "what a large neuron hears of different pairs of circuits is uncorrelated",
     {circuit_covariance: sp.Integer(0)},
 )
+# What all formulas for interference assume.
+NOISE = (
+    PAIRS,
+    INDEPENDENT_CARRIERS,
+    RANDOM_CARRIERS,
+    MEAN_ZERO,
+    UNCORRELATED,
+    DIMENSIONS,
+    VARIANCE,
+)
 
 
 def read_in_variance() -> Derivation:
@@ -34,16 +44,7 @@ def read_in_variance() -> Derivation:
     pairs = k * (T - 1)
     one = carried_weights().general * a2 * overlap_variance().general
     general = pairs * one + pairs * (pairs - 1) * circuit_covariance
-    assumptions = (
-        PAIRS,
-        INDEPENDENT_CARRIERS,
-        RANDOM_CARRIERS,
-        MEAN_ZERO,
-        UNCORRELATED,
-        DIMENSIONS,
-        VARIANCE,
-    )
-    return Derivation(r"\sigma^2", general, assumptions)
+    return Derivation(r"\sigma^2", general, NOISE)
 
 
 def leading_read_in_variance() -> sp.Expr:

@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sympy as sp
 
-from superposition.theory.carrying import INDEPENDENT_CARRIERS, RANDOM_CARRIERS
-from superposition.theory.derivation import Assumption, Derivation, second_moment_of_sum
-from superposition.theory.embedding import (
-    DIMENSIONS,
-    MEAN_ZERO,
-    UNCORRELATED,
-    VARIANCE,
-    overlap_variance,
+from superposition.theory.carrying import (
+    DISTINCT_CARRIERS,
+    INDEPENDENT_CARRIERS,
+    RANDOM_CARRIERS,
+    shared_weights,
 )
-from superposition.theory.read_in import PAIRS, read_in_variance
+from superposition.theory.derivation import Assumption, Derivation, second_moment_of_sum
+from superposition.theory.embedding import overlap_variance
+from superposition.theory.read_in import NOISE, read_in_variance
+from superposition.theory.rectifier import relu_mean, relu_second
 from superposition.theory.symbols import (
+    MOST,
     M,
     T,
     a2,
-    carrier_covariance,
-    carrying_probability,
+    carried_active,
     circuit_covariance,
-    h1,
     h2,
     k,
     m,
+    margin,
+    mean_when,
+    pair_probability,
+    pre_mean,
+    pre_variance,
     r,
-    sum2,
+    square_when,
     w2,
 )
 
-own_variance, shared_variance, residue = sp.symbols(
-    r"\sigma_{\text{own}}^{2} \sigma_{\text{shared}}^{2} \rho"
+own_variance, shared_variance, residue, carrier_rest = sp.symbols(
+    r"\sigma_{\text{own}}^{2} \sigma_{\text{shared}}^{2} \rho \rho_s"
 )
 OWN_PARTS = Assumption("the carriers' own parts are uncorrelated", {residue: sp.Integer(0)})
-_NOISE = (
-    PAIRS,
-    INDEPENDENT_CARRIERS,
-    RANDOM_CARRIERS,
-    MEAN_ZERO,
-    UNCORRELATED,
-    DIMENSIONS,
-    VARIANCE,
+REST = Assumption(
+    "carriers with different active small neurons fire independently", {carrier_rest: sp.Integer(0)}
 )
+_SHARED = (*NOISE[:-4], DISTINCT_CARRIERS, *NOISE[-4:])
+
+
+def _together(j: int) -> tuple[sp.Expr, sp.Expr]:
+    """Mean and variance before the ReLU, with j active small neurons: Σ (p_i + β) − β."""
+    return j * pre_mean + (j - 1) * margin, j * pre_variance
+
+
+@cache
+def gaussian() -> Assumption:
+    """What pre-activations are like; a function, since its integrals take a second."""
+    activations = {}
+    for j in range(1, MOST + 1):
+        activations[square_when[j]] = relu_second(*_together(j))
+        activations[mean_when[j]] = relu_mean(*_together(j))
+    statement = "pre-activations of active small neurons are independent and Gaussian"
+    return Assumption(statement, activations)
 
 
 def mean_of_carriers() -> Derivation:
@@ -59,42 +76,52 @@ def shared_noise() -> Derivation:
 
     Through the small neuron itself, w · E_t^T E_u a_u of each other active circuit u; and through
     the other circuits, because two carriers that read one with weights v and v' agree by
-    E[v · v'] = p² |Σ w|² on average, which is not small where weights have a common sign. For
-    embeddings orthonormal within each circuit, so that a circuit reads itself exactly.
+    E[v · v'] (eq-alike), which is not small where weights have a common sign. For embeddings
+    orthonormal within each circuit, so that a circuit reads itself exactly.
     """
     overlap = a2 * overlap_variance().general
     itself = (k - 1) * w2 + (k - 1) * (k - 2) * circuit_covariance
-    alike = k * (T - 1) * (carrying_probability**2 + carrier_covariance) * sum2
-    return Derivation(
-        r"\sigma_{\text{shared}}^2", (itself + alike) * overlap, _NOISE, simplify=False
-    )
+    general = (itself + k * (T - 1) * shared_weights().general) * overlap
+    return Derivation(r"\sigma_{\text{shared}}^2", general, _SHARED, simplify=False)
 
 
 def own_noise() -> Derivation:
-    """What one carrier hears by itself: (eq-read-in) without what is shared: (eq-own-noise)."""
-    overlap = a2 * overlap_variance().general
-    alike = k * (T - 1) * (carrying_probability**2 + carrier_covariance) * sum2
-    general = read_in_variance().general - alike * overlap
-    return Derivation(r"\sigma_{\text{own}}^2", general, _NOISE)
+    """What one carrier hears by itself: (eq-read-in) without what is shared: (eq-own-noise).
 
-
-def inactive_read_back() -> Derivation:
-    """E[ĥ²] that an inactive small neuron reads, without noise: (eq-inactive-read-back).
-
-    Each of its r carriers sums the activations h of those of the k m active small neurons that it
-    carries, too; two carriers carry the same one with probability p². The mean over carriers
-    has the second moment (1/r²) (r E[s²] + r(r − 1) E[s s']).
+    Choices of different small neurons add as much to both, and cancel.
     """
-    n, p = k * m, carrying_probability
-    both = p**2 + carrier_covariance
-    one_carrier = n * p * h2 + n * (n - 1) * both * h1**2
-    two_carriers = n * both * h2 + n * (n - 1) * both * h1**2
-    general = second_moment_of_sum(r, one_carrier, two_carriers) / r**2
-    return Derivation(r"\mathrm{E}[\hat h^2]", general, (INDEPENDENT_CARRIERS, RANDOM_CARRIERS))
+    alike = k * (T - 1) * shared_weights().general * a2 * overlap_variance().general
+    general = read_in_variance().general - alike
+    assumptions = tuple(a for a in _SHARED if a is not INDEPENDENT_CARRIERS)
+    return Derivation(r"\sigma_{\text{own}}^2", sp.expand(general), assumptions)
 
 
+def idle_activation() -> sp.Expr:
+    """E[ĥ²] that an inactive small neuron reads, nothing assumed: (eq-idle).
+
+    The mean over r carriers has the second moment (1/r)(E[s²] + (r − 1) E[s s']). A carrier has j
+    of the active small neurons with probability P_j. Two carriers s, s' have the same one with
+    probability p_2 each, or different ones.
+    """
+    j, n = sp.symbols("j"), k * m
+    square = sp.Sum(carried_active[j] * square_when[j], (j, 1, MOST))
+    mean = sp.Sum(carried_active[j] * mean_when[j], (j, 1, MOST))
+    product = n * pair_probability * square_when[1] + mean**2 + carrier_rest
+    return (square + (r - 1) * product) / r
+
+
+@cache
+def inactive_read_back() -> Derivation:
+    """`idle_activation` for Gaussian pre-activations, without noise: (eq-inactive-read-back)."""
+    assumptions = (gaussian(), REST, DISTINCT_CARRIERS, INDEPENDENT_CARRIERS, RANDOM_CARRIERS)
+    general = idle_activation().doit()
+    return Derivation(r"\mathrm{E}[\hat h^2]", general, assumptions, simplify=False)
+
+
+@cache
 def leading_inactive_read_back() -> sp.Expr:
-    """`inactive_read_back` for few carriers, r ≪ M: (eq-inactive-leading)."""
-    small = sp.symbols("epsilon", positive=True)
-    expanded = sp.expand(inactive_read_back().result.subs(M, M / small))
-    return sp.simplify(sp.series(expanded, small, 0, 2).removeO().subs(small, 1))
+    """`inactive_read_back` for few carriers, to first order in 1/M: (eq-inactive-leading)."""
+    whole = inactive_read_back()
+    kept = whole.without(gaussian().statement).result.subs(square_when[1], h2)
+    u = sp.symbols("u", positive=True)  # 1/M
+    return sp.limit(kept.subs(M, 1 / u) / u, u, 0) / M
