@@ -14,7 +14,8 @@ from superposition import (
     sweep,
     with_indicator,
 )
-from superposition.measure import sample_active
+from superposition.inputs import sample_active
+from superposition.moments import Moments
 
 RNG = np.random.default_rng(0)
 T, M_SMALL, WIDTH, LAYERS = 3, 4, 2, 2
@@ -27,6 +28,8 @@ CIRCUITS = ResidualCircuits(**GOOD)
 CONSTRUCTION = ResidualConstruction(20, 10, 2)
 SUPERPOSITION = CONSTRUCTION.compress(CIRCUITS, RNG)
 NETWORK = SUPERPOSITION.network
+GIVEN = CIRCUITS.moments(np.random.default_rng(1), n_samples=64)
+MOMENTS = dict(vars(GIVEN))
 STREAM = GaussianCode.draw(T, WIDTH + 1, 20, RNG)
 NEURONS = SparseCode.draw("random", T, M_SMALL, 10, 2, RNG)
 
@@ -105,6 +108,27 @@ SIZES = [
     (lambda: with_indicator(CIRCUITS, 0.0), ValueError, "margin: wanted"),
     (lambda: SparseCode.draw("random", 2, 2, 5, 6, RNG), ValueError, "redundancy: wanted at most"),
     (lambda: SparseCode.draw("dense", 2, 2, 5, 2, RNG), ValueError, "kind: wanted 'random'"),
+    (
+        lambda: SparseCode.draw("disjoint", 2, 3, 5, 2, RNG),
+        ValueError,
+        "redundancy: wanted at most 1, 5 slots by 3 entries that share none, got 2",
+    ),
+    (lambda: ResidualConstruction(9, 5, disjoint_carriers=1), TypeError, "disjoint_carriers: want"),
+    (lambda: CIRCUITS.moments(RNG, n_samples=63), ValueError, "n_samples: wanted at least 64"),
+    (lambda: CIRCUITS.moments(3), TypeError, "rng: wanted a numpy.random.Generator"),
+    (lambda: Moments(**{**MOMENTS, "bias": np.ones(3)}), ValueError, "bias: wanted shape"),
+    (lambda: Moments(**{**MOMENTS, "state2": np.ones(2)}), ValueError, "state2: wanted shape"),
+    (lambda: Moments(**{**MOMENTS, "width": 0}), ValueError, "width: wanted at least 1"),
+    (lambda: CONSTRUCTION.predict_error(CIRCUITS, 4), ValueError, "n_active: wanted at most 3"),
+    (lambda: CONSTRUCTION.predict_error(NETWORK, 1), TypeError, "circuits: wanted Residual"),
+    (lambda: CONSTRUCTION.capacity(CIRCUITS, 1, 0.1), TypeError, "moments: wanted Moments"),
+    (lambda: CONSTRUCTION.capacity(GIVEN, 0, 0.1), ValueError, "n_active: wanted at least 1"),
+    (lambda: CONSTRUCTION.capacity(GIVEN, 1, 0.0), ValueError, "tolerance: wanted .* above 0"),
+    (lambda: CONSTRUCTION.capacity(GIVEN, 1, 1e-9), ValueError, "tolerance: wanted at least .* no"),
+    (lambda: CONSTRUCTION.size_for(2, GIVEN, 3, 0.1), ValueError, "n_active: wanted at most 2"),
+    (lambda: CONSTRUCTION.size_for(0, GIVEN, 1, 0.1), ValueError, "n_circuits: wanted at least 1"),
+    (lambda: CONSTRUCTION.size_for(3, GIVEN, 1, -1.0), ValueError, "tolerance: wanted .* above 0"),
+    (lambda: CONSTRUCTION.size_for(9, GIVEN, 9, 1e-15), ValueError, "tolerance: wanted one that"),
     (lambda: SparseCode(np.array([[[0]]]), 0), ValueError, "size: wanted at least 1"),
     (lambda: SparseCode.private(0, 2), ValueError, "n_circuits: wanted at least 1"),
     (lambda: GaussianCode.draw(2, 6, 5, RNG), ValueError, "size: wanted at least 6"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superposition import ResidualCircuits, with_indicator
-from superposition.measure import sample_active, unit_inputs
+from superposition.inputs import sample_active, unit_inputs
 
 
 def test_two_hand_worked_circuits():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superposition import GaussianCode, SparseCode, superpose
-from superposition.measure import sample_active
+from superposition.inputs import sample_active
 
 
 def dense_matrix(code, t):

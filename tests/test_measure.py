@@ -6,7 +6,7 @@ import pytest
 
 from superposition import ResidualConstruction, measure_error
 from superposition import measure as measure_module
-from superposition.measure import sample_active, unit_inputs
+from superposition.inputs import sample_active, unit_inputs
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from superposition import (
     SparseCode,
     with_indicator,
 )
-from superposition.measure import sample_active, unit_inputs
+from superposition.inputs import sample_active, unit_inputs
 
 
 def bare_run(network, state):

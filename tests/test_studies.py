@@ -7,7 +7,17 @@ import pytest
 from superposition import digits, fits, studies
 from superposition.sweep import read_table
 
-STORED = {"claim": 260, "digit_sizes": 700, "digit_tasks": None}  # widths that take a second
+# stream widths that take a second
+STORED = {
+    "claim": 260,
+    "digit_sizes": 700,
+    "digit_tasks": None,
+    "one_layer": 2000,
+    "noisy": 2000,
+    "depth": 450,
+    "fitting": 260,
+    "design": None,
+}
 
 
 def stored(name):

@@ -8,10 +8,13 @@ from scipy import stats
 
 from superposition import GaussianCode, ResidualCircuits, ResidualConstruction, experiments, theory
 from superposition.circuits import with_indicator
-from superposition.measure import read_in_interference, sample_active, unit_inputs
+from superposition.inputs import sample_active, unit_inputs
+from superposition.measure import read_in_interference
 from superposition.theory import (
     carrying,
     embedding,
+    one_neuron,
+    over_layers,
     read_in,
     reading,
     rectifier,
@@ -57,8 +60,26 @@ DERIVATIONS = {
         returning.shared_noise,
         returning.own_noise,
         returning.inactive_read_back,
+        one_neuron.firing,
+        one_neuron.carrier_mean,
+        one_neuron.carrier_square,
+        one_neuron.estimated_square,
+        one_neuron.estimation_error,
+        over_layers.active_read_out,
+        over_layers.inactive_read_out,
+        over_layers.common_noise_of_carriers,
+        over_layers.own_noise_of_a_carrier,
+        over_layers.active_misreading,
+        over_layers.inactive_misreading,
+        over_layers.drifted,
+        over_layers.next_garbage,
+        over_layers.next_error,
+        over_layers.next_drift,
     )
 }
+DERIVATIONS["jump"] = lambda: over_layers.jump()[1]
+DERIVATIONS["disjoint"] = lambda: over_layers.own_noise_of_a_carrier(carrying.DISJOINT_CARRIERS)
+DERIVATIONS["free"] = lambda: over_layers.active_read_out(over_layers.FREE)
 UNKNOWN = {
     symbols.entry_mean,
     symbols.entry_variance,
@@ -66,6 +87,7 @@ UNKNOWN = {
     symbols.dimension_covariance,
     symbols.carrying_probability,
     symbols.carrier_covariance,
+    symbols.cross_covariance,
     symbols.third_moment,
     symbols.circuit_covariance,
     symbols.pair_probability,
@@ -73,6 +95,15 @@ UNKNOWN = {
     symbols.loss_covariance,
     returning.residue,
     returning.carrier_rest,
+    symbols.collision_chance,
+    one_neuron.on_with,
+    one_neuron.mean_with,
+    one_neuron.square_with,
+    one_neuron.product,
+    over_layers.self_overlap,
+    over_layers.alignment,
+    over_layers.write_products,
+    over_layers.stream_products,
     *(
         base[j]
         for base in (symbols.carried_active, symbols.square_when, symbols.mean_when)

@@ -20,6 +20,8 @@ from superposition._check import (
     real_array,
     whole_array,
 )
+from superposition.inputs import InputSampler, sample_active, unit_inputs
+from superposition.moments import N_NODES, Moments, residual_moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +150,25 @@ class ResidualCircuits:
         for layer in range(self.n_layers):
             states.append(self._step(states[-1], active, layer))
         return tuple(states)
+
+    def moments(
+        self,
+        rng: np.random.Generator,
+        *,
+        n_samples: int = 2000,
+        sample_inputs: InputSampler | None = None,
+    ) -> Moments:
+        """What predictions need to know: means over `n_samples` random circuits and inputs.
+
+        Inputs from `sample_inputs(active, rng)` → (batch, 1, d); by default random unit vectors.
+        Weights are averaged over all circuits. Raises ValueError for fewer than 64 samples.
+        """
+        if positive_int("n_samples", n_samples) < N_NODES:
+            raise ValueError(f"n_samples: wanted at least {N_NODES}, got {n_samples}")
+        active = sample_active(self.n_circuits, 1, n_samples, rng)
+        sample_inputs = unit_inputs(self.width) if sample_inputs is None else sample_inputs
+        states = [state[:, 0] for state in self.run(sample_inputs(active, rng), active)]
+        return residual_moments(self.read_in, self.bias, self.write_out, active[:, 0], states)
 
     def _step(self, states: Floats, active: Integers, layer: int) -> Floats:
         read_in, write_out = self.read_in[layer][active], self.write_out[layer][active]

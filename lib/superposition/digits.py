@@ -19,7 +19,7 @@ from superposition._check import Floats, Integers, generator, positive_int, whol
 from superposition._files import atomic_write
 from superposition.circuits import ResidualCircuits
 from superposition.constructions.compiled import Superposition
-from superposition.measure import sample_active
+from superposition.inputs import sample_active
 
 N_TASKS = 511
 N_COMPONENTS = 8

@@ -16,13 +16,8 @@ from superposition.circuits import ResidualCircuits, with_indicator
 from superposition.codes import GaussianCode, SparseCode
 from superposition.constructions import ResidualConstruction, Superposition
 from superposition.constructions.values import symbol_values
-from superposition.measure import (
-    doing_nothing,
-    measure_error,
-    read_in_interference,
-    sample_active,
-    unit_inputs,
-)
+from superposition.inputs import sample_active, unit_inputs
+from superposition.measure import doing_nothing, measure_error, read_in_interference
 from superposition.theory import carrying, embedding, reading, returning, symbols
 from superposition.theory.derivation import evaluate
 from superposition.theory.read_in import leading_read_in_variance, read_in_variance

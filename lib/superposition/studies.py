@@ -7,57 +7,25 @@ run continues where it stopped. A test recomputes a sample of each table's rows.
 from __future__ import annotations
 
 import argparse
-import platform
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import scipy
 
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction, Superposition
 from superposition.digits import N_TASKS, load_circuits, load_tasks, small_scores, superposed_scores
+from superposition.error_studies import ERROR_STUDIES
 from superposition.fits import private_circuits, residual_parameters
 from superposition.measure import doing_nothing, measure_error
-from superposition.sweep import Setting, read_table, setting_rng, sweep
+from superposition.study import Study, data
+from superposition.sweep import Setting, read_table
 
 # The digits chapter's one large network: fewer neurons than the small networks have together,
 # everything else the construction's defaults.
 DIGITS_CONSTRUCTION = ResidualConstruction(stream_width=2048, n_neurons=4096)
 DIGITS_NETWORK_SEED = 20241014
-_DATA = Path("book/data")
 _BLOCK = 7  # tasks measured in one run of the study "digit_tasks"
-
-
-@dataclass(frozen=True)
-class Study:
-    """One stored table: `measure(**setting, rng)` for all settings and seeds, from one `seed`."""
-
-    measure: Callable[..., pd.DataFrame]
-    settings: list[Setting]
-    n_seeds: int
-    seed: int
-
-    def run(self, path: str | Path, *, name: str, n_jobs: int = 1) -> pd.DataFrame:
-        """The whole table, from `path` as far as it is there already."""
-        header = {
-            "command": f"python -m superposition.studies {name} book/data/{name}.csv",
-            "seed": str(self.seed),
-            "versions": f"python {platform.python_version()}, numpy {np.__version__}, "
-            f"scipy {scipy.__version__}",
-        }
-        rng = np.random.default_rng(self.seed)
-        return sweep(
-            self.measure, self.settings, self.n_seeds, rng, path=path, n_jobs=n_jobs, header=header
-        )
-
-    def recompute(self, setting: Setting, seed: int) -> pd.DataFrame:
-        """The rows of one setting and seed number, computed afresh."""
-        words = np.random.default_rng(self.seed).integers(2**32, size=4)
-        return self.measure(**setting, rng=setting_rng([int(w) for w in words], setting, seed))
 
 
 def claim_error(
@@ -111,7 +79,7 @@ def digits_superposition() -> Superposition:
 
 def digit_scores() -> pd.DataFrame:
     """Balanced accuracy by task, one task active: columns alone, and in_one, the one network."""
-    table = read_table(_data("digit_tasks.csv"))[0].query("n_active == 1").sort_values("task")
+    table = read_table(data("digit_tasks.csv"))[0].query("n_active == 1").sort_values("task")
     in_one = table["balanced_accuracy"].to_numpy()
     return pd.DataFrame({"alone": small_scores(_digit_networks()).mean(axis=1), "in_one": in_one})
 
@@ -159,12 +127,7 @@ def parity_width() -> int:
 
 @cache
 def _digit_networks() -> ResidualCircuits:
-    return load_circuits(_data("digit_networks.npz"))
-
-
-def _data(name: str) -> Path:
-    """A stored file, seen from the repository's root or from a chapter."""
-    return (_DATA if _DATA.exists() else Path("data")) / name
+    return load_circuits(data("digit_networks.npz"))
 
 
 def _claim_settings() -> list[Setting]:
@@ -201,6 +164,7 @@ STUDIES = {
         n_seeds=1,
         seed=3,
     ),
+    **ERROR_STUDIES,
 }
 
 

@@ -58,16 +58,23 @@ class SparseCode:
         *,
         dtype: DTypeLike = np.float64,
     ) -> SparseCode:
-        """A code of the named kind; "random": each entry on a uniformly random set of r slots.
+        """A code of the named kind.
 
-        Raises ValueError for an unknown kind or more slots per entry than there are.
+        "random": each entry on a uniformly random set of r slots. "disjoint": the same, but no
+        slot twice within one circuit. Raises ValueError for an unknown kind, or more slots per
+        entry (per circuit, if disjoint) than there are.
         """
-        if kind != "random":
-            raise ValueError(f"kind: wanted 'random', got {kind!r}")
+        if kind not in ("random", "disjoint"):
+            raise ValueError(f"kind: wanted 'random' or 'disjoint', got {kind!r}")
         n_circuits, width = positive_int("n_circuits", n_circuits), positive_int("width", width)
         size = positive_int("size", size)
-        redundancy = positive_int("redundancy", redundancy, size, ", the number of slots")
-        slots = _random_subsets(n_circuits * width, size, redundancy, generator(rng))
+        together = width if kind == "disjoint" else 1
+        why = f", {size} slots by {together} entries that share none" if together > 1 else ""
+        redundancy = positive_int(
+            "redundancy", redundancy, size // together, why or ", the number of slots"
+        )
+        n_rows = n_circuits * width // together
+        slots = _random_subsets(n_rows, size, together * redundancy, generator(rng))
         return cls(slots.reshape(n_circuits, width, redundancy), size, dtype)
 
     @classmethod

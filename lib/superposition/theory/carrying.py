@@ -12,6 +12,7 @@ from superposition.theory.symbols import (
     carried_active,
     carrier_covariance,
     carrying_probability,
+    cross_covariance,
     k,
     loss_covariance,
     m,
@@ -31,6 +32,7 @@ INDEPENDENT_CARRIERS = Assumption(
     "different small neurons choose independently",
     {
         carrier_covariance: sp.Integer(0),
+        cross_covariance: sp.Integer(0),
         nobody: (1 - _p) ** (_n - 1),
         **{
             carried_active[j]: sp.expand_func(sp.binomial(_n, j)) * _p**j * (1 - _p) ** (_n - j)
@@ -40,6 +42,12 @@ INDEPENDENT_CARRIERS = Assumption(
 )
 DISTINCT_CARRIERS = Assumption(
     "the r carriers of one small neuron are distinct", {pair_probability: r * (r - 1) / M / (M - 1)}
+)
+# Instead of INDEPENDENT_CARRIERS: i and j never share a large neuron, and so meet on two
+# different ones a little more often, r²/(M(M − 1)).
+DISJOINT_CARRIERS = Assumption(
+    "no large neuron carries two neurons of one circuit",
+    {carrier_covariance: -(_p**2), cross_covariance: r**2 / M / (M - 1) - _p**2},
 )
 INDEPENDENT_LOSSES = Assumption(
     "carriers of one small neuron are lost independently", {loss_covariance: sp.Integer(0)}
@@ -128,5 +136,5 @@ def shared_weights() -> Derivation:
     Both carry small neuron i with probability p_2, and i and j ≠ i with p².
     """
     p = carrying_probability
-    general = m * w2 * pair_probability + (sum2 - m * w2) * (p**2 + carrier_covariance)
+    general = m * w2 * pair_probability + (sum2 - m * w2) * (p**2 + cross_covariance)
     return Derivation(r"\mathrm{E}[v \cdot v']", general, (*_CHOICE, DISTINCT_CARRIERS))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 Values = Mapping[sp.Symbol, sp.Expr]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Assumption:
     """A statement about the construction, and the values that it gives to unknown quantities."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sympy as sp
 
 from superposition.theory.carrying import INDEPENDENT_CARRIERS, RANDOM_CARRIERS, carried_weights
@@ -31,6 +33,7 @@ NOISE = (
 )
 
 
+@cache
 def read_in_variance() -> Derivation:
     """Variance of a large neuron's read-in interference in the first layer: (eq-read-in).
 

@@ -33,6 +33,11 @@ def _moment(power: int, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
     return sum(terms, sp.Integer(0)).subs(_a, -mean / deviation)
 
 
+def relu_on(mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
+    """P(x > 0) of a Gaussian x; also the slope of `relu_mean` in the mean: (eq-relu-on)."""
+    return _moment(0, mean, variance)
+
+
 def relu_mean(mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
     """E ReLU(x) of a Gaussian x, integrated: (eq-relu-mean)."""
     return _moment(1, mean, variance)

@@ -92,8 +92,7 @@ def own_noise() -> Derivation:
     """
     alike = k * (T - 1) * shared_weights().general * a2 * overlap_variance().general
     general = read_in_variance().general - alike
-    assumptions = tuple(a for a in _SHARED if a is not INDEPENDENT_CARRIERS)
-    return Derivation(r"\sigma_{\text{own}}^2", sp.expand(general), assumptions)
+    return Derivation(r"\sigma_{\text{own}}^2", sp.expand(general), _SHARED)
 
 
 def idle_activation() -> sp.Expr:

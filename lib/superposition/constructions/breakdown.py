@@ -1,0 +1,108 @@
+"""One layer's predicted error, taken apart."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+
+from superposition.circuits import ResidualCircuits
+from superposition.constructions.prediction import (
+    Sizes,
+    Values,
+    active_carrier,
+    default_moments,
+    layer_values,
+    trajectory,
+)
+from superposition.constructions.residual import ResidualConstruction
+from superposition.moments import Moments
+from superposition.theory import one_neuron, over_layers, symbols
+from superposition.theory.derivation import evaluate
+
+
+def error_terms(
+    construction: ResidualConstruction, circuits: ResidualCircuits, n_active: int
+) -> pd.Series:
+    """The terms whose sum is the predicted mse after the first layer.
+
+    When read out, others: overlaps with the other active circuits; itself: what a circuit misreads
+    of itself; feedback: the product of errors that came in and went out through one overlap; echo:
+    overlaps with what was written for inactive circuits.
+    When read in, common: noise that all carriers of a neuron hear; own: noise of each by itself;
+    bent: the mean shift that noise causes at the ReLU's corner; all three as if no active neurons
+    collided; collisions: what collisions add to them.
+    """
+    moments, sizes = default_moments(circuits), construction.sizes(circuits.n_circuits, n_active)
+    first, last = islice(trajectory(sizes, moments), 2)
+    written = _read_in_terms(sizes, moments, first)
+    collisions = float(np.asarray(last[symbols.delta2])) - sum(written.values())
+    terms = {**_read_out_terms(sizes, last), **written, "collisions": collisions}
+    return pd.Series(terms, dtype=float)
+
+
+def neuron_errors(
+    construction: ResidualConstruction, circuits: ResidualCircuits, n_active: int
+) -> pd.DataFrame:
+    """Predicted activations of active small neurons in the first layer, by pre-activation.
+
+    Columns pre_activation; mean: of what is read, ĥ; squared_error: E(ĥ − h)².
+    """
+    moments, sizes = default_moments(circuits), construction.sizes(circuits.n_circuits, n_active)
+    carrier = _first_carrier(sizes, moments, next(trajectory(sizes, moments)))
+    return pd.DataFrame(
+        {
+            "pre_activation": moments.pre_activations[0],
+            "mean": carrier[symbols.mean_activation],
+            "squared_error": evaluate(one_neuron.estimation_error(), carrier),
+        }
+    )
+
+
+def _first_carrier(
+    sizes: Sizes, moments: Moments, stream: Values, *, alone: bool = False
+) -> Values:
+    values = {**stream, **layer_values(sizes, moments, 0, stream)}
+    return active_carrier(sizes, moments, 0, values, alone=alone)
+
+
+def _read_out_terms(sizes: Sizes, last: Values) -> dict[str, float]:
+    """Differences of (eq-active-read-out) as its parts are switched on."""
+    orthonormal = over_layers.active_read_out(over_layers.ORTHONORMAL)
+    active_only = sizes.n_active * np.asarray(last[symbols.state2])
+    no_error = {**last, symbols.delta2: 0.0}
+    no_feedback = {**no_error, symbols.feedback: 0.0}
+    no_garbage = {**no_feedback, symbols.content: active_only}
+    others, echo, feedback, itself = (
+        float(evaluate(formula, values))
+        for formula, values in (
+            (orthonormal, no_garbage),
+            (orthonormal, no_feedback),
+            (orthonormal, no_error),
+            (over_layers.active_read_out(sizes.embedding), no_error),
+        )
+    )
+    return {
+        "others": others,
+        "itself": itself - feedback,
+        "feedback": feedback - echo,
+        "echo": echo - others,
+    }
+
+
+def _read_in_terms(sizes: Sizes, moments: Moments, first: Values) -> dict[str, float]:
+    """The three parts of (eq-estimate-error) without collisions, through the write-out weights."""
+    carrier = _first_carrier(sizes, moments, first, alone=True)
+    on, mean, second = (
+        np.asarray(carrier[symbol])
+        for symbol in (symbols.firing_share, symbols.mean_activation, symbols.square_activation)
+    )
+    common = on**2 * np.asarray(carrier[symbols.common_noise])
+    parts = {
+        "common": common,
+        "own": (second - mean**2 - common) / sizes.redundancy,
+        "bent": (mean - np.asarray(carrier[symbols.activation])) ** 2,
+    }
+    scale = moments.n_neurons * moments.write2[0]
+    return {name: float(scale * part.mean()) for name, part in parts.items()}

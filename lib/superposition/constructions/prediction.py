@@ -1,0 +1,213 @@
+"""Predicted errors of residual circuits in one residual network, layer by layer, from `theory`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+from numpy.typing import ArrayLike
+
+from superposition._check import Floats
+from superposition.circuits import ResidualCircuits
+from superposition.moments import Moments
+from superposition.theory import one_neuron, over_layers, symbols
+from superposition.theory.carrying import DISJOINT_CARRIERS, INDEPENDENT_CARRIERS
+from superposition.theory.derivation import Assumption, evaluate
+
+Values = Mapping[sp.Symbol, ArrayLike]
+_LEAST_NOISE = 1e-12  # where there is none at all: a Gaussian needs some width
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a prediction knows of the large network and of the load on it."""
+
+    n_circuits: float
+    n_active: int
+    stream_width: int
+    n_neurons: int
+    redundancy: int
+    margin: float
+    orthonormal: bool
+    disjoint: bool
+
+    @property
+    def embedding(self) -> Assumption:
+        """What is assumed of embeddings."""
+        return over_layers.ORTHONORMAL if self.orthonormal else over_layers.FREE
+
+    @property
+    def carriers(self) -> Assumption:
+        """What is assumed of carriers."""
+        return DISJOINT_CARRIERS if self.disjoint else INDEPENDENT_CARRIERS
+
+    def collisions(self, small_neurons: int, *, active: bool) -> dict[sp.Symbol, float]:
+        """How many other active small neurons may be on a carrier, and with what chance each.
+
+        With disjoint carriers, at most one of each other active circuit's m.
+        """
+        chance = self.redundancy / self.n_neurons
+        if self.disjoint:
+            number, chance = self.n_active - active, small_neurons * chance
+        else:
+            number = self.n_active * small_neurons - active
+        return {symbols.others: number, symbols.chance: chance}
+
+
+def default_moments(circuits: ResidualCircuits) -> Moments:
+    """The circuits' moments at their default inputs, sampled from one fixed seed."""
+    return circuits.moments(np.random.default_rng(0))
+
+
+def predict_layers(sizes: Sizes, moments: Moments) -> pd.DataFrame:
+    """Rows for layers 0 … L: columns layer, mse, relative_mse, inactive_mse, firing.
+
+    The recursion of `theory.over_layers`, with `theory.one_neuron` for what a layer's neurons
+    make of its noise. firing: of large neurons (NaN at layer 0).
+    """
+    rows = []
+    for layer, values in enumerate(trajectory(sizes, moments)):
+        mse = float(evaluate(over_layers.active_read_out(sizes.embedding), values))
+        idle = float(evaluate(over_layers.inactive_read_out(sizes.embedding), values))
+        firing = float(np.asarray(values[symbols.firing_share]))
+        rows.append([layer, mse, mse / moments.state2[layer], idle, firing])
+    names = ["layer", "mse", "relative_mse", "inactive_mse", "firing"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def trajectory(sizes: Sizes, moments: Moments) -> Iterator[dict[sp.Symbol, ArrayLike]]:
+    """Values of all symbols that describe the stream, after layers 0 … L."""
+    held: dict[sp.Symbol, ArrayLike] = dict.fromkeys(
+        (symbols.garbage, symbols.delta2, symbols.drift), 0.0
+    )
+    held[symbols.firing_share] = np.nan
+    for layer in range(moments.n_layers + 1):
+        values = stream_values(sizes, moments, layer, held)
+        yield values
+        if layer < moments.n_layers:
+            values |= layer_values(sizes, moments, layer, values)
+            idle = _idle_neuron(sizes, moments, values)
+            held = _next(values | idle | _active_neuron(sizes, moments, layer, values))
+
+
+def stream_values(
+    sizes: Sizes, moments: Moments, layer: int, held: Values
+) -> dict[sp.Symbol, ArrayLike]:
+    """Sizes, and what the stream holds before a layer: (eq-state), (eq-content)."""
+    values: dict[sp.Symbol, ArrayLike] = {
+        symbols.T: sizes.n_circuits,
+        symbols.k: sizes.n_active,
+        symbols.D: sizes.stream_width,
+        symbols.M: sizes.n_neurons,
+        symbols.r: sizes.redundancy,
+        symbols.margin: sizes.margin,
+        symbols.d: moments.width,
+        symbols.m: moments.n_neurons,
+        symbols.a2: moments.state2[layer] + 1,  # with the indicator's 1
+        symbols.feedback: moments.feedback[layer],
+        symbols.self_feedback: moments.self_feedback[layer],
+        **held,
+    }
+    values[symbols.state2] = evaluate(over_layers.active_state(), values)
+    values[symbols.content] = evaluate(over_layers.stream_content(), values)
+    return values
+
+
+def _weights(sizes: Sizes, moments: Moments, layer: int) -> dict[sp.Symbol, ArrayLike]:
+    """The small networks' numbers in one layer, biases moved onto the indicator."""
+    m, margin = moments.n_neurons, sizes.margin
+    bias = moments.bias[layer]
+    of_one = moments.bias2[layer] + 2 * margin * bias + margin**2
+    of_sum = moments.bias_sum2[layer] + 2 * m * margin * m * bias + (m * margin) ** 2
+    heard = moments.pre_activations[layer]
+    return {
+        symbols.bare_w2: moments.weight2[layer],
+        symbols.w2: moments.weight2[layer] + of_one,
+        symbols.bare_sum2: moments.weight_sum2[layer],
+        symbols.sum2: moments.weight_sum2[layer] + of_sum,
+        symbols.write2: moments.write2[layer],
+        symbols.pre_mean: heard.mean(),
+        symbols.pre_variance: max(heard.var(), _LEAST_NOISE),
+    }
+
+
+def layer_values(
+    sizes: Sizes, moments: Moments, layer: int, stream: Values
+) -> dict[sp.Symbol, ArrayLike]:
+    """The layer's weights, noise of one carrier by itself, and the jump that a collision adds."""
+    weights = _weights(sizes, moments, layer)
+    values = {**stream, **weights}
+    mean, variance = over_layers.jump()
+    return weights | {
+        symbols.noise: evaluate(over_layers.own_noise_of_a_carrier(sizes.carriers), values),
+        symbols.jump_mean: evaluate(mean, values),
+        symbols.jump_variance: evaluate(variance, values),
+    }
+
+
+def _idle_neuron(sizes: Sizes, moments: Moments, values: Values) -> dict[sp.Symbol, ArrayLike]:
+    """What a carrier makes of an inactive small neuron, and what is read of it."""
+    misread = evaluate(over_layers.inactive_misreading(sizes.embedding), values)
+    collisions = sizes.collisions(moments.n_neurons, active=False)
+    carrier = _carrier(sizes, values, -sizes.margin, misread, collisions)
+    square = evaluate(one_neuron.estimated_square(), carrier)
+    return {symbols.estimate_square: square, symbols.firing_share: carrier[symbols.firing_share]}
+
+
+def _active_neuron(
+    sizes: Sizes, moments: Moments, layer: int, values: Values
+) -> dict[sp.Symbol, ArrayLike]:
+    """Squared error of an active small neuron, and its product with the truth; means over p."""
+    carrier = active_carrier(sizes, moments, layer, values)
+    return {
+        symbols.squared_error: evaluate(one_neuron.estimation_error(), carrier).mean(),
+        symbols.error_product: evaluate(one_neuron.estimation_drift(), carrier).mean(),
+    }
+
+
+def active_carrier(
+    sizes: Sizes, moments: Moments, layer: int, values: Values, *, alone: bool = False
+) -> dict[sp.Symbol, ArrayLike]:
+    """What a carrier makes of active small neurons, for each of the layer's pre-activations.
+
+    alone: as if no two active small neurons shared a carrier.
+    """
+    values = {**values, symbols.wanted: moments.pre_activations[layer]}
+    heard = evaluate(over_layers.drifted(), values)
+    misread = evaluate(over_layers.active_misreading(sizes.embedding), values)
+    collisions = sizes.collisions(moments.n_neurons, active=True)
+    if alone:
+        collisions[symbols.others] = 0
+    carrier = _carrier(sizes, values, heard, misread, collisions)
+    carrier[symbols.activation] = np.maximum(moments.pre_activations[layer], 0)
+    return carrier
+
+
+def _carrier(
+    sizes: Sizes, values: Values, heard: ArrayLike, misread: Floats, collisions: Values
+) -> dict[sp.Symbol, ArrayLike]:
+    """Moments of one carrier's activation, with the common part of its noise."""
+    common = misread + evaluate(over_layers.common_noise_of_carriers(sizes.carriers), values)
+    own = np.asarray(values[symbols.noise], float)
+    all_noise = np.maximum(own + common, _LEAST_NOISE)
+    known = {**values, **collisions, symbols.heard: heard, symbols.noise: all_noise}
+    return {
+        **known,
+        symbols.common_noise: common,
+        symbols.firing_share: one_neuron.over_collisions(one_neuron.firing(), known),
+        symbols.mean_activation: one_neuron.over_collisions(one_neuron.carrier_mean(), known),
+        symbols.square_activation: one_neuron.over_collisions(one_neuron.carrier_square(), known),
+    }
+
+
+def _next(values: Values) -> dict[sp.Symbol, ArrayLike]:
+    """What the stream holds after the layer, by (eq-next-garbage) and the two after it."""
+    return {
+        symbols.garbage: evaluate(over_layers.next_garbage(), values),
+        symbols.delta2: evaluate(over_layers.next_error(), values),
+        symbols.drift: evaluate(over_layers.next_drift(), values),
+        symbols.firing_share: values[symbols.firing_share],
+    }

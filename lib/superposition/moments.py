@@ -1,0 +1,125 @@
+"""The few numbers of residual circuits that predictions need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from superposition._check import Floats, Integers, positive_int, real_array
+
+N_NODES = 64  # equally likely values that stand for all pre-activations of a layer
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Means over circuits, neurons and inputs of residual circuits, layer by layer.
+
+    width:           d, of a circuit's state.
+    n_neurons:       m, of one circuit in one layer.
+    state2:          (L+1,), |a|² of states after 0 … L layers.
+    weight2:         (L,), |w|² of one neuron's input weights.
+    weight_sum2:     (L,), |Σw|² of the sum of a circuit's m of them.
+    bias, bias2:     (L,), b and b². bias_sum2: (L,), (Σb)², likewise.
+    write2:          (L,), |w'|² of one neuron's write-out vector.
+    pre_activations: (L, n), w·a + b of all neurons: means of n equally large quantile groups.
+    feedback:        (L+1,), Σ tr(J)(a·a' + 1) over the layers before, where J is the Jacobian of
+                     what a layer adds, a its state, a' the state now: (eq-feedback).
+    self_feedback:   (L+1,), Σ (tr(J)(a·a' + 1) + a·J a') over them: (eq-feedback).
+
+    Raises TypeError or ValueError for arrays of other kinds or shapes.
+    """
+
+    width: int
+    n_neurons: int
+    state2: Floats
+    weight2: Floats
+    weight_sum2: Floats
+    bias: Floats
+    bias2: Floats
+    bias_sum2: Floats
+    write2: Floats
+    pre_activations: Floats
+    feedback: Floats
+    self_feedback: Floats
+
+    def __post_init__(self) -> None:
+        positive_int("width", self.width)
+        positive_int("n_neurons", self.n_neurons)
+        sizes: dict[str, int] = {}
+        for name in ("weight2", "weight_sum2", "bias", "bias2", "bias_sum2", "write2"):
+            self._keep(name, "layers", sizes)
+        self._keep("pre_activations", "layers groups", sizes)
+        sizes["states"] = sizes["layers"] + 1
+        for name in ("state2", "feedback", "self_feedback"):
+            self._keep(name, "states", sizes)
+
+    def _keep(self, name: str, axes: str, sizes: dict[str, int]) -> None:
+        object.__setattr__(self, name, real_array(name, getattr(self, name), axes, sizes))
+
+    @property
+    def n_layers(self) -> int:
+        """L."""
+        return len(self.weight2)
+
+
+def residual_moments(
+    read_in: Floats, bias: Floats, write_out: Floats, which: Integers, states: Sequence[Floats]
+) -> Moments:
+    """Moments of residual circuits (arrays as in `ResidualCircuits`) from sampled states.
+
+    states: after 0 … L layers, (n, d) each, of the circuits `which`, (n,).
+    """
+    trace, turn = _jacobians(read_in, bias, write_out, which, states)
+    groups = [_groups(_heard(read_in[i], bias[i], which, states[i])) for i in range(len(bias))]
+    return Moments(
+        width=read_in.shape[3],
+        n_neurons=read_in.shape[2],
+        state2=np.array([_square(state) for state in states]),
+        weight2=np.array([_square(w) for w in read_in]),
+        weight_sum2=np.array([_square(w.sum(axis=1)) for w in read_in]),
+        bias=bias.mean(axis=(1, 2), dtype=float),
+        bias2=np.mean(bias**2, axis=(1, 2), dtype=float),
+        bias_sum2=np.mean(bias.sum(axis=2) ** 2, axis=1, dtype=float),
+        write2=np.array([_square(np.swapaxes(w, -1, -2)) for w in write_out]),
+        pre_activations=np.array(groups),
+        feedback=trace,
+        self_feedback=trace + turn,
+    )
+
+
+def _square(vectors: Floats) -> float:
+    """Mean squared length of vectors (…, d)."""
+    return float(np.mean(np.sum(np.asarray(vectors, float) ** 2, axis=-1)))
+
+
+def _heard(weights: Floats, bias: Floats, which: Integers, states: Floats) -> Floats:
+    """Pre-activations (n, m) of the circuits `which` in one layer."""
+    return np.einsum("nmd,nd->nm", weights[which], states) + bias[which]
+
+
+def _groups(values: Floats) -> Floats:
+    """Means of equally large groups of the sorted values; a few values at random are left out."""
+    flat = np.sort(values, axis=None)
+    kept = np.linspace(0, flat.size - 1, flat.size // N_NODES * N_NODES).round().astype(int)
+    return np.asarray(flat[kept].reshape(N_NODES, -1).mean(axis=1), float)
+
+
+def _jacobians(
+    read_in: Floats, bias: Floats, write_out: Floats, which: Integers, states: Sequence[Floats]
+) -> tuple[Floats, Floats]:
+    """Σ tr(J)(a·a' + 1) and Σ a·J a' over the layers before each state a', (L+1,) each."""
+    jacobians = []
+    for layer, state in enumerate(states[:-1]):
+        on = _heard(read_in[layer], bias[layer], which, state) > 0
+        # n samples, m neurons, d and e width
+        args = write_out[layer][which], on, read_in[layer][which]
+        jacobians.append(np.einsum("ndm,nm,nme->nde", *args))
+    trace, turn = np.zeros(len(states)), np.zeros(len(states))
+    for now, later in enumerate(states):
+        for jacobian, before in zip(jacobians[:now], states, strict=False):
+            product = np.einsum("nd,nd->n", before, later) + 1
+            trace[now] += np.mean(np.trace(jacobian, axis1=1, axis2=2) * product)
+            turn[now] += np.mean(np.einsum("nd,nde,ne->n", before, jacobian, later))
+    return trace, turn

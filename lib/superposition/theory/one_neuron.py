@@ -1,0 +1,125 @@
+"""What carriers make of one small neuron: noise, collisions, the ReLU, and the mean over them.
+
+The scalar model behind the error analysis. A carrier hears y (for an active small neuron its
+pre-activation, for an inactive one −β), Gaussian noise of variance v, and j other active small
+neurons, each of which adds a jump w·a + b + β.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike, NDArray
+
+from superposition.theory.derivation import (
+    Assumption,
+    Derivation,
+    evaluate,
+    second_moment_of_sum,
+)
+from superposition.theory.rectifier import relu_mean, relu_on, relu_second
+from superposition.theory.symbols import (
+    activation,
+    chance,
+    collision_chance,
+    collisions,
+    common_noise,
+    firing_share,
+    heard,
+    jump_mean,
+    jump_variance,
+    mean_activation,
+    noise,
+    others,
+    r,
+    square_activation,
+)
+
+MOST = 16  # other active small neurons on one carrier: more are left out
+product = sp.symbols(r"R_{12}")
+on_with, mean_with, square_with = sp.symbols(r"P_{+\mid\,j} R_{1\mid\,j} R_{2\mid\,j}")
+
+
+def _binomial(n: sp.Expr, j: sp.Expr) -> sp.Expr:
+    """How many ways to choose j of n; by logarithms, since factorials overflow."""
+    return sp.exp(sp.loggamma(n + 1) - sp.loggamma(j + 1) - sp.loggamma(n - j + 1))
+
+
+_hit, _missed = chance**collisions, (1 - chance) ** (others - collisions)
+INDEPENDENT_CHOICES = Assumption(
+    "the other active small neurons choose their carriers independently",
+    {collision_chance: _binomial(others, collisions) * _hit * _missed},
+)
+LINEAR = Assumption(
+    "what all carriers hear alike passes through their mean like a small change",
+    {product: mean_activation**2 + firing_share**2 * common_noise},
+)
+
+
+@cache
+def gaussian_carrier() -> Assumption:
+    """Given j, what a carrier hears is Gaussian; a function, since its integrals take a second."""
+    hears = heard + collisions * jump_mean, noise + collisions * jump_variance
+    statement = "noise and other neurons' pre-activations are Gaussian"
+    values = {
+        on_with: relu_on(*hears),
+        mean_with: relu_mean(*hears),
+        square_with: relu_second(*hears),
+    }
+    return Assumption(statement, values)
+
+
+def _with_collisions(quantity: str, given: sp.Symbol) -> Derivation:
+    assumptions = (gaussian_carrier(), INDEPENDENT_CHOICES)
+    return Derivation(quantity, collision_chance * given, assumptions, simplify=False)
+
+
+@cache
+def firing() -> Derivation:
+    """P_j P(a carrier with j collisions is above zero); to be summed over j: (eq-firing)."""
+    return _with_collisions("P_j P_{+|j}", on_with)
+
+
+@cache
+def carrier_mean() -> Derivation:
+    """P_j E[its activation], to be summed over j: (eq-carrier-mean)."""
+    return _with_collisions("P_j R_{1|j}", mean_with)
+
+
+@cache
+def carrier_square() -> Derivation:
+    """P_j E[its square], to be summed over j: (eq-carrier-square)."""
+    return _with_collisions("P_j R_{2|j}", square_with)
+
+
+def over_collisions(
+    term: Derivation, values: Mapping[sp.Symbol, ArrayLike]
+) -> NDArray[np.floating]:
+    """A term's sum over j = 0 … n (at most `MOST`), at values that broadcast."""
+    most = min(MOST, int(np.asarray(values[others])))
+    shape = np.broadcast_shapes(*(np.shape(value) for value in values.values()))
+    j = np.arange(most + 1).reshape(-1, *[1] * len(shape))
+    return evaluate(term, {**values, collisions: j}).sum(axis=0)
+
+
+@cache
+def estimated_square() -> Derivation:
+    """E ĥ² of the mean over r carriers, of which two have the product R_12: (eq-estimate)."""
+    general = second_moment_of_sum(r, square_activation, product) / r**2
+    return Derivation(r"\mathrm{E}[\hat h^2]", sp.expand(general), (LINEAR,), simplify=False)
+
+
+@cache
+def estimation_error() -> Derivation:
+    """E(ĥ − h)², given h: (eq-estimate-error)."""
+    general = estimated_square().general - 2 * activation * mean_activation + activation**2
+    return Derivation(r"\varepsilon", general, (LINEAR,), simplify=False)
+
+
+@cache
+def estimation_drift() -> sp.Expr:
+    """E(ĥ − h) h, given h: (eq-estimate-drift)."""
+    return (mean_activation - activation) * activation

@@ -1,0 +1,198 @@
+"""How error feeds error in a stream that forgets nothing (the post's *Over the layers*).
+
+Three numbers are followed: |g|², what the stream holds for an inactive circuit, and of an active
+one |δ|², its error, and c = E[a · δ]. A layer reads them through the stream's overlaps
+(`carrier_noise` and after), and adds what its neurons make of that (`next_garbage` and after).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import sympy as sp
+
+from superposition.theory.carrying import (
+    DISTINCT_CARRIERS,
+    INDEPENDENT_CARRIERS,
+    carried_weights,
+    shared_weights,
+)
+from superposition.theory.derivation import Assumption, Derivation
+from superposition.theory.embedding import overlap_variance
+from superposition.theory.read_in import NOISE
+from superposition.theory.symbols import (
+    T,
+    a2,
+    bare_sum2,
+    bare_w2,
+    circuit_covariance,
+    content,
+    d,
+    delta2,
+    drift,
+    error_product,
+    estimate_square,
+    feedback,
+    garbage,
+    k,
+    m,
+    margin,
+    pre_mean,
+    pre_variance,
+    self_feedback,
+    squared_error,
+    state2,
+    sum2,
+    w2,
+    wanted,
+    write2,
+)
+
+# Mean square of an entry of E_t^T E_t − 1; of the cosine of an error and a weight; and what is
+# left of sums over different neurons' write-out vectors, and over different circuits.
+self_overlap, alignment, write_products, stream_products = sp.symbols(r"\omega \lambda \pi \gamma")
+
+ORTHONORMAL = Assumption(
+    "embeddings are orthonormal within each circuit", {self_overlap: sp.Integer(0)}
+)
+FREE = Assumption("embeddings have entries N(0, 1/D)", {self_overlap: overlap_variance().result})
+ISOTROPIC = Assumption(
+    "errors point in directions that the weights which read them do not know", {alignment: 1 / d}
+)
+UNCORRELATED_WRITES = Assumption(
+    "a circuit's neurons write in uncorrelated directions", {write_products: sp.Integer(0)}
+)
+UNCORRELATED_STREAM = Assumption(
+    "what a circuit reads of different others is uncorrelated", {stream_products: sp.Integer(0)}
+)
+_overlap = overlap_variance().general
+_OVERLAPS = NOISE[-4:]
+
+
+@cache
+def active_state() -> sp.Expr:
+    """|s|² of an active circuit in the stream: truth, error, their product: (eq-state)."""
+    return a2 + delta2 + 2 * drift
+
+
+@cache
+def stream_content() -> sp.Expr:
+    """All that the stream holds: k active circuits, and garbage for all others: (eq-content)."""
+    return k * state2 + (T - k) * garbage
+
+
+@cache
+def active_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
+    """Squared error of what an active circuit reads: (eq-active-read-out).
+
+    Its error in the stream; d dimensions' overlaps with all others; twice the product of both,
+    because errors came in through the same overlaps (χ, for k − 1 others); and, for entries
+    N(0, 1/D), what it misreads of itself.
+    """
+    products = 2 * (k - 1) * feedback * _overlap + stream_products
+    itself = self_overlap * ((d + 1) * state2 - 1 + 2 * self_feedback)
+    general = delta2 + d * _overlap * (content - state2) + products + itself
+    assumptions = (embedding, UNCORRELATED_STREAM, *_OVERLAPS)
+    return Derivation(r"\mathrm{E}|\hat a - a|^2", general, assumptions, simplify=False)
+
+
+@cache
+def inactive_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
+    """Squared length of what an inactive circuit reads: (eq-inactive-read-out)."""
+    itself = self_overlap * (d + 1) * garbage
+    general = garbage + d * _overlap * (content - garbage) + itself + stream_products
+    assumptions = (embedding, UNCORRELATED_STREAM, *_OVERLAPS)
+    return Derivation(r"\mathrm{E}|\hat a_{\text{idle}}|^2", general, assumptions, simplify=False)
+
+
+def _heard_by(weights: sp.Expr) -> sp.Expr:
+    """What weights on all other circuits hear: the stream's overlaps, and garbage itself."""
+    bare = weights.subs({w2: bare_w2, sum2: bare_sum2}, simultaneous=True)
+    one = weights * _overlap * content + bare * alignment * garbage
+    return (T - 1) * one + circuit_covariance
+
+
+def _carrier_assumptions(carriers: Assumption) -> tuple[Assumption, ...]:
+    kept = [carriers if a is INDEPENDENT_CARRIERS else a for a in NOISE]
+    return (*kept[:-4], DISTINCT_CARRIERS, ISOTROPIC, *kept[-4:])
+
+
+@cache
+def common_noise_of_carriers(carriers: Assumption = INDEPENDENT_CARRIERS) -> Derivation:
+    """What two carriers of a small neuron hear alike through other circuits: (eq-heard-alike)."""
+    general = _heard_by(shared_weights().general)
+    return Derivation(r"v_\text{alike}", general, _carrier_assumptions(carriers), simplify=False)
+
+
+@cache
+def own_noise_of_a_carrier(carriers: Assumption = INDEPENDENT_CARRIERS) -> Derivation:
+    """What one carrier hears by itself: (eq-heard-own)."""
+    general = _heard_by(carried_weights().general - shared_weights().general)
+    return Derivation(r"v_\text{own}", general, _carrier_assumptions(carriers), simplify=False)
+
+
+@cache
+def active_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
+    """Variance of what an active small neuron misreads of its own circuit: (eq-misreading).
+
+    As in (eq-active-read-out), through weights of length |w|; its circuit reads itself wrongly
+    by ω(|w|²|s|² + (w·a)²), with w·a = p + β.
+    """
+    error = bare_w2 * alignment * (delta2 + 2 * (k - 1) * feedback * _overlap)
+    itself = self_overlap * (w2 * state2 + (wanted + margin) ** 2)
+    general = error + w2 * _overlap * (content - state2) + itself + stream_products
+    assumptions = (embedding, ISOTROPIC, UNCORRELATED_STREAM, *_OVERLAPS)
+    return Derivation(r"v_\text{active}", general, assumptions, simplify=False)
+
+
+@cache
+def inactive_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
+    """Variance of what an inactive small neuron reads of its own circuit: (eq-idle-reading)."""
+    itself = self_overlap * (w2 + bare_w2 * alignment) * garbage
+    overlaps = w2 * _overlap * (content - garbage)
+    general = bare_w2 * alignment * garbage + overlaps + itself + stream_products
+    assumptions = (embedding, ISOTROPIC, UNCORRELATED_STREAM, *_OVERLAPS)
+    return Derivation(r"v_\text{idle}", general, assumptions, simplify=False)
+
+
+@cache
+def drifted() -> Derivation:
+    """What a carrier of an active neuron hears on average: (eq-drifted).
+
+    Errors that follow the state (c ≠ 0) add the regression of w · δ on p, whose covariance is
+    |w|² c times the squared cosine.
+    """
+    slope = bare_w2 * alignment * drift / pre_variance
+    return Derivation("y", wanted + slope * (wanted - pre_mean), (ISOTROPIC,), simplify=False)
+
+
+@cache
+def jump() -> tuple[sp.Expr, Derivation]:
+    """Mean and variance of what another active small neuron adds on a carrier: (eq-jump)."""
+    misread = bare_w2 * alignment * (delta2 + 2 * drift) + w2 * _overlap * (content - state2)
+    assumptions = (ISOTROPIC, *_OVERLAPS)
+    variance = Derivation("s_c^2", pre_variance + misread, assumptions, simplify=False)
+    return pre_mean + margin, variance
+
+
+@cache
+def next_garbage() -> Derivation:
+    """|g|² after a layer that adds Σ w'_i ĥ_i for an inactive circuit: (eq-next-garbage)."""
+    return _grown("|g|^2", garbage, estimate_square)
+
+
+@cache
+def next_error() -> Derivation:
+    """|δ|² after a layer that adds Σ w'_i (ĥ_i − h_i): (eq-next-error)."""
+    return _grown(r"|\delta|^2", delta2, squared_error)
+
+
+@cache
+def next_drift() -> Derivation:
+    """c = E[a · δ] after it: (eq-next-drift)."""
+    return _grown("c", drift, error_product)
+
+
+def _grown(quantity: str, before: sp.Symbol, per_neuron: sp.Expr) -> Derivation:
+    general = before + m * write2 * per_neuron + write_products
+    return Derivation(quantity, general, (UNCORRELATED_WRITES,), simplify=False)
