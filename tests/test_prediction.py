@@ -10,6 +10,7 @@ from scipy import stats
 from superposition import ResidualCircuits, ResidualConstruction, SparseCode, measure_error
 from superposition.constructions import capacity
 from superposition.constructions.breakdown import error_terms, neuron_errors
+from superposition.constructions.prediction import Sizes
 from superposition.moments import N_NODES
 from superposition.theory import evaluate, one_neuron, over_layers, rectifier, symbols
 
@@ -68,11 +69,63 @@ def test_the_mean_over_carriers_by_simulation(rng):
         symbols.common_noise: 0.05,
         symbols.activation: 0.3,
         symbols.r: 5,
+        symbols.others: 0,
+        **dict.fromkeys((symbols.chance, symbols.both_chance), 0.0),
+        **dict.fromkeys((symbols.both_mean, symbols.both_square, symbols.alone_mean), 0.0),
     }
     predicted = evaluate(one_neuron.estimation_error(), values)
     assert predicted == pytest.approx(np.mean(wrong**2), rel=0.02)
     drift = evaluate(one_neuron.estimation_drift(), values)
     assert drift == pytest.approx(np.mean(wrong) * 0.3, rel=0.05)
+
+
+@pytest.mark.parametrize(("n_neurons", "redundancy"), [(64, 2), (64, 6)])
+def test_carriers_that_share_an_active_neuron_by_simulation(n_neurons, redundancy, rng):
+    """E ĥ² of an inactive small neuron, eight active ones with jumps N(1, 1/2), no noise."""
+    found = []
+    for _ in range(20_000):
+        heard = np.full(n_neurons, -1.0)
+        for jump in 1 + np.sqrt(0.5) * rng.standard_normal(8):
+            heard[rng.choice(n_neurons, redundancy, replace=False)] += jump
+        fired = np.maximum(heard, 0)
+        found += [rng.choice(fired, redundancy, replace=False).mean() ** 2 for _ in range(4)]
+    sizes = Sizes(1000, 1, 10**6, n_neurons, redundancy, 1.0, True, False)
+    values = {
+        symbols.heard: -1.0,
+        symbols.noise: 1e-12,
+        symbols.jump_mean: 1.0,
+        symbols.jump_variance: 0.5,
+        symbols.common_noise: 0.0,
+        symbols.r: redundancy,
+        **sizes.collisions(8, active=False),
+    }
+    for symbol, term in (
+        (symbols.firing_share, one_neuron.firing()),
+        (symbols.mean_activation, one_neuron.carrier_mean()),
+        (symbols.square_activation, one_neuron.carrier_square()),
+    ):
+        values[symbol] = one_neuron.over_collisions(term, values)
+    names = symbols.both_mean, symbols.both_square, symbols.alone_mean
+    both = {n: evaluate(f, values) for n, f in zip(names, one_neuron.on_both(), strict=True)}
+    predicted = evaluate(one_neuron.estimated_square(), {**values, **both})
+    assert predicted == pytest.approx(np.mean(found), rel=0.05)
+
+
+def test_feedback_is_of_two_circuits_and_self_feedback_of_one():
+    """Two circuits whose Jacobians have traces 11 and −11, one of them with longer states."""
+    circuits = ResidualCircuits(
+        read_in=[[[[3.0, 4.0]]] * 2],
+        bias=[[[1.0]] * 2],
+        write_out=[[[[1.0], [2.0]], [[-1.0], [-2.0]]]],
+    )
+    moments = circuits.moments(
+        np.random.default_rng(0),
+        n_samples=4000,
+        sample_inputs=lambda active, _: np.broadcast_to([1.0, 0.0], (*active.shape, 2)),
+    )
+    assert moments.feedback[1] == pytest.approx(0, abs=1)
+    # tr J (a·a' + 1) + a·J a': 11 · 6 + 47 and −11 · (−3 + 1) − (−9 − 32)
+    assert moments.self_feedback[1] == pytest.approx((66 + 47 + 22 + 41) / 2, rel=0.05)
 
 
 def test_moments_of_one_hand_worked_circuit():
@@ -217,6 +270,10 @@ def test_size_for_finds_the_fewest_parameters(make_circuits):
 
 
 def test_searches_by_hand():
+    assert capacity.largest_within(lambda n: n**2, 26.0, 1) == 5
+    assert capacity.largest_within(lambda n: n if n < 50 else np.inf, 49.0, 2) == 49
+    assert capacity.largest_within(lambda n: n, 3.0, 3) == 3
+    assert capacity.largest_within(lambda _: 0.0, 1.0, 1) == capacity.MOST_CIRCUITS
     assert capacity.largest_true(lambda n: n <= 37, 1, 1000) == 37
     assert capacity.largest_true(lambda _: True, 1, 1000) == 1000
     assert capacity.smallest_true(lambda n: n >= 37, 1, 1000) == 37

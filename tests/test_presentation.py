@@ -106,7 +106,35 @@ NOISE = pd.DataFrame({"redundancy": [1, 2] * 2, "n_active": [1, 1, 3, 3], "seed"
     one_carrier=1.0, predicted_one=1.1, carrier_mean=0.5, predicted_mean=0.6
 )
 
+NEURONS = pd.DataFrame(
+    {"n_active": [1, 1, 3, 3], "pre_activation": [-1, 1] * 2, "measured": 0.1, "predicted": 0.2}
+)
+TERMS = pd.DataFrame({"others": [0.1, 0.2], "own": [0.1, 0.1]}, index=["a", "b"])
+RATIOS = pd.DataFrame(
+    {"kind": ["a", "b"], "noise": [0.01, 0.1], "ratio": 1.0, "standard_error": 0.01, "mse": 0.2}
+)
+GROWTH = DEPTH.assign(predicted=0.1, unremembered=0.05)
+DEPTHS = pd.DataFrame({"measured": [1, 1, 13], "predicted": [1, 1, 12]})
+FITS = pd.DataFrame(
+    {"n_layers": [1, 1, 4, 4], "width": [2, 4] * 2, "mean": 9, "min": 8, "max": 9, "predicted": 9}
+)
+DESIGN = pd.DataFrame(
+    {"margin": [0.5, 1] * 2, "n_active": [1, 1, 3, 3], "layer": 1, "mean": 0.2}
+).assign(min=0.1, max=0.3, predicted=0.2)
+CAPACITIES = pd.DataFrame(
+    {"stream_width": [64, 128], "n_layers": 1, "n_circuits": [9, 99], "private": [16, 32]}
+)
+
 FIGURES = {
+    "neurons": lambda: plotting.neuron_errors(NEURONS),
+    "error terms": lambda: plotting.error_terms(TERMS, pd.Series({"a": 0.2, "b": 0.3})),
+    "ratios": lambda: plotting.ratios(RATIOS, (0.85, 1.18)),
+    "growth": lambda: plotting.growth(GROWTH.query("layer > 0")),
+    "ignition": lambda: plotting.ignition({"T = 5": np.array([0.1, 1])}, np.array([0.01, 1])),
+    "depths": lambda: plotting.depths(DEPTHS, 12),
+    "fitting": lambda: plotting.fitting({"width": FITS}),
+    "design": lambda: plotting.design(DESIGN, "margin", "margin"),
+    "capacities": lambda: plotting.capacities(CAPACITIES),
     "claim": lambda: plotting.claim(LOADS, PRIVATE),
     "carriers": lambda: plotting.carriers(np.arange(24).reshape(2, 4, 3), 24),
     "terms": lambda: plotting.terms([np.eye(3), -np.eye(3)], ["one", "two"]),

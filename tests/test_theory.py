@@ -99,10 +99,12 @@ UNKNOWN = {
     one_neuron.on_with,
     one_neuron.mean_with,
     one_neuron.square_with,
-    one_neuron.product,
+    one_neuron.alike_noise,
+    one_neuron.alike_collisions,
     over_layers.self_overlap,
     over_layers.alignment,
     over_layers.write_products,
+    over_layers.written_on_read,
     over_layers.stream_products,
     *(
         base[j]

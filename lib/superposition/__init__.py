@@ -7,11 +7,13 @@ from superposition.circuits import ResidualCircuits, with_indicator
 from superposition.codes import GaussianCode, SparseCode, superpose
 from superposition.constructions import ResidualConstruction, Superposition
 from superposition.measure import measure_error
+from superposition.moments import Moments
 from superposition.network import ResidualNetwork
 from superposition.sweep import sweep
 
 __all__ = [
     "GaussianCode",
+    "Moments",
     "ResidualCircuits",
     "ResidualConstruction",
     "ResidualNetwork",

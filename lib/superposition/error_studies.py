@@ -17,6 +17,9 @@ from superposition.theory import evaluate, read_in_variance, symbols
 
 TOLERANCE = 0.1  # relative_mse up to which circuits count as fitting
 DEPTH = 12
+# Sizes around which the study "fitting" varies one at a time; WIDE for several active circuits.
+BASE = {"stream_width": 512, "n_neurons": 1024, "width": 4, "small_neurons": 8, "n_active": 1}
+WIDE = {**BASE, "stream_width": 768, "n_neurons": 6144, "small_neurons": 4}
 
 
 def random_errors(
@@ -190,7 +193,6 @@ def _noisy_settings() -> list[Setting]:
 
 def _fitting_settings() -> list[Setting]:
     """One size varied at a time, and width and neurons together, around a base."""
-    base = {"stream_width": 512, "n_neurons": 1024, "width": 4, "small_neurons": 8, "n_active": 1}
     varied: list[dict[str, int]] = [{}]
     varied += [
         {name: value}
@@ -204,9 +206,8 @@ def _fitting_settings() -> list[Setting]:
     ]
     varied += [{"stream_width": n, "n_neurons": 2 * n} for n in (192, 256, 384, 768, 1024, 1536)]
     # several active at once need many neurons, or collisions alone use up the tolerance
-    wide = {"stream_width": 768, "n_neurons": 6144, "small_neurons": 4}
-    varied += [{**wide, "n_active": k} for k in (1, 2, 3, 4, 5)]
-    return [{**base, **change, "n_layers": layers} for layers in (1, 4) for change in varied]
+    varied += [{**WIDE, "n_active": k} for k in (1, 2, 3, 4, 5)]
+    return [{**BASE, **change, "n_layers": layers} for layers in (1, 4) for change in varied]
 
 
 def _design_settings() -> list[Setting]:

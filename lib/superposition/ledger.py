@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superposition import experiments, fits, studies
+from superposition import error_tables, experiments, fits, studies
 from superposition._files import atomic_write
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
@@ -75,13 +75,10 @@ def growth_exponent() -> float:
     return float(fits.growth_exponents(table, 0.25)[1].mean())
 
 
-def lead_growth() -> float:
-    """How often more than private neurons allow fit, at D = 1024 over the same at D = 256."""
-    loads = fits.largest_loads(read_table(_DATA / "claim.csv")[0], 0.25).query("n_layers == 1")
-    fitting = loads.groupby("stream_width")["n_circuits"].mean()
-    private = fits.private_line([256, 1024]).set_index("stream_width")["n_circuits"]
-    lead = fitting / private
-    return float(lead[1024] / lead[256])
+def deep_width_exponent() -> float:
+    """Exponent of T in the stream's width over four layers, mean over seeds."""
+    found = error_tables.exponents().set_index(["size", "n_layers"])
+    return float(found.loc[("stream_width", 4), "measured"])
 
 
 def shape_dependence() -> float:
@@ -187,7 +184,7 @@ NUMBERS: dict[str, Callable[[], float]] = {
     for function in (
         kept_accuracy,
         growth_exponent,
-        lead_growth,
+        deep_width_exponent,
         shape_dependence,
         averaging_gain,
         overlap_size,

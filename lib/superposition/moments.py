@@ -24,9 +24,11 @@ class Moments:
     bias, bias2:     (L,), b and b². bias_sum2: (L,), (Σb)², likewise.
     write2:          (L,), |w'|² of one neuron's write-out vector.
     pre_activations: (L, n), w·a + b of all neurons: means of n equally large quantile groups.
-    feedback:        (L+1,), Σ tr(J)(a·a' + 1) over the layers before, where J is the Jacobian of
-                     what a layer adds, a its state, a' the state now: (eq-feedback).
-    self_feedback:   (L+1,), Σ (tr(J)(a·a' + 1) + a·J a') over them: (eq-feedback).
+    feedback:        (L+1,), Σ E[tr J] E[a·a' + 1] over the layers before: (eq-feedback).
+    self_feedback:   (L+1,), Σ E[tr J (a·a' + 1) + a·J a'] over them: (eq-feedback).
+
+    J is the Jacobian of what a layer adds, a the state before it, a' the state now; in `feedback`
+    of two different circuits, in `self_feedback` of one.
 
     Raises TypeError or ValueError for arrays of other kinds or shapes.
     """
@@ -71,7 +73,7 @@ def residual_moments(
 
     states: after 0 … L layers, (n, d) each, of the circuits `which`, (n,).
     """
-    trace, turn = _jacobians(read_in, bias, write_out, which, states)
+    feedback, self_feedback = _feedbacks(read_in, bias, write_out, which, states)
     groups = [_groups(_heard(read_in[i], bias[i], which, states[i])) for i in range(len(bias))]
     return Moments(
         width=read_in.shape[3],
@@ -84,8 +86,8 @@ def residual_moments(
         bias_sum2=np.mean(bias.sum(axis=2) ** 2, axis=1, dtype=float),
         write2=np.array([_square(np.swapaxes(w, -1, -2)) for w in write_out]),
         pre_activations=np.array(groups),
-        feedback=trace,
-        self_feedback=trace + turn,
+        feedback=feedback,
+        self_feedback=self_feedback,
     )
 
 
@@ -106,20 +108,22 @@ def _groups(values: Floats) -> Floats:
     return np.asarray(flat[kept].reshape(N_NODES, -1).mean(axis=1), float)
 
 
-def _jacobians(
+def _feedbacks(
     read_in: Floats, bias: Floats, write_out: Floats, which: Integers, states: Sequence[Floats]
 ) -> tuple[Floats, Floats]:
-    """Σ tr(J)(a·a' + 1) and Σ a·J a' over the layers before each state a', (L+1,) each."""
+    """`feedback` and `self_feedback`, (L+1,) each."""
     jacobians = []
     for layer, state in enumerate(states[:-1]):
         on = _heard(read_in[layer], bias[layer], which, state) > 0
         # n samples, m neurons, d and e width
         args = write_out[layer][which], on, read_in[layer][which]
         jacobians.append(np.einsum("ndm,nm,nme->nde", *args))
-    trace, turn = np.zeros(len(states)), np.zeros(len(states))
+    others, itself = np.zeros(len(states)), np.zeros(len(states))
     for now, later in enumerate(states):
         for jacobian, before in zip(jacobians[:now], states, strict=False):
             product = np.einsum("nd,nd->n", before, later) + 1
-            trace[now] += np.mean(np.trace(jacobian, axis1=1, axis2=2) * product)
-            turn[now] += np.mean(np.einsum("nd,nde,ne->n", before, jacobian, later))
-    return trace, turn
+            trace = np.trace(jacobian, axis1=1, axis2=2)
+            turn = np.einsum("nd,nde,ne->n", before, jacobian, later)
+            others[now] += trace.mean() * product.mean()
+            itself[now] += np.mean(trace * product + turn)
+    return others, itself

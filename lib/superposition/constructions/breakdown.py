@@ -7,13 +7,16 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
+from superposition._check import Floats
 from superposition.circuits import ResidualCircuits
 from superposition.constructions.prediction import (
     Sizes,
     Values,
     active_carrier,
     default_moments,
+    idle_neuron,
     layer_values,
+    stream_values,
     trajectory,
 )
 from superposition.constructions.residual import ResidualConstruction
@@ -58,6 +61,30 @@ def neuron_errors(
             "squared_error": evaluate(one_neuron.estimation_error(), carrier),
         }
     )
+
+
+def garbage_gain(
+    construction: ResidualConstruction,
+    circuits: ResidualCircuits,
+    n_active: int,
+    garbage: Floats,
+) -> Floats:
+    """Γ: what a little more |g|² before the first layer adds to it in that layer, (n,).
+
+    garbage: |g|² before, (n,). The slope of (eq-next-garbage) less one, active circuits exact.
+    """
+    moments, sizes = default_moments(circuits), construction.sizes(circuits.n_circuits, n_active)
+
+    def after(before: float) -> float:
+        held = {symbols.garbage: before, symbols.delta2: 0.0, symbols.drift: 0.0}
+        values = stream_values(sizes, moments, 0, held)
+        values |= layer_values(sizes, moments, 0, values)
+        values |= idle_neuron(sizes, moments, values)
+        return float(evaluate(over_layers.next_garbage(), values))
+
+    step = 1e-3
+    slopes = [(after((1 + step) * g) - after((1 - step) * g)) / (2 * step * g) for g in garbage]
+    return np.array(slopes) - 1
 
 
 def _first_carrier(

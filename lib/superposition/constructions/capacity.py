@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 from superposition._check import instance, positive_int, positive_real
 from superposition.moments import Moments
@@ -18,6 +18,25 @@ def check_question(moments: Moments, n_active: int, tolerance: float) -> tuple[i
     """n_active and tolerance, or a clear error."""
     instance("moments", moments, Moments)
     return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
+
+
+def largest_within(error: Callable[[float], float], tolerance: float, low: int) -> int:
+    """The largest n ≥ low with error(n) ≤ tolerance; error rises with n, and may be infinite."""
+    high = 8 * low
+    while high < MOST_CIRCUITS and error(high) <= tolerance:
+        low, high = high, 8 * high
+    if high >= MOST_CIRCUITS:
+        return MOST_CIRCUITS
+
+    def excess(x: float) -> float:
+        return float(np.log(min(error(np.exp(x)), 1e300) / tolerance))
+
+    n = int(np.exp(brentq(excess, np.log(low) - 1e-9, np.log(high), rtol=1e-12)))
+    while error(n) > tolerance:
+        n -= 1
+    while error(n + 1) <= tolerance:
+        n += 1
+    return n
 
 
 def largest_true(holds: Callable[[int], bool], low: int, limit: int) -> int:

@@ -49,12 +49,11 @@ class Sizes:
 
         With disjoint carriers, at most one of each other active circuit's m.
         """
-        chance = self.redundancy / self.n_neurons
-        if self.disjoint:
-            number, chance = self.n_active - active, small_neurons * chance
-        else:
-            number = self.n_active * small_neurons - active
-        return {symbols.others: number, symbols.chance: chance}
+        together = small_neurons if self.disjoint else 1
+        number = self.n_active * small_neurons // together - active
+        chance = together * self.redundancy / self.n_neurons
+        fewer = (self.redundancy - 1) / max(self.n_neurons - 1, 1)
+        return {symbols.others: number, symbols.chance: chance, symbols.both_chance: chance * fewer}
 
 
 def default_moments(circuits: ResidualCircuits) -> Moments:
@@ -62,14 +61,14 @@ def default_moments(circuits: ResidualCircuits) -> Moments:
     return circuits.moments(np.random.default_rng(0))
 
 
-def predict_layers(sizes: Sizes, moments: Moments) -> pd.DataFrame:
+def predict_layers(sizes: Sizes, moments: Moments, *, remember: bool = True) -> pd.DataFrame:
     """Rows for layers 0 … L: columns layer, mse, relative_mse, inactive_mse, firing.
 
     The recursion of `theory.over_layers`, with `theory.one_neuron` for what a layer's neurons
     make of its noise. firing: of large neurons (NaN at layer 0).
     """
     rows = []
-    for layer, values in enumerate(trajectory(sizes, moments)):
+    for layer, values in enumerate(trajectory(sizes, moments, remember=remember)):
         mse = float(evaluate(over_layers.active_read_out(sizes.embedding), values))
         idle = float(evaluate(over_layers.inactive_read_out(sizes.embedding), values))
         firing = float(np.asarray(values[symbols.firing_share]))
@@ -78,8 +77,13 @@ def predict_layers(sizes: Sizes, moments: Moments) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def trajectory(sizes: Sizes, moments: Moments) -> Iterator[dict[sp.Symbol, ArrayLike]]:
-    """Values of all symbols that describe the stream, after layers 0 … L."""
+def trajectory(
+    sizes: Sizes, moments: Moments, *, remember: bool = True
+) -> Iterator[dict[sp.Symbol, ArrayLike]]:
+    """Values of all symbols that describe the stream, after layers 0 … L.
+
+    remember: off, inactive circuits stay inactive: nothing that was written for them is kept.
+    """
     held: dict[sp.Symbol, ArrayLike] = dict.fromkeys(
         (symbols.garbage, symbols.delta2, symbols.drift), 0.0
     )
@@ -89,8 +93,9 @@ def trajectory(sizes: Sizes, moments: Moments) -> Iterator[dict[sp.Symbol, Array
         yield values
         if layer < moments.n_layers:
             values |= layer_values(sizes, moments, layer, values)
-            idle = _idle_neuron(sizes, moments, values)
+            idle = idle_neuron(sizes, moments, values)
             held = _next(values | idle | _active_neuron(sizes, moments, layer, values))
+            held[symbols.garbage] = np.asarray(held[symbols.garbage]) * remember
 
 
 def stream_values(
@@ -148,7 +153,7 @@ def layer_values(
     }
 
 
-def _idle_neuron(sizes: Sizes, moments: Moments, values: Values) -> dict[sp.Symbol, ArrayLike]:
+def idle_neuron(sizes: Sizes, moments: Moments, values: Values) -> dict[sp.Symbol, ArrayLike]:
     """What a carrier makes of an inactive small neuron, and what is read of it."""
     misread = evaluate(over_layers.inactive_misreading(sizes.embedding), values)
     collisions = sizes.collisions(moments.n_neurons, active=False)
@@ -194,8 +199,12 @@ def _carrier(
     own = np.asarray(values[symbols.noise], float)
     all_noise = np.maximum(own + common, _LEAST_NOISE)
     known = {**values, **collisions, symbols.heard: heard, symbols.noise: all_noise}
+    mean, square, alone = one_neuron.on_both()
     return {
         **known,
+        symbols.both_mean: evaluate(mean, known),
+        symbols.both_square: evaluate(square, known),
+        symbols.alone_mean: evaluate(alone, known),
         symbols.common_noise: common,
         symbols.firing_share: one_neuron.over_collisions(one_neuron.firing(), known),
         symbols.mean_activation: one_neuron.over_collisions(one_neuron.carrier_mean(), known),

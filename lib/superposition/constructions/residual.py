@@ -13,10 +13,9 @@ from superposition.circuits import ResidualCircuits, with_indicator
 from superposition.codes import Code, GaussianCode, SparseCode, superpose
 from superposition.constructions.capacity import (
     LARGEST,
-    MOST_CIRCUITS,
     check_question,
     fewest_parameters,
-    largest_true,
+    largest_within,
     smallest_true,
 )
 from superposition.constructions.compiled import Superposition
@@ -116,9 +115,7 @@ class ResidualConstruction:
                 f"circuits with no others in {self.stream_width} dimensions and {self.n_neurons} "
                 f"neurons, got {tolerance}"
             )
-        return largest_true(
-            lambda n: self._last_error(n, moments, n_active) <= tolerance, n_active, MOST_CIRCUITS
-        )
+        return largest_within(lambda n: self._last_error(n, moments, n_active), tolerance, n_active)
 
     def size_for(
         self, n_circuits: int, moments: Moments, n_active: int, tolerance: float

@@ -9,25 +9,47 @@ from superposition.plotting.construction import (
     terms,
 )
 from superposition.plotting.digits import digit_images, digit_sizes, tasks_kept
+from superposition.plotting.errors import (
+    AXES,
+    capacities,
+    depths,
+    design,
+    error_terms,
+    fitting,
+    growth,
+    ignition,
+    neuron_errors,
+    ratios,
+)
 from superposition.plotting.maths import averaging, extremes, load_histogram, read_errors
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, PAPER, use_style
 
 __all__ = [
+    "AXES",
     "COLOURS",
     "GREY",
     "INK",
     "MARKERS",
     "PAPER",
     "averaging",
+    "capacities",
     "carriers",
     "claim",
     "depth",
+    "depths",
+    "design",
     "digit_images",
     "digit_sizes",
+    "error_terms",
     "extremes",
+    "fitting",
+    "growth",
+    "ignition",
     "interference",
     "load_histogram",
+    "neuron_errors",
     "predicted_and_measured",
+    "ratios",
     "read_errors",
     "tasks_kept",
     "terms",

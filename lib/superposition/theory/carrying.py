@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sympy as sp
 
 from superposition.theory.derivation import Assumption, Derivation, second_moment_of_sum
@@ -55,11 +57,13 @@ INDEPENDENT_LOSSES = Assumption(
 _CHOICE = (INDEPENDENT_CARRIERS, RANDOM_CARRIERS)
 
 
+@cache
 def load_mean() -> Derivation:
     """How many small neurons one large neuron carries, on average: (eq-load)."""
     return Derivation(r"\mathrm{E}[\text{load}]", T * m * carrying_probability, (RANDOM_CARRIERS,))
 
 
+@cache
 def load_variance() -> Derivation:
     """Variance of the load, a sum of T m choices, each 1 with probability p: (eq-load-variance)."""
     n, p = T * m, carrying_probability
@@ -67,16 +71,19 @@ def load_variance() -> Derivation:
     return Derivation(r"\mathrm{Var}[\text{load}]", sp.expand(second - (n * p) ** 2), _CHOICE)
 
 
+@cache
 def own_collisions() -> Derivation:
     """Other neurons of its own circuit on one carrier of a small neuron, on average."""
     return Derivation(r"n_{\text{own}}", (m - 1) * carrying_probability, (RANDOM_CARRIERS,))
 
 
+@cache
 def active_collisions() -> Derivation:
     """Neurons of the other active circuits on one carrier, on average."""
     return Derivation(r"n_{\text{active}}", (k - 1) * m * carrying_probability, (RANDOM_CARRIERS,))
 
 
+@cache
 def inactive_collisions() -> Derivation:
     """Neurons of inactive circuits on one carrier, on average."""
     return Derivation(
@@ -84,11 +91,13 @@ def inactive_collisions() -> Derivation:
     )
 
 
+@cache
 def carrier_lost() -> Derivation:
     """Probability that a carrier of an active small neuron has another: (eq-carrier-lost)."""
     return Derivation(r"P_{\text{lost}}", 1 - nobody, _CHOICE, simplify=False)
 
 
+@cache
 def all_carriers_lost() -> Derivation:
     """Probability that this happens to all r carriers of a small neuron: (eq-all-lost).
 
@@ -119,6 +128,7 @@ def smallest_redundancy(
     )
 
 
+@cache
 def carried_weights() -> Derivation:
     """E|Σ_i c_i w_i|², the weights by which a large neuron reads one circuit: (eq-carried).
 
@@ -130,6 +140,7 @@ def carried_weights() -> Derivation:
     return Derivation(r"\mathrm{E}|v|^2", general, _CHOICE)
 
 
+@cache
 def shared_weights() -> Derivation:
     """E[v · v'], by which two carriers of a small neuron read another circuit alike: (eq-alike).
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
@@ -36,6 +38,7 @@ def gaussian_moment(i: int, j: int) -> sp.Expr:
     return sp.expand(derivative.subs({s: 0, t: 0}))
 
 
+@cache
 def overlap_mean() -> Derivation:
     """E[e · e'] of two circuits' directions, D times a product's mean: (eq-overlap-mean)."""
     return Derivation(
@@ -43,6 +46,7 @@ def overlap_mean() -> Derivation:
     )
 
 
+@cache
 def overlap_variance() -> Derivation:
     """E[(e · e')²] of directions of two circuits, entries N(0, 1/D): (eq-overlap-variance)."""
     product = gaussian_moment(1, 1) ** 2 + dimension_covariance
@@ -51,11 +55,13 @@ def overlap_variance() -> Derivation:
     return Derivation(r"\mathrm{E}[(e \cdot e')^2]", general, assumptions)
 
 
+@cache
 def length_mean() -> Derivation:
     """E|e|² of one direction."""
     return Derivation(r"\mathrm{E}|e|^2", D * gaussian_moment(2, 0), (MEAN_ZERO, VARIANCE))
 
 
+@cache
 def length_variance() -> Derivation:
     """Variance of |e|², zero for an orthonormal embedding: (eq-length-variance)."""
     product = gaussian_moment(2, 0) ** 2 + dimension_covariance
@@ -64,6 +70,7 @@ def length_variance() -> Derivation:
     return Derivation(r"\mathrm{Var}\,|e|^2", general, (MEAN_ZERO, DIMENSIONS, VARIANCE))
 
 
+@cache
 def leading_largest_overlap() -> sp.Expr:
     """The largest of T²/2 overlaps of size 1/√D for very many circuits: (eq-largest).
 
@@ -91,6 +98,7 @@ def largest_overlap(n_pairs: ArrayLike, size: ArrayLike) -> NDArray[np.floating]
     return np.vectorize(one, otypes=[float])(n_pairs, size)
 
 
+@cache
 def welch_bound() -> sp.Expr:
     """Least root-mean-square overlap of n ≥ D unit vectors in D dimensions: (eq-welch).
 

@@ -23,6 +23,10 @@ from superposition.theory.derivation import (
 from superposition.theory.rectifier import relu_mean, relu_on, relu_second
 from superposition.theory.symbols import (
     activation,
+    alone_mean,
+    both_chance,
+    both_mean,
+    both_square,
     chance,
     collision_chance,
     collisions,
@@ -39,7 +43,8 @@ from superposition.theory.symbols import (
 )
 
 MOST = 16  # other active small neurons on one carrier: more are left out
-product = sp.symbols(r"R_{12}")
+# What two carriers have in common beyond their means: through noise, through collisions.
+alike_noise, alike_collisions = sp.symbols(r"A_v A_c")
 on_with, mean_with, square_with = sp.symbols(r"P_{+\mid\,j} R_{1\mid\,j} R_{2\mid\,j}")
 
 
@@ -54,8 +59,13 @@ INDEPENDENT_CHOICES = Assumption(
     {collision_chance: _binomial(others, collisions) * _hit * _missed},
 )
 LINEAR = Assumption(
-    "what all carriers hear alike passes through their mean like a small change",
-    {product: mean_activation**2 + firing_share**2 * common_noise},
+    "noise that all carriers hear alike passes through their mean like a small change",
+    {alike_noise: firing_share**2 * common_noise},
+)
+_step = both_square - 2 * alone_mean * both_mean + alone_mean**2
+FEW_SHARED = Assumption(
+    "two carriers share at most one other active small neuron",
+    {alike_collisions: others * (both_chance * _step - chance**2 * (both_mean - alone_mean) ** 2)},
 )
 
 
@@ -95,6 +105,13 @@ def carrier_square() -> Derivation:
     return _with_collisions("P_j R_{2|j}", square_with)
 
 
+@cache
+def on_both() -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """Mean and mean square with one collision on both carriers, and the mean with none."""
+    with_one = heard + jump_mean, jump_variance
+    return relu_mean(*with_one), relu_second(*with_one), relu_mean(heard, noise)
+
+
 def over_collisions(
     term: Derivation, values: Mapping[sp.Symbol, ArrayLike]
 ) -> NDArray[np.floating]:
@@ -107,16 +124,21 @@ def over_collisions(
 
 @cache
 def estimated_square() -> Derivation:
-    """E ĥ² of the mean over r carriers, of which two have the product R_12: (eq-estimate)."""
-    general = second_moment_of_sum(r, square_activation, product) / r**2
-    return Derivation(r"\mathrm{E}[\hat h^2]", sp.expand(general), (LINEAR,), simplify=False)
+    """E ĥ² of the mean over r carriers: (eq-estimate).
+
+    Two carriers' product is R_1² and what they have in common. Of n other active small neurons one
+    on both, with the chance η_2, changes both by as much; R_1² has that in the mean, with η².
+    """
+    product = mean_activation**2 + alike_noise + alike_collisions
+    general = sp.expand(second_moment_of_sum(r, square_activation, product) / r**2)
+    return Derivation(r"\mathrm{E}[\hat h^2]", general, (LINEAR, FEW_SHARED), simplify=False)
 
 
 @cache
 def estimation_error() -> Derivation:
     """E(ĥ − h)², given h: (eq-estimate-error)."""
     general = estimated_square().general - 2 * activation * mean_activation + activation**2
-    return Derivation(r"\varepsilon", general, (LINEAR,), simplify=False)
+    return Derivation(r"\varepsilon", general, (LINEAR, FEW_SHARED), simplify=False)
 
 
 @cache

@@ -19,7 +19,8 @@ from superposition.theory.carrying import (
 )
 from superposition.theory.derivation import Assumption, Derivation
 from superposition.theory.embedding import overlap_variance
-from superposition.theory.read_in import NOISE
+from superposition.theory.read_in import NOISE, leading_read_in_variance
+from superposition.theory.returning import leading_inactive_read_back
 from superposition.theory.symbols import (
     T,
     a2,
@@ -39,10 +40,12 @@ from superposition.theory.symbols import (
     margin,
     pre_mean,
     pre_variance,
+    r,
     self_feedback,
     squared_error,
     state2,
     sum2,
+    tolerance,
     w2,
     wanted,
     write2,
@@ -51,6 +54,8 @@ from superposition.theory.symbols import (
 # Mean square of an entry of E_t^T E_t − 1; of the cosine of an error and a weight; and what is
 # left of sums over different neurons' write-out vectors, and over different circuits.
 self_overlap, alignment, write_products, stream_products = sp.symbols(r"\omega \lambda \pi \gamma")
+# Mean product of what a layer adds to |g|², |δ|² or a · δ with what was there.
+written_on_read = sp.symbols(r"\theta")
 
 ORTHONORMAL = Assumption(
     "embeddings are orthonormal within each circuit", {self_overlap: sp.Integer(0)}
@@ -61,6 +66,10 @@ ISOTROPIC = Assumption(
 )
 UNCORRELATED_WRITES = Assumption(
     "a circuit's neurons write in uncorrelated directions", {write_products: sp.Integer(0)}
+)
+READ_AND_WRITTEN = Assumption(
+    "what a circuit's neurons write has nothing to do with what they read",
+    {written_on_read: sp.Integer(0)},
 )
 UNCORRELATED_STREAM = Assumption(
     "what a circuit reads of different others is uncorrelated", {stream_products: sp.Integer(0)}
@@ -105,11 +114,18 @@ def inactive_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
     return Derivation(r"\mathrm{E}|\hat a_{\text{idle}}|^2", general, assumptions, simplify=False)
 
 
-def _heard_by(weights: sp.Expr) -> sp.Expr:
-    """What weights on all other circuits hear: the stream's overlaps, and garbage itself."""
-    bare = weights.subs({w2: bare_w2, sum2: bare_sum2}, simultaneous=True)
+def heard_by(weights: sp.Expr, bare: sp.Expr) -> sp.Expr:
+    """What squared weights on all other circuits hear: overlaps, and garbage itself: (eq-heard).
+
+    bare: the squared weights without the indicator's entry, which garbage does not reach.
+    """
     one = weights * _overlap * content + bare * alignment * garbage
     return (T - 1) * one + circuit_covariance
+
+
+def _heard_by(weights: sp.Expr) -> sp.Expr:
+    bare = weights.subs({w2: bare_w2, sum2: bare_sum2}, simultaneous=True)
+    return heard_by(weights, bare)
 
 
 def _carrier_assumptions(carriers: Assumption) -> tuple[Assumption, ...]:
@@ -119,14 +135,14 @@ def _carrier_assumptions(carriers: Assumption) -> tuple[Assumption, ...]:
 
 @cache
 def common_noise_of_carriers(carriers: Assumption = INDEPENDENT_CARRIERS) -> Derivation:
-    """What two carriers of a small neuron hear alike through other circuits: (eq-heard-alike)."""
+    """What two carriers of a small neuron hear alike: (eq-heard), weights from (eq-alike)."""
     general = _heard_by(shared_weights().general)
     return Derivation(r"v_\text{alike}", general, _carrier_assumptions(carriers), simplify=False)
 
 
 @cache
 def own_noise_of_a_carrier(carriers: Assumption = INDEPENDENT_CARRIERS) -> Derivation:
-    """What one carrier hears by itself: (eq-heard-own)."""
+    """What one carrier hears by itself: (eq-heard), weights (eq-carried) less (eq-alike)."""
     general = _heard_by(carried_weights().general - shared_weights().general)
     return Derivation(r"v_\text{own}", general, _carrier_assumptions(carriers), simplify=False)
 
@@ -136,9 +152,10 @@ def active_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
     """Variance of what an active small neuron misreads of its own circuit: (eq-misreading).
 
     As in (eq-active-read-out), through weights of length |w|; its circuit reads itself wrongly
-    by ω(|w|²|s|² + (w·a)²), with w·a = p + β.
+    by ω(|w|²|s|² + (w·a)²), with w·a = p + β. What (eq-drifted) explains is no noise.
     """
-    error = bare_w2 * alignment * (delta2 + 2 * (k - 1) * feedback * _overlap)
+    explained = (bare_w2 * alignment * drift) ** 2 / pre_variance
+    error = bare_w2 * alignment * (delta2 + 2 * (k - 1) * feedback * _overlap) - explained
     itself = self_overlap * (w2 * state2 + (wanted + margin) ** 2)
     general = error + w2 * _overlap * (content - state2) + itself + stream_products
     assumptions = (embedding, ISOTROPIC, UNCORRELATED_STREAM, *_OVERLAPS)
@@ -194,5 +211,30 @@ def next_drift() -> Derivation:
 
 
 def _grown(quantity: str, before: sp.Symbol, per_neuron: sp.Expr) -> Derivation:
-    general = before + m * write2 * per_neuron + write_products
-    return Derivation(quantity, general, (UNCORRELATED_WRITES,), simplify=False)
+    general = before + m * write2 * per_neuron + write_products + written_on_read
+    assumptions = (UNCORRELATED_WRITES, READ_AND_WRITTEN)
+    return Derivation(quantity, general, assumptions, simplify=False)
+
+
+@cache
+def garbage_of_one_layer() -> sp.Expr:
+    """|g|² after the first layer, to leading order in 1/M: collisions alone: (eq-first-garbage)."""
+    first = next_garbage().result.subs(garbage, 0)
+    return first.subs(estimate_square, leading_inactive_read_back())
+
+
+@cache
+def noise_from_garbage() -> sp.Expr:
+    """Variance in the mean of carriers that garbage causes in the second layer: (eq-garbage-noise).
+
+    `leading_read_in_variance` with the garbage of T circuits in place of k active states, and, as
+    there, averaged over r carriers, each of which hears r times as much.
+    """
+    return leading_read_in_variance().subs(k * a2, T * garbage_of_one_layer()) / r
+
+
+@cache
+def deep_capacity() -> sp.Expr:
+    """The T at which that noise reaches ν: what two layers or more can hold: (eq-deep-capacity)."""
+    (solution,) = sp.solve(sp.Eq(noise_from_garbage(), tolerance), T)
+    return sp.simplify(solution)

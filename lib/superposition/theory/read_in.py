@@ -50,12 +50,14 @@ def read_in_variance() -> Derivation:
     return Derivation(r"\sigma^2", general, NOISE)
 
 
+@cache
 def leading_read_in_variance() -> sp.Expr:
     """`read_in_variance` for many circuits (T ≫ 1) and few carriers (m r ≪ M): (eq-leading)."""
     many = T * sp.limit(sp.expand(read_in_variance().result) / T, T, sp.oo)
     return sp.simplify(sp.series(many, r, 0, 2).removeO())
 
 
+@cache
 def read_in_capacity() -> sp.Expr:
     """The T at which the leading read-in variance reaches ν: the capacity law (eq-capacity)."""
     (solution,) = sp.solve(sp.Eq(leading_read_in_variance(), tolerance), T)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sympy as sp
 
 from superposition.theory.derivation import Assumption, Derivation
@@ -24,6 +26,7 @@ CIRCUITS = Assumption(
 )
 
 
+@cache
 def self_read_error() -> Derivation:
     """E|(E_t^T E_t − 1) a|², how a circuit misreads itself, entries N(0, 1/D): (eq-self-read).
 
@@ -35,6 +38,7 @@ def self_read_error() -> Derivation:
     return Derivation(r"\mathrm{E}|\delta_{\text{self}}|^2", general, (*_ENTRIES, SYMMETRY))
 
 
+@cache
 def other_read() -> Derivation:
     """E|E_t^T E_u a|², what circuit t reads of one other active circuit u: (eq-other-read)."""
     return Derivation(
@@ -42,12 +46,14 @@ def other_read() -> Derivation:
     )
 
 
+@cache
 def active_read_error() -> Derivation:
     """What an active circuit reads beyond itself, orthonormal embeddings: (eq-active-read)."""
     others = (k - 1) * other_read().general + (k - 1) * (k - 2) * circuit_covariance
     return Derivation(r"\mathrm{E}|\delta|^2", others, (*_ENTRIES, CIRCUITS))
 
 
+@cache
 def inactive_read() -> Derivation:
     """E|E_t^T A|² of an inactive circuit t, which has nothing of its own: (eq-inactive-read)."""
     others = k * other_read().general + k * (k - 1) * circuit_covariance

@@ -62,6 +62,7 @@ def gaussian() -> Assumption:
     return Assumption(statement, activations)
 
 
+@cache
 def mean_of_carriers() -> Derivation:
     """Variance of the mean over r carriers, with a shared and an own part: (eq-mean-of-carriers).
 
@@ -71,6 +72,7 @@ def mean_of_carriers() -> Derivation:
     return Derivation(r"\mathrm{Var}[\overline{x}]", sp.expand(total / r**2), (OWN_PARTS,))
 
 
+@cache
 def shared_noise() -> Derivation:
     """What all carriers of a small neuron hear alike: (eq-shared).
 
@@ -85,6 +87,7 @@ def shared_noise() -> Derivation:
     return Derivation(r"\sigma_{\text{shared}}^2", general, _SHARED, simplify=False)
 
 
+@cache
 def own_noise() -> Derivation:
     """What one carrier hears by itself: (eq-read-in) without what is shared: (eq-own-noise).
 
@@ -95,6 +98,7 @@ def own_noise() -> Derivation:
     return Derivation(r"\sigma_{\text{own}}^2", sp.expand(general), _SHARED)
 
 
+@cache
 def idle_activation() -> sp.Expr:
     """E[ĥ²] that an inactive small neuron reads, nothing assumed: (eq-idle).
 

@@ -1,0 +1,240 @@
+"""Stored errors beside predicted ones: what the chapters of the error analysis show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from superposition.circuits import ResidualCircuits
+from superposition.constructions import ResidualConstruction
+from superposition.constructions.capacity import largest_true
+from superposition.constructions.prediction import default_moments, predict_layers
+from superposition.error_studies import BASE, DEPTH, ERROR_STUDIES, TOLERANCE, WIDE, expected_noise
+from superposition.fits import private_circuits
+from superposition.moments import Moments
+from superposition.study import data
+from superposition.sweep import Setting, read_table
+
+COLLAPSED = 0.5  # relative_mse beyond which a superposition counts as collapsed
+_ROOM = {"early": 14, "late": 13, "never": 13}
+_SEEDS = 2  # networks whose circuits predictions are made for, of those measured
+
+
+def one_layer(name: str) -> pd.DataFrame:
+    """Measured and predicted errors after one layer, a row for each setting of a study.
+
+    name: "one_layer" or "noisy". Columns: the setting's; noise, the predicted read-in variance;
+    mse (mean over networks) and its standard error; predicted; ratio, predicted / measured.
+    """
+    study, rows = ERROR_STUDIES[name], []
+    by_setting = read_table(data(f"{name}.csv"))[0].groupby(list(study.settings[0]), sort=False)
+    for setting in study.settings:
+        found = by_setting.get_group(tuple(setting.values()))["mse"]
+        errors = [
+            _construction(setting).predict_error(_circuits(name, setting, n, 1), _active(setting))
+            for n in range(_SEEDS)
+        ]
+        predicted = float(np.mean([table["mse"].iloc[-1] for table in errors]))
+        row = {"mse": found.mean(), "standard_error": found.sem(), "predicted": predicted}
+        rows.append({**setting, "noise": expected_noise(setting), **row})
+    table = pd.DataFrame(rows)
+    return table.assign(ratio=table["predicted"] / table["mse"])
+
+
+def depths() -> pd.DataFrame:
+    """First layer at which relative_mse passes `COLLAPSED`, L + 1 for never, a row per setting.
+
+    Columns: the setting's; measured; again, in a second network; predicted; unremembered,
+    predicted as if inactive circuits stayed inactive; kind: early (layers 1 – 4), late, never;
+    chosen: the first 14, 13 and 13 settings of each kind, in the order in which they were drawn.
+    """
+    study, rows = ERROR_STUDIES["depth"], []
+    by_setting = read_table(data("depth.csv"))[0].groupby(list(study.settings[0]), sort=False)
+    for setting in study.settings:
+        found = by_setting.get_group(tuple(setting.values()))
+        circuits = _circuits("depth", setting, 0, DEPTH)
+        sizes = _construction(setting).sizes(circuits.n_circuits, _active(setting))
+        moments = default_moments(circuits)
+        first, second = (depth(errors["relative_mse"]) for _, errors in found.groupby("seed"))
+        row = {"measured": first, "again": second}
+        row["predicted"] = depth(predict_layers(sizes, moments)["relative_mse"])
+        inactive = predict_layers(sizes, moments, remember=False)
+        row["unremembered"] = depth(inactive["relative_mse"])
+        rows.append({**setting, **row})
+    table = pd.DataFrame(rows)
+    table["kind"] = pd.cut(table["measured"], [0, 4, DEPTH, np.inf], labels=list(_ROOM))
+    place = table.groupby("kind", observed=True).cumcount()
+    return table.assign(chosen=place < table["kind"].map(_ROOM).astype(int))
+
+
+def depth(errors: pd.Series) -> int:
+    """First layer (from 1) whose error is beyond `COLLAPSED`, or one past the last."""
+    beyond = np.flatnonzero(~(errors.to_numpy()[1:] <= COLLAPSED))
+    return int(beyond[0]) + 1 if beyond.size else len(errors)
+
+
+def within_one(table: pd.DataFrame, column: str) -> float:
+    """Share of rows whose measured depth is at most one layer from that in `column`."""
+    return float((table["measured"] - table[column]).abs().le(1).mean())
+
+
+def best_constant(table: pd.DataFrame) -> float:
+    """The largest share that any one guess for all rows gets within one layer."""
+    guesses = range(1, DEPTH + 2)
+    return max(within_one(table.assign(guess=guess), "guess") for guess in guesses)
+
+
+@cache
+def fitting() -> pd.DataFrame:
+    """Measured and predicted T at `TOLERANCE`, a row per size: mean, low, high over seeds."""
+    names = list(ERROR_STUDIES["fitting"].settings[0])
+    found = read_table(data("fitting.csv"))[0].groupby(names, sort=False)["n_circuits"]
+    table = found.agg(["mean", "min", "max"]).reset_index()
+    predicted = [predicted_fit(row, TOLERANCE) for row in table[names].to_dict("records")]
+    return table.assign(predicted=predicted)
+
+
+def predicted_fit(
+    size: Mapping[str, int], tolerance: float, redundancy: int | None = None
+) -> float:
+    """`capacity` of a size of the study "fitting"; NaN where not even the active ones fit."""
+    moments = random_moments(size["width"], size["small_neurons"], size["n_layers"])
+    construction = ResidualConstruction(size["stream_width"], size["n_neurons"], redundancy)
+    try:
+        return construction.capacity(moments, size["n_active"], tolerance)
+    except ValueError:
+        return np.nan
+
+
+@cache
+def random_moments(width: int, n_neurons: int, n_layers: int) -> Moments:
+    """Moments of 400 random circuits, from one fixed seed."""
+    rng = np.random.default_rng(0)
+    return ResidualCircuits.random(400, width, n_neurons, n_layers, rng).moments(rng)
+
+
+def exponents() -> pd.DataFrame:
+    """Exponents of T in each size, measured and predicted at the same sizes, by n_layers.
+
+    Columns size, n_layers, post (its law's), measured with its 95 % interval low – high (from one
+    fit for each seed), predicted.
+    """
+    every, rows = read_table(data("fitting.csv"))[0], []
+    for name, post in POST_EXPONENTS.items():
+        for layers in (1, 4):
+            series = one_varied(every, name).query("n_layers == @layers")
+            slopes = [_slope(rows, name, "n_circuits") for _, rows in series.groupby("seed")]
+            half = stats.sem(slopes) * stats.t.ppf(0.975, len(slopes) - 1)
+            middle = float(np.mean(slopes))
+            line = one_varied(fitting(), name).query("n_layers == @layers")
+            predicted = _slope(line, name, "predicted")
+            rows.append([name, layers, post, middle, middle - half, middle + half, predicted])
+    names = ["size", "n_layers", "post", "measured", "low", "high", "predicted"]
+    return pd.DataFrame(rows, columns=names)
+
+
+POST_EXPONENTS = {
+    "stream_width": 1,
+    "n_neurons": 1,
+    "width": -1,
+    "small_neurons": -1,
+    "n_active": -1,
+}
+
+
+def one_varied(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Rows in which only the size `name` differs from the sizes around which it was varied."""
+    centre = WIDE if name == "n_active" else BASE
+    others = [other for other in centre if other != name]
+    return table[(table[others] == [centre[other] for other in others]).all(axis=1)]
+
+
+def _slope(table: pd.DataFrame, x: str, y: str) -> float:
+    fitted = table[table[y] > 0]
+    return float(np.polyfit(np.log(fitted[x]), np.log(fitted[y]), 1)[0])
+
+
+def far_exponents(factor: int, n_layers: int, redundancy: int | None) -> pd.Series:
+    """Predicted exponents of T, from sizes `factor` times those of WIDE (D, M) to twice that."""
+    start = {**WIDE, "n_layers": n_layers}
+    start |= {name: factor * start[name] for name in ("stream_width", "n_neurons")}
+    here = predicted_fit(start, TOLERANCE, redundancy)
+    doubled = ({**start, name: 2 * start[name]} for name in POST_EXPONENTS)
+    there = [predicted_fit(size, TOLERANCE, redundancy) for size in doubled]
+    return pd.Series(np.log2(np.array(there) / here), list(POST_EXPONENTS))
+
+
+def best_redundancy(n_neurons: int, n_layers: int, n_active: int) -> pd.Series:
+    """The r with the largest predicted capacity, M = 2D: best, and what it gains over ln M."""
+    size = {**BASE, "stream_width": n_neurons // 2, "n_neurons": n_neurons}
+    size |= {"n_layers": n_layers, "n_active": n_active}
+    fits = {r: predicted_fit(size, TOLERANCE, r) for r in (1, 2, 4, 8)}
+    best = max(fits, key=lambda r: np.nan_to_num(fits[r]))
+    logarithm = predicted_fit(size, TOLERANCE)
+    return pd.Series({"ln_M": np.log(n_neurons), "best": best, "gain": fits[best] / logarithm})
+
+
+def capacities() -> pd.DataFrame:
+    """Predicted capacity of networks with M = 2D for one and four layers, and private circuits."""
+    rows = []
+    for width in (64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096, 8192):
+        private = private_circuits(width, 2 * width, BASE["width"], BASE["small_neurons"])
+        for layers in (1, 4):
+            size = {**BASE, "stream_width": width, "n_neurons": 2 * width, "n_layers": layers}
+            rows.append([width, layers, predicted_fit(size, TOLERANCE), private])
+    return pd.DataFrame(rows, columns=["stream_width", "n_layers", "n_circuits", "private"])
+
+
+def crossing(n_layers: int, tolerance: float, n_active: int = 1) -> int:
+    """Least D from which on more fit than private neurons and dimensions allow; M = 2D."""
+
+    def too_small(width: int) -> bool:
+        return _lead(width, n_layers, tolerance, n_active) <= 1
+
+    return largest_true(too_small, 8, 2**14) + 1
+
+
+def _lead(stream_width: int, n_layers: int, tolerance: float, n_active: int) -> float:
+    size = {**BASE, "stream_width": stream_width, "n_neurons": 2 * stream_width}
+    fits = predicted_fit({**size, "n_layers": n_layers, "n_active": n_active}, tolerance)
+    return float(np.nan_to_num(fits)) / private_circuits(stream_width, 2 * stream_width, 4, 8)
+
+
+def design() -> pd.DataFrame:
+    """The study "design": relative_mse after layers 1 and 4 (mean, min, max), and predicted."""
+    study = ERROR_STUDIES["design"]
+    names = [*study.settings[0], "layer"]
+    found = read_table(data("design.csv"))[0].query("layer in (1, 4)")
+    table = found.groupby(names, sort=False)["relative_mse"].agg(["mean", "min", "max"])
+    circuits = ResidualCircuits.random(200, 4, 8, 4, np.random.default_rng(0))
+    predicted = [
+        ResidualConstruction(512, 1024, r, margin, kind == "orthonormal", carriers == "disjoint")
+        .predict_error(circuits, n_active)["relative_mse"]
+        .iloc[layer]
+        for r, margin, kind, carriers, n_active, layer in table.index
+    ]
+    return table.assign(predicted=predicted).reset_index()
+
+
+def _construction(setting: Setting) -> ResidualConstruction:
+    return ResidualConstruction(
+        setting["stream_width"],
+        setting["n_neurons"],
+        setting["redundancy"],
+        setting["margin"],
+        setting.get("kind", "orthonormal") == "orthonormal",
+    )
+
+
+def _circuits(name: str, setting: Setting, seed: int, n_layers: int) -> ResidualCircuits:
+    """The circuits that a study's run of a setting and seed number drew."""
+    shape = setting["n_circuits"], setting["width"], setting["small_neurons"]
+    return ResidualCircuits.random(*shape, n_layers, ERROR_STUDIES[name].rng(setting, seed))
+
+
+def _active(setting: Setting) -> int:
+    return int(setting["n_active"])
