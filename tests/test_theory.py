@@ -63,6 +63,7 @@ DERIVATIONS = {
         one_neuron.firing,
         one_neuron.carrier_mean,
         one_neuron.carrier_square,
+        one_neuron.carriers_product,
         one_neuron.estimated_square,
         one_neuron.estimation_error,
         over_layers.active_read_out,

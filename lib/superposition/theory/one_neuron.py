@@ -123,14 +123,25 @@ def over_collisions(
 
 
 @cache
-def estimated_square() -> Derivation:
-    """E ĥ² of the mean over r carriers: (eq-estimate).
+def carriers_product() -> Derivation:
+    """E of the product of two carriers' activations: (eq-product).
 
-    Two carriers' product is R_1² and what they have in common. Of n other active small neurons one
-    on both, with the chance η_2, changes both by as much; R_1² has that in the mean, with η².
+    R_1², and what they have in common: of n other active small neurons one on both, with the
+    chance η_2, changes both by as much; R_1² has that in the mean, with η².
     """
-    product = mean_activation**2 + alike_noise + alike_collisions
-    general = sp.expand(second_moment_of_sum(r, square_activation, product) / r**2)
+    general = mean_activation**2 + alike_noise + alike_collisions
+    return Derivation("R_{12}", general, (LINEAR, FEW_SHARED), simplify=False)
+
+
+def mean_square_of_mean(product: sp.Expr) -> sp.Expr:
+    """E ĥ² of the mean over r carriers, of which two have that product: (eq-estimate)."""
+    return sp.expand(second_moment_of_sum(r, square_activation, product) / r**2)
+
+
+@cache
+def estimated_square() -> Derivation:
+    """E ĥ² of the mean over r carriers: (eq-estimate), with (eq-product)."""
+    general = mean_square_of_mean(carriers_product().general)
     return Derivation(r"\mathrm{E}[\hat h^2]", general, (LINEAR, FEW_SHARED), simplify=False)
 
 
