@@ -14,6 +14,7 @@ from superposition import (
     sweep,
     with_indicator,
 )
+from superposition.codes.packings import packing, packing_bound
 from superposition.inputs import sample_active
 from superposition.moments import Moments
 
@@ -107,7 +108,18 @@ SIZES = [
     (lambda: ResidualConstruction(10, 5, 2, margin="1"), TypeError, "margin: wanted a number"),
     (lambda: with_indicator(CIRCUITS, 0.0), ValueError, "margin: wanted"),
     (lambda: SparseCode.draw("random", 2, 2, 5, 6, RNG), ValueError, "redundancy: wanted at most"),
-    (lambda: SparseCode.draw("dense", 2, 2, 5, 2, RNG), ValueError, "kind: wanted 'random'"),
+    (lambda: SparseCode.draw("dense", 2, 2, 5, 2, RNG), ValueError, "kind: wanted one of"),
+    (
+        lambda: SparseCode.draw("prime_step", 558, 4, 1000, 6, RNG),
+        ValueError,
+        "n_circuits: wanted at most 557, the capacity of 'prime_step' with 250 slots, got 558",
+    ),
+    (lambda: SparseCode.draw("finite_plane", 2, 8, 5, 1, RNG), ValueError, "width: wanted at most"),
+    (lambda: packing("lines", 9, 3), ValueError, "kind: wanted one of"),
+    (lambda: packing("prime_step", 5, 6), ValueError, "redundancy: wanted at most 5"),
+    (lambda: packing("finite_plane", 24, 6), ValueError, "redundancy: wanted at most 3"),
+    (lambda: packing("finite_plane", 5, 3), ValueError, "n_slots: wanted at least 2"),
+    (lambda: packing_bound(10, 1), ValueError, "redundancy: wanted at least 2"),
     (
         lambda: SparseCode.draw("disjoint", 2, 3, 5, 2, RNG),
         ValueError,

@@ -19,6 +19,7 @@ ORDER = [
     "circuits",
     "codes.base",
     "codes.gaussian",
+    "codes.packings",
     "codes.sparse",
     "codes",
     "network",

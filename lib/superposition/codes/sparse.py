@@ -20,6 +20,7 @@ from superposition._check import (
     whole_array,
 )
 from superposition.codes.base import check_state, check_values
+from superposition.codes.packings import PACKINGS, packing
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +62,29 @@ class SparseCode:
         """A code of the named kind.
 
         "random": each entry on a uniformly random set of r slots. "disjoint": the same, but no
-        slot twice within one circuit. Raises ValueError for an unknown kind, or more slots per
-        entry (per circuit, if disjoint) than there are.
+        slot twice within one circuit. "prime_step", "finite_plane": slots in `width` equal blocks,
+        one for each entry; in all of them a circuit has the same set of a `packing`, so that two
+        circuits share at most one slot of each block (which set is whose, and slots' order within
+        blocks, are random).
+
+        Raises ValueError for an unknown kind, more slots per entry (per circuit, if disjoint)
+        than there are, or more circuits than the packing has sets.
         """
-        if kind not in ("random", "disjoint"):
-            raise ValueError(f"kind: wanted 'random' or 'disjoint', got {kind!r}")
+        kinds = ("random", "disjoint", *PACKINGS)
+        if kind not in kinds:
+            raise ValueError(f"kind: wanted one of {kinds}, got {kind!r}")
         n_circuits, width = positive_int("n_circuits", n_circuits), positive_int("width", width)
-        size = positive_int("size", size)
+        size, rng = positive_int("size", size), generator(rng)
+        if kind in PACKINGS:
+            slots = _packed(kind, n_circuits, width, size, redundancy, rng)
+            return cls(slots, size, dtype)
         together = width if kind == "disjoint" else 1
         why = f", {size} slots by {together} entries that share none" if together > 1 else ""
         redundancy = positive_int(
             "redundancy", redundancy, size // together, why or ", the number of slots"
         )
         n_rows = n_circuits * width // together
-        slots = _random_subsets(n_rows, size, together * redundancy, generator(rng))
+        slots = _random_subsets(n_rows, size, together * redundancy, rng)
         return cls(slots.reshape(n_circuits, width, redundancy), size, dtype)
 
     @classmethod
@@ -142,6 +152,18 @@ class SparseCode:
         """What every circuit reads: (batch, size) → (batch, T, width)."""
         state = real_array("state", state, "batch size", {"size": self.size})
         return (state @ self.reader.T).reshape(len(state), self.n_circuits, self.width)
+
+
+def _packed(
+    kind: str, n_circuits: int, width: int, size: int, redundancy: int, rng: np.random.Generator
+) -> Integers:
+    """Slots (T, width, r): the first T sets of a packing, in every block."""
+    block = size // positive_int("width", width, size, ", the number of slots")
+    sets = packing(kind, block, redundancy)
+    why = f", the capacity of {kind!r} with {block} slots"
+    positive_int("n_circuits", n_circuits, len(sets), why)
+    mine = rng.permutation(block)[sets[rng.permutation(n_circuits)]]
+    return np.asarray(mine[:, None, :] + block * np.arange(width)[:, None])
 
 
 def _repeats(rows: Integers) -> np.ndarray[Any, np.dtype[np.bool_]]:

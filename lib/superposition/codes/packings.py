@@ -1,0 +1,88 @@
+"""Sets of slots of which any two share at most one: what a sparse code can be packed from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from superposition._check import Integers, positive_int
+
+PACKINGS = ("prime_step", "finite_plane")
+
+
+def packing(kind: str, n_slots: int, redundancy: int) -> Integers:
+    """All sets of the named kind, (capacity, r), any two with at most one slot in common.
+
+    "prime_step": runs of r slots at equal steps. Two runs of one step do not meet. Runs of steps
+    s ≠ s' would meet twice only if i s = j s' for some i, j < r; no two of the steps taken here
+    are in such a ratio: they have no prime factor below r or, where r is composite, are powers of
+    r times such a number.
+    "finite_plane": the points of the plane over q, the largest prime up to n_slots / r; slots are
+    the lines of r parallel classes, r ≤ q. Two points lie on at most one common line. In the
+    order of the lines of one more class, so that any first T load slots alike, to within one.
+
+    Raises ValueError for another kind, or sets larger than there are slots (finite plane: than q).
+    """
+    n_slots = positive_int("n_slots", n_slots)
+    redundancy = positive_int("redundancy", redundancy, n_slots, ", the number of slots")
+    if kind == "prime_step":
+        return _runs(n_slots, redundancy)
+    if kind == "finite_plane":
+        return _points(n_slots, redundancy)
+    raise ValueError(f"kind: wanted one of {PACKINGS}, got {kind!r}")
+
+
+def capacity(kind: str, n_slots: int, redundancy: int) -> int:
+    """How many sets `packing` has."""
+    return len(packing(kind, n_slots, redundancy))
+
+
+def packing_bound(n_slots: int, redundancy: int) -> int:
+    """No packing has more sets: Johnson's bound ⌊(n/r) ⌊(n − 1)/(r − 1)⌋⌋.
+
+    A slot is in at most (n − 1)/(r − 1) sets, since they share no other slot; each set has r.
+    Raises ValueError for r < 2 (any number of equal sets would do) or r > n.
+    """
+    n_slots = positive_int("n_slots", n_slots)
+    redundancy = positive_int("redundancy", redundancy, n_slots, ", the number of slots")
+    if redundancy < 2:
+        raise ValueError(f"redundancy: wanted at least 2, got {redundancy}")
+    return n_slots * ((n_slots - 1) // (redundancy - 1)) // redundancy
+
+
+def _runs(n_slots: int, r: int) -> Integers:
+    runs = []
+    for step in _steps(n_slots, r):
+        for first in range(step):
+            chain = np.arange(first, n_slots, step)
+            runs.append(chain[: len(chain) // r * r].reshape(-1, r))
+    return np.concatenate(runs)
+
+
+def _steps(n_slots: int, r: int) -> list[int]:
+    longest = (n_slots - 1) // max(r - 1, 1)
+    if r == 1:
+        return [1]
+    steps = {s for s in range(1, longest + 1) if all(s % p for p in range(2, r))}
+    if any(r % p == 0 for p in range(2, r)):
+        powers = [r**n for n in range(1, 64) if r**n <= longest]
+        steps |= {s * power for s in steps for power in powers if s * power <= longest}
+    return sorted(steps)
+
+
+def _points(n_slots: int, r: int) -> Integers:
+    q = _largest_prime(n_slots // r)
+    if r > q:
+        raise ValueError(
+            f"redundancy: wanted at most {q} (the largest prime up to slots / redundancy), got {r}"
+        )
+    # lines y = slope x + c for slopes 0 … r − 1; points in the order of the vertical lines
+    x, y = np.divmod(np.arange(q * q), q)
+    slopes = np.arange(r)
+    return slopes * q + (y[:, None] - slopes * x[:, None]) % q
+
+
+def _largest_prime(at_most: int) -> int:
+    for n in range(at_most, 1, -1):
+        if all(n % p for p in range(2, int(n**0.5) + 1)):
+            return n
+    raise ValueError(f"n_slots: wanted at least 2 for each of the redundancy, got {at_most}")
