@@ -6,6 +6,7 @@ import pytest
 
 from superposition import error_experiments, error_studies, error_tables
 from superposition.constructions import breakdown
+from superposition.fits import private_circuits
 
 
 @pytest.fixture(autouse=True)
@@ -110,8 +111,10 @@ def test_superposition_wins_from_the_crossing_on():
     lead = []
     for w in (width - 8, width + 8):
         fits = error_tables.predicted_fit({**size, "stream_width": w, "n_neurons": 2 * w}, 0.1)
-        lead.append(fits > error_tables.private_circuits(w, 2 * w, 4, 8))
+        lead.append(fits > private_circuits(w, 2 * w, 4, 8))
     assert lead == [False, True]
+    with pytest.raises(ValueError, match="tolerance: wanted one at which it wins"):
+        error_tables.crossing(1, 1e-9)
 
 
 @pytest.mark.parametrize("threshold", [0, 1, 7, 99, 100, 101, 2500])

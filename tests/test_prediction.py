@@ -274,11 +274,11 @@ def test_searches_by_hand():
     assert capacity.largest_within(lambda n: n if n < 50 else np.inf, 49.0, 2) == 49
     assert capacity.largest_within(lambda n: n, 3.0, 3) == 3
     assert capacity.largest_within(lambda _: 0.0, 1.0, 1) == capacity.MOST_CIRCUITS
-    assert capacity.largest_true(lambda n: n <= 37, 1, 1000) == 37
-    assert capacity.largest_true(lambda _: True, 1, 1000) == 1000
-    assert capacity.smallest_true(lambda n: n >= 37, 1, 1000) == 37
+    assert capacity.largest_within(lambda n: n, 2.0**49, 1) == 2**49
     assert capacity.smallest_true(lambda n: n >= 1, 1, 1000) == 1
-    assert capacity.smallest_true(lambda _: False, 1, 1000) is None
+    for limit in (37, 38, 50, 64, 1000):  # the answer also next to the limit
+        assert capacity.smallest_true(lambda n: n >= 37, 1, limit) == 37
+    assert capacity.smallest_true(lambda n: n >= 37, 1, 36) is None
 
 
 def test_nothing_is_written_for_nobody_in_an_endless_network(make_circuits):

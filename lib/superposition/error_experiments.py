@@ -75,19 +75,18 @@ def error_terms(
 def growth(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
     """Errors over twelve layers, one active: measured, predicted, and as if nothing were kept.
 
-    d = 4, m = 8. Columns layer, relative_mse, inactive_mse, predicted, predicted_inactive,
-    unremembered (relative_mse, if what is written for inactive circuits were forgotten).
+    d = 4, m = 8. Columns layer, relative_mse, predicted, unremembered (predicted, if what is
+    written for inactive circuits were forgotten).
     """
     construction = ResidualConstruction(STREAM_WIDTH, N_NEURONS)
     circuits = ResidualCircuits.random(n_circuits, 4, 8, 12, rng)
     superposition = construction.compress(circuits.astype(np.float32), rng)
-    table = measure_error(superposition, 1, 100, rng)[["layer", "relative_mse", "inactive_mse"]]
+    table = measure_error(superposition, 1, 100, rng)[["layer", "relative_mse"]]
     sizes, moments = construction.sizes(n_circuits, 1), default_moments(circuits)
     predicted = predict_layers(sizes, moments)
     forgetful = predict_layers(sizes, moments, remember=False)
     return table.assign(
         predicted=predicted["relative_mse"],
-        predicted_inactive=predicted["inactive_mse"],
         unremembered=forgetful["relative_mse"],
     ).query("layer > 0")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count, islice, pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,22 +56,22 @@ def random_errors(
     return measure_error(superposition, n_active, n_samples, rng)
 
 
-def one_layer(*, rng: np.random.Generator, **setting: object) -> pd.DataFrame:
+def one_layer(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:
     """Errors after one layer at one of `one_layer_settings`."""
-    return random_errors(**setting, n_layers=1, rng=rng).tail(1).drop(columns="layer")  # type: ignore[arg-type]
+    return random_errors(**setting, n_layers=1, rng=rng).tail(1).drop(columns="layer")
 
 
-def over_layers(*, rng: np.random.Generator, **setting: object) -> pd.DataFrame:
+def over_layers(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:
     """Errors after each of twelve layers at one of `depth_settings`; 100 samples."""
-    kind = {"kind": "orthonormal", "n_layers": DEPTH, "n_samples": 100}
-    return random_errors(**setting, **kind, rng=rng)  # type: ignore[arg-type]
+    kind: Setting = {"kind": "orthonormal", "n_layers": DEPTH, "n_samples": 100}
+    return random_errors(**setting, **kind, rng=rng)
 
 
-def design_errors(*, rng: np.random.Generator, **setting: object) -> pd.DataFrame:
+def design_errors(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:
     """Errors over four layers of 200 circuits (d = 4, m = 8) in D = 512, M = 1024."""
-    sizes = {"n_circuits": 200, "stream_width": 512, "n_neurons": 1024}
-    shape = {"width": 4, "small_neurons": 8, "n_layers": 4}
-    return random_errors(**sizes, **shape, **setting, rng=rng)  # type: ignore[arg-type]
+    sizes: Setting = {"n_circuits": 200, "stream_width": 512, "n_neurons": 1024}
+    shape: Setting = {"width": 4, "small_neurons": 8, "n_layers": 4}
+    return random_errors(**sizes, **shape, **setting, rng=rng)
 
 
 def fitting(

@@ -11,7 +11,7 @@ from scipy import stats
 
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
-from superposition.constructions.capacity import largest_true
+from superposition.constructions.capacity import smallest_true
 from superposition.constructions.prediction import default_moments, predict_layers
 from superposition.error_studies import BASE, DEPTH, ERROR_STUDIES, TOLERANCE, WIDE, expected_noise
 from superposition.fits import private_circuits
@@ -182,7 +182,7 @@ def capacities() -> pd.DataFrame:
     """Predicted capacity of networks with M = 2D for one and four layers, and private circuits."""
     rows = []
     for width in (64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096, 8192):
-        private = private_circuits(width, 2 * width, BASE["width"], BASE["small_neurons"])
+        private = _private(width)
         for layers in (1, 4):
             size = {**BASE, "stream_width": width, "n_neurons": 2 * width, "n_layers": layers}
             rows.append([width, layers, predicted_fit(size, TOLERANCE), private])
@@ -190,18 +190,27 @@ def capacities() -> pd.DataFrame:
 
 
 def crossing(n_layers: int, tolerance: float, n_active: int = 1) -> int:
-    """Least D from which on more fit than private neurons and dimensions allow; M = 2D."""
+    """Least D from which on more fit than private neurons and dimensions allow; M = 2D.
 
-    def too_small(width: int) -> bool:
-        return _lead(width, n_layers, tolerance, n_active) <= 1
+    Raises ValueError where that takes more than 2^14 dimensions.
+    """
 
-    return largest_true(too_small, 8, 2**14) + 1
+    def wins(width: int) -> bool:
+        return _lead(width, n_layers, tolerance, n_active) > 1
+
+    if (width := smallest_true(wins, 8, 2**14)) is None:
+        raise ValueError(f"tolerance: wanted one at which it wins up to D = 2^14, got {tolerance}")
+    return width
+
+
+def _private(stream_width: int) -> int:
+    return private_circuits(stream_width, 2 * stream_width, BASE["width"], BASE["small_neurons"])
 
 
 def _lead(stream_width: int, n_layers: int, tolerance: float, n_active: int) -> float:
     size = {**BASE, "stream_width": stream_width, "n_neurons": 2 * stream_width}
     fits = predicted_fit({**size, "n_layers": n_layers, "n_active": n_active}, tolerance)
-    return float(np.nan_to_num(fits)) / private_circuits(stream_width, 2 * stream_width, 4, 8)
+    return float(np.nan_to_num(fits)) / _private(stream_width)
 
 
 def design() -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sympy import prevprime
 
 from superposition._check import Integers, positive_int
 
@@ -70,7 +71,11 @@ def _steps(n_slots: int, r: int) -> list[int]:
 
 
 def _points(n_slots: int, r: int) -> Integers:
-    q = _largest_prime(n_slots // r)
+    if n_slots < 2 * r:
+        raise ValueError(
+            f"n_slots: wanted at least 2 for each of {r}, the redundancy, got {n_slots}"
+        )
+    q = prevprime(n_slots // r + 1)
     if r > q:
         raise ValueError(
             f"redundancy: wanted at most {q} (the largest prime up to slots / redundancy), got {r}"
@@ -79,10 +84,3 @@ def _points(n_slots: int, r: int) -> Integers:
     x, y = np.divmod(np.arange(q * q), q)
     slopes = np.arange(r)
     return slopes * q + (y[:, None] - slopes * x[:, None]) % q
-
-
-def _largest_prime(at_most: int) -> int:
-    for n in range(at_most, 1, -1):
-        if all(n % p for p in range(2, int(n**0.5) + 1)):
-            return n
-    raise ValueError(f"n_slots: wanted at least 2 for each of the redundancy, got {at_most}")

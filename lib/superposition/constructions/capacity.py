@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
@@ -21,17 +22,20 @@ def check_question(moments: Moments, n_active: int, tolerance: float) -> tuple[i
 
 
 def largest_within(error: Callable[[float], float], tolerance: float, low: int) -> int:
-    """The largest n ≥ low with error(n) ≤ tolerance; error rises with n, and may be infinite."""
+    """The largest n ≥ low with error(n) ≤ tolerance, or `MOST_CIRCUITS` if that is within it.
+
+    error rises with n, and may be infinite.
+    """
     high = 8 * low
-    while high < MOST_CIRCUITS and error(high) <= tolerance:
+    while error(high) <= tolerance:
+        if high >= MOST_CIRCUITS:
+            return MOST_CIRCUITS
         low, high = high, 8 * high
-    if high >= MOST_CIRCUITS:
-        return MOST_CIRCUITS
 
     def excess(x: float) -> float:
         return float(np.log(min(error(np.exp(x)), 1e300) / tolerance))
 
-    n = int(np.exp(brentq(excess, np.log(low) - 1e-9, np.log(high), rtol=1e-12)))
+    n = int(np.exp(brentq(excess, np.log(low) - 1e-9, np.log(high), xtol=1e-15, rtol=1e-15)))
     while error(n) > tolerance:
         n -= 1
     while error(n + 1) <= tolerance:
@@ -39,26 +43,10 @@ def largest_within(error: Callable[[float], float], tolerance: float, low: int) 
     return n
 
 
-def largest_true(holds: Callable[[int], bool], low: int, limit: int) -> int:
-    """The largest number up to which `holds` (true at `low`, then false from some number on)."""
-    high = 2 * low
-    while high < limit and holds(high):
-        low, high = high, 2 * high
-    if high >= limit:
-        return limit
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
-
-
 def smallest_true(holds: Callable[[int], bool], low: int, limit: int) -> int | None:
-    """The smallest number from which on it holds, None where it does not even at `limit`."""
-    if not holds(limit):
-        return None
-    if holds(low):
-        return low
-    return largest_true(lambda n: not holds(n), low, limit) + 1
+    """The smallest number from `low` to `limit` from which on it holds; None if it never does."""
+    found = low + bisect_left(range(low, limit + 1), True, key=holds)
+    return found if found <= limit else None
 
 
 def fewest_parameters(

@@ -105,8 +105,8 @@ class ResidualConstruction:
     def capacity(self, moments: Moments, n_active: int, tolerance: float) -> int:
         """How many circuits fit: the largest T with a predicted error within `tolerance`.
 
-        tolerance: on relative_mse after the last layer. Raises ValueError where the active
-        circuits alone, without any others, have a larger error.
+        tolerance: on relative_mse after the last layer; 2^50 where even so many stay within it.
+        Raises ValueError where the active circuits alone, without any others, have a larger error.
         """
         n_active, tolerance = check_question(moments, n_active, tolerance)
         if (least := self._last_error(n_active, moments, n_active)) > tolerance:

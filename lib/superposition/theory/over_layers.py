@@ -2,7 +2,7 @@
 
 Three numbers are followed: |g|², what the stream holds for an inactive circuit, and of an active
 one |δ|², its error, and c = E[a · δ]. A layer reads them through the stream's overlaps
-(`carrier_noise` and after), and adds what its neurons make of that (`next_garbage` and after).
+(`heard_by` and after), and adds what its neurons make of that (`next_garbage` and after).
 """
 
 from __future__ import annotations
