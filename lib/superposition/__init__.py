@@ -3,16 +3,26 @@
 The executable companion to *Circuits in Superposition* (Bushnaq & Mendel, 2024).
 """
 
-from superposition.circuits import ResidualCircuits, with_indicator
+from superposition.circuits import (
+    MLPCircuits,
+    ResidualCircuits,
+    on_indicator,
+    rotation_circuits,
+    rotation_vector,
+    with_indicator,
+)
 from superposition.codes import GaussianCode, SparseCode, superpose
-from superposition.constructions import ResidualConstruction, Superposition
+from superposition.constructions import MLPConstruction, ResidualConstruction, Superposition
 from superposition.measure import measure_error
 from superposition.moments import Moments
-from superposition.network import ResidualNetwork
+from superposition.network import MLPNetwork, ResidualNetwork
 from superposition.sweep import sweep
 
 __all__ = [
     "GaussianCode",
+    "MLPCircuits",
+    "MLPConstruction",
+    "MLPNetwork",
     "Moments",
     "ResidualCircuits",
     "ResidualConstruction",
@@ -20,6 +30,9 @@ __all__ = [
     "SparseCode",
     "Superposition",
     "measure_error",
+    "on_indicator",
+    "rotation_circuits",
+    "rotation_vector",
     "superpose",
     "sweep",
     "with_indicator",

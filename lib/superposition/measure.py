@@ -10,8 +10,8 @@ import pandas as pd
 
 from superposition._check import Floats, Integers, instance, real_array
 from superposition.circuits import ResidualCircuits, with_indicator
-from superposition.constructions.compiled import Superposition
-from superposition.inputs import InputSampler, sample_active, unit_inputs
+from superposition.constructions.compiled import ResidualSuperposition, Superposition
+from superposition.inputs import InputSampler, sample_active
 
 Observer = Callable[[Floats], Floats]
 
@@ -31,7 +31,7 @@ def measure_error(
     """Errors of the circuits' states, one row per small layer 0 … L.
 
     Each of `n_samples` samples has `n_active` random circuits active, with inputs from
-    `sample_inputs(active, rng)` → (batch, k, d); by default random unit vectors. `observe` maps
+    `sample_inputs(active, rng)` → (batch, k, d); by default the circuits' own. `observe` maps
     states (…, d) to what is compared. With δ = estimate − truth of an active circuit's state:
 
     mse: mean ‖δ‖² over samples and active circuits. relative_mse: mse / mean ‖truth‖².
@@ -45,7 +45,7 @@ def measure_error(
     instance("superposition", superposition, Superposition)
     circuits = superposition.circuits
     active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
-    sample_inputs = unit_inputs(circuits.widths[0]) if sample_inputs is None else sample_inputs
+    sample_inputs = circuits.default_inputs if sample_inputs is None else sample_inputs
     sizes = {"samples": n_samples, "active": n_active, "width": circuits.widths[0]}
     inputs = real_array("sample_inputs", sample_inputs(active, rng), "samples active width", sizes)
     tallies = [_Tally() for _ in superposition.checkpoints]
@@ -70,13 +70,15 @@ def doing_nothing(
     """
     instance("circuits", circuits, ResidualCircuits)
     active = sample_active(circuits.n_circuits, 1, n_samples, rng)
-    sample_inputs = unit_inputs(circuits.width) if sample_inputs is None else sample_inputs
+    sample_inputs = circuits.default_inputs if sample_inputs is None else sample_inputs
     states = circuits.run(sample_inputs(active, rng), active)
     changes = [np.mean((state - states[0]) ** 2) / np.mean(state**2) for state in states]
     return np.array(changes, float)
 
 
-def read_in_interference(superposition: Superposition, inputs: Floats, active: Integers) -> Floats:
+def read_in_interference(
+    superposition: ResidualSuperposition, inputs: Floats, active: Integers
+) -> Floats:
     """What each large neuron of the first layer hears beyond what it should, (batch, M).
 
     Its pre-activation without the bias, minus Σ w·a over the active circuits' small neurons that

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from superposition._activations import activate, activation_names
 from superposition._check import Floats, no_empty_axis, real_array, whole_array
+
+
+class Network(Protocol):
+    """What measuring needs of a large network."""
+
+    def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]: ...
+    def run(self, state: Floats) -> tuple[Floats, ...]: ...
+    @property
+    def n_layers(self) -> int: ...
+    @property
+    def n_parameters(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +80,70 @@ class ResidualNetwork:
     def run(self, state: Floats) -> tuple[Floats, ...]:
         """States after 0 … L layers, each (batch, D), from a first state (batch, D)."""
         state = real_array("state", state, "batch stream", {"stream": self.stream_width})
+        states = [state]
+        for layer in range(self.n_layers):
+            states.append(self.step(states[-1], layer)[0])
+        return tuple(states)
+
+
+@dataclass(frozen=True, eq=False)
+class MLPNetwork:
+    """A network without a residual stream; layer l maps A to f(weights[l] · A + biases[l]).
+
+    weights: one array per layer, (D_out, D_in). biases: one per layer, (D_out,). activations: f of
+    all layers or of each, "relu" or "linear".
+    Raises TypeError or ValueError for arrays of another kind or shape, or another activation.
+    """
+
+    weights: Sequence[Floats]
+    biases: Sequence[Floats]
+    activations: str | Sequence[str] = "relu"
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        weights, biases = [], []
+        if len(self.weights) < 1 or len(self.weights) != len(self.biases):
+            got = f"{len(self.weights)} and {len(self.biases)}"
+            raise ValueError(f"weights, biases: wanted as many of both, at least 1, got {got}")
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            weights.append(real_array(f"weights[{i}]", weight, f"width_{i + 1} width_{i}", sizes))
+            biases.append(real_array(f"biases[{i}]", bias, f"width_{i + 1}", sizes))
+        no_empty_axis("weights", sizes)
+        object.__setattr__(self, "weights", tuple(weights))
+        object.__setattr__(self, "biases", tuple(biases))
+        names = activation_names(self.activations, len(weights))
+        object.__setattr__(self, "activations", names)
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of the large network."""
+        return len(self.weights)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons before the first layer and after each."""
+        return (self.weights[0].shape[1], *(len(weight) for weight in self.weights))
+
+    @property
+    def n_parameters(self) -> int:
+        """N: weights and biases of all layers."""
+        return sum(array.size for array in (*self.weights, *self.biases))
+
+    def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
+        """One layer: state (batch, D_in) → the next state (batch, D_out), twice: all are neurons.
+
+        The inner loop of everything: `state` is not checked here. Raises ValueError for a layer
+        that is not there.
+        """
+        whole_array("layer", layer, "", {}, self.n_layers)
+        inner = state @ self.weights[layer].T
+        inner += self.biases[layer]
+        state = activate(inner, self.activations[layer])
+        return state, state
+
+    def run(self, state: Floats) -> tuple[Floats, ...]:
+        """States after 0 … L layers, each (batch, D_l), from a first state (batch, D_0)."""
+        state = real_array("state", state, "batch width", {"width": self.widths[0]})
         states = [state]
         for layer in range(self.n_layers):
             states.append(self.step(states[-1], layer)[0])

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.circuits import ResidualCircuits
-from superposition.constructions import ResidualConstruction, Superposition
+from superposition.constructions import ResidualConstruction, ResidualSuperposition
 from superposition.digits import N_TASKS, load_circuits, load_tasks, small_scores, superposed_scores
 from superposition.error_studies import ERROR_STUDIES
 from superposition.fits import private_circuits, residual_parameters
@@ -71,7 +71,7 @@ def digit_task_accuracy(
 
 
 @cache
-def digits_superposition() -> Superposition:
+def digits_superposition() -> ResidualSuperposition:
     """All 511 digit networks in the chapter's one large network."""
     rng = np.random.default_rng(DIGITS_NETWORK_SEED)
     return DIGITS_CONSTRUCTION.compress(_digit_networks(), rng)

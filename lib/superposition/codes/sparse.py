@@ -21,6 +21,7 @@ from superposition._check import (
 )
 from superposition.codes.base import check_state, check_values
 from superposition.codes.packings import PACKINGS, packing
+from superposition.codes.packings import capacity as packing_capacity
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +120,39 @@ class SparseCode:
         """How many entries each slot carries, (size,); its mean is T · width · r / size."""
         return np.bincount(self.slots.ravel(), minlength=self.size)
 
+    @staticmethod
+    def capacity(kind: str, width: int, size: int, redundancy: int) -> int:
+        """How many circuits a code of that packing can hold in `size` slots."""
+        return packing_capacity(kind, _block(width, size), redundancy)
+
+    @property
+    def sets(self) -> Integers:
+        """(T, r): the slots of each circuit, the same in each of `width` blocks.
+
+        Raises ValueError where a code is not made of equal blocks with the same sets.
+        """
+        sets = self.slots[:, 0]
+        block = _block(self.width, self.size)
+        if not np.array_equal(self.slots, sets[:, None] + block * np.arange(self.width)[:, None]):
+            raise ValueError(f"slots: wanted the same sets in each of {self.width} equal blocks")
+        return sets
+
+    @property
+    def set_matrix(self) -> sparse.csr_array:
+        """The 0/1 matrix (T, block) of `sets`, r ones a row; raises as it does."""
+        starts = np.arange(self.n_circuits + 1) * self.redundancy
+        columns = self.sets.ravel()
+        shape = (self.n_circuits, _block(self.width, self.size))
+        return sparse.csr_array((np.ones(columns.size), columns, starts), shape)
+
+    @property
+    def overlaps(self) -> sparse.csr_array:
+        """(T, T): how many slots of a block two circuits share, 0 on the diagonal."""
+        shared = self.set_matrix @ self.set_matrix.T
+        shared.setdiag(0)
+        shared.eliminate_zeros()
+        return shared
+
     @cached_property
     def matrix(self) -> sparse.csr_array:
         """The 0/1 matrix that writes, (T·width, size), r ones a row."""
@@ -158,12 +192,17 @@ def _packed(
     kind: str, n_circuits: int, width: int, size: int, redundancy: int, rng: np.random.Generator
 ) -> Integers:
     """Slots (T, width, r): the first T sets of a packing, in every block."""
-    block = size // positive_int("width", width, size, ", the number of slots")
+    block = _block(width, size)
     sets = packing(kind, block, redundancy)
     why = f", the capacity of {kind!r} with {block} slots"
     positive_int("n_circuits", n_circuits, len(sets), why)
     mine = rng.permutation(block)[sets[rng.permutation(n_circuits)]]
     return np.asarray(mine[:, None, :] + block * np.arange(width)[:, None])
+
+
+def _block(width: int, size: int) -> int:
+    """Slots of one of `width` equal blocks; a remainder is left unused."""
+    return size // positive_int("width", width, size, ", the number of slots")
 
 
 def _repeats(rows: Integers) -> np.ndarray[Any, np.dtype[np.bool_]]:

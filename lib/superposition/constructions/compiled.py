@@ -2,65 +2,55 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from superposition._check import Floats, Integers, active_sets, real_array, whole_array
-from superposition.circuits import ResidualCircuits
-from superposition.codes import Code
-from superposition.network import ResidualNetwork
+from superposition.circuits import Circuits, MLPCircuits, ResidualCircuits
+from superposition.codes import Code, SparseCode
+from superposition.network import MLPNetwork, Network, ResidualNetwork
 
 
 @dataclass(frozen=True, eq=False)
-class Superposition:
+class Superposition(ABC):
     """Many circuits in one network, with the doors by which their states go in and come out.
 
     circuits:     the small networks as given (T of them, L layers).
     construction: the parameters by which they were compressed.
     network:      the large network; it knows nothing of the circuits.
     checkpoints:  L+1 integers; after that many large layers small layer l can be read.
-    stream_code:  how the circuits' states, indicator last, lie in the large stream.
-    neuron_codes: one per layer, which large neurons carry which small ones.
     """
 
-    circuits: ResidualCircuits
+    circuits: Circuits
     construction: Any
-    network: ResidualNetwork
+    network: Network
     checkpoints: tuple[int, ...]
-    stream_code: Code
-    neuron_codes: tuple[Code, ...]
 
+    @abstractmethod
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """The first large state (batch, D) for inputs (batch, k, d) of circuits (batch, k).
+        """The first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch, k).
 
-        Each active circuit's indicator is set to 1 here. Raises as `ResidualCircuits.run` does.
+        Raises as the circuits' own `run` does.
         """
-        sizes = {"width": self.circuits.width}
-        active = active_sets(active, self.circuits.n_circuits, sizes)
-        dtype = self.circuits.dtype
-        inputs = real_array("inputs", inputs, "batch active width", sizes, dtype)
-        values = np.concatenate([inputs, np.ones((*active.shape, 1), dtype)], axis=-1)
-        return self.stream_code.encode(values, active)
 
+    @abstractmethod
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        """What circuits `which` (batch, j) read after small layer `layer`: (batch, j, d).
+        """What circuits `which` (batch, j) read after small layer `layer`: (batch, j, d_l).
 
         A linear map of the state (batch, D) that does not depend on which circuits are active.
         """
-        whole_array("layer", layer, "", {}, self.circuits.n_layers + 1)
-        return self.stream_code.decode(state, which)[..., :-1]
 
+    @abstractmethod
     def read_all(self, state: Floats, layer: int) -> Floats:
-        """`read` for every circuit at once: (batch, D) → (batch, T, d)."""
-        whole_array("layer", layer, "", {}, self.circuits.n_layers + 1)
-        return self.stream_code.decode_all(state)[..., :-1]
+        """`read` for every circuit at once: (batch, D) → (batch, T, d_l)."""
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
         """Estimated states of the active circuits after 0 … L small layers.
 
-        inputs (batch, k, d), active (batch, k) → L+1 arrays (batch, k, d), by `embed`, the
+        inputs (batch, k, d_0), active (batch, k) → L+1 arrays (batch, k, d_l), by `embed`, the
         network and `read` alone.
         """
         states = self.network.run(self.embed(inputs, active))
@@ -68,3 +58,80 @@ class Superposition:
             self.read(states[checkpoint], active, layer)
             for layer, checkpoint in enumerate(self.checkpoints)
         )
+
+    def _layer(self, layer: int) -> int:
+        return int(whole_array("layer", layer, "", {}, self.circuits.n_layers + 1))
+
+    def _checked(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
+        sizes = {"width": self.circuits.widths[0]}
+        active = active_sets(active, self.circuits.n_circuits, sizes)
+        dtype = self.circuits.dtype
+        return real_array("inputs", inputs, "batch active width", sizes, dtype), active
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualSuperposition(Superposition):
+    """Residual circuits in a residual network.
+
+    stream_code:  how the circuits' states, indicator last, lie in the large stream.
+    neuron_codes: one per layer, which large neurons carry which small ones.
+    `embed` sets each active circuit's indicator to 1; `read` leaves indicators out.
+    """
+
+    circuits: ResidualCircuits
+    network: ResidualNetwork
+    stream_code: Code
+    neuron_codes: tuple[Code, ...]
+
+    def embed(self, inputs: Floats, active: Integers) -> Floats:
+        inputs, active = self._checked(inputs, active)
+        on = np.ones((*active.shape, 1), self.circuits.dtype)
+        return self.stream_code.encode(np.concatenate([inputs, on], axis=-1), active)
+
+    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
+        self._layer(layer)
+        return self.stream_code.decode(state, which)[..., :-1]
+
+    def read_all(self, state: Floats, layer: int) -> Floats:
+        self._layer(layer)
+        return self.stream_code.decode_all(state)[..., :-1]
+
+
+@dataclass(frozen=True, eq=False)
+class MLPSuperposition(Superposition):
+    """MLP circuits in an MLP without a residual stream.
+
+    codes: one per layer, which neurons hold which entries of the circuits' states after it.
+    `embed` writes what the first layer's neurons are to hear, Σ_t w_t a_t on their slots, and the
+    network's first layer only adds the bias: (eq-layer-zero). So at layer 0 `read` undoes the
+    first layer's weights: exactly where a circuit's w_t is injective; otherwise what w_t does not
+    see is read as zero (the shortest state that w_t maps to what is there).
+    """
+
+    circuits: MLPCircuits
+    network: MLPNetwork
+    codes: tuple[SparseCode, ...]
+
+    def embed(self, inputs: Floats, active: Integers) -> Floats:
+        inputs, active = self._checked(inputs, active)
+        weights = self.circuits.weights[0][active]
+        return self.codes[0].encode(np.einsum("bkij,bkj->bki", weights, inputs), active)
+
+    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
+        if (layer := self._layer(layer)) > 0:
+            return self.codes[layer - 1].decode(state, which)
+        heard = self.codes[0].decode(state, which)
+        return np.einsum("bkij,bkj->bki", self._undo(np.unique(which))[which], heard)
+
+    def read_all(self, state: Floats, layer: int) -> Floats:
+        if (layer := self._layer(layer)) > 0:
+            return self.codes[layer - 1].decode_all(state)
+        heard = self.codes[0].decode_all(state)
+        return np.einsum("tij,btj->bti", self._undo(np.arange(self.circuits.n_circuits)), heard)
+
+    def _undo(self, which: Integers) -> Floats:
+        """Pseudo-inverses of the first layer's weights, (T, d_0, d_1); zero but for `which`."""
+        first = self.circuits.weights[0]
+        undo = np.zeros(first.swapaxes(1, 2).shape, first.dtype)
+        undo[which] = np.linalg.pinv(first[which])
+        return undo

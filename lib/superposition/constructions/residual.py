@@ -18,7 +18,7 @@ from superposition.constructions.capacity import (
     largest_within,
     smallest_true,
 )
-from superposition.constructions.compiled import Superposition
+from superposition.constructions.compiled import ResidualSuperposition
 from superposition.constructions.prediction import Sizes, default_moments, predict_layers
 from superposition.moments import Moments
 from superposition.network import ResidualNetwork
@@ -67,7 +67,7 @@ class ResidualConstruction:
         *,
         stream_code: Code | None = None,
         neuron_codes: Sequence[Code] | None = None,
-    ) -> Superposition:
+    ) -> ResidualSuperposition:
         """One large network that does what all the circuits do, up to interference.
 
         W_in = Σ_t V_t w_t E_t^T and W_out = Σ_t E_t w'_t V_t^+ per layer, for circuits given an
@@ -86,7 +86,9 @@ class ResidualConstruction:
         self._check_neuron_codes(inner, neuron_codes)
         network = self._network(inner, stream, neuron_codes)
         checkpoints = tuple(range(inner.n_layers + 1))
-        return Superposition(circuits, self, network, checkpoints, stream, tuple(neuron_codes))
+        return ResidualSuperposition(
+            circuits, self, network, checkpoints, stream, tuple(neuron_codes)
+        )
 
     def predict_error(self, circuits: ResidualCircuits, n_active: int) -> pd.DataFrame:
         """What `measure_error` should find, without building a large network.

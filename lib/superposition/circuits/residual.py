@@ -1,4 +1,4 @@
-"""Small networks: the circuits that are to share one large network."""
+"""Small residual networks, and their on-indicator."""
 
 from __future__ import annotations
 
@@ -123,6 +123,11 @@ class ResidualCircuits:
         """float32 or float64; a superposition of these circuits is built and run in it."""
         return self.read_in.dtype
 
+    @property
+    def default_inputs(self) -> InputSampler:
+        """Random unit vectors."""
+        return unit_inputs(self.width)
+
     def astype(self, dtype: DTypeLike) -> ResidualCircuits:
         """The same circuits in another precision."""
         return ResidualCircuits(
@@ -166,7 +171,7 @@ class ResidualCircuits:
         if positive_int("n_samples", n_samples) < N_NODES:
             raise ValueError(f"n_samples: wanted at least {N_NODES}, got {n_samples}")
         active = sample_active(self.n_circuits, 1, n_samples, rng)
-        sample_inputs = unit_inputs(self.width) if sample_inputs is None else sample_inputs
+        sample_inputs = self.default_inputs if sample_inputs is None else sample_inputs
         states = [state[:, 0] for state in self.run(sample_inputs(active, rng), active)]
         return residual_moments(self.read_in, self.bias, self.write_out, active[:, 0], states)
 

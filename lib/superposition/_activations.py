@@ -1,0 +1,27 @@
+"""The activations that networks may have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from superposition._check import Floats
+
+ACTIVATIONS = ("relu", "linear")
+
+
+def activate(values: Floats, name: str) -> Floats:
+    """`values` after the named activation, in place."""
+    return np.maximum(values, 0, out=values) if name == "relu" else values
+
+
+def activation_names(names: str | Sequence[str], n_layers: int) -> tuple[str, ...]:
+    """One name per layer; ValueError for another number of them, or a name not in ACTIVATIONS."""
+    names = (names,) * n_layers if isinstance(names, str) else tuple(names)
+    if len(names) != n_layers:
+        raise ValueError(f"activations: wanted {n_layers}, one per layer, got {len(names)}")
+    for name in names:
+        if name not in ACTIVATIONS:
+            raise ValueError(f"activations: wanted one of {ACTIVATIONS}, got {name!r}")
+    return names

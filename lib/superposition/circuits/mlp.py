@@ -1,0 +1,145 @@
+"""Small networks without a residual stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from superposition._activations import activate, activation_names
+from superposition._check import (
+    Floats,
+    Integers,
+    active_sets,
+    generator,
+    no_empty_axis,
+    positive_int,
+    real_array,
+    whole_array,
+)
+from superposition.inputs import InputSampler, unit_inputs
+
+
+@dataclass(frozen=True, eq=False)
+class MLPCircuits:
+    """T small networks of one shape: layer l maps a state a to f(weights · a + bias).
+
+    weights:     one array per layer, (T, d_out, d_in); widths may change from layer to layer.
+    biases:      one array per layer, (T, d_out).
+    activations: f of all layers or of each: "relu" or "linear".
+    sampler:     inputs to measure with, (active (batch, k), rng) → (batch, k, d_0); None: random
+                 unit vectors.
+
+    Raises TypeError for arrays that are not real or of mixed dtypes, ValueError for NaN, infinity,
+    empty axes, shapes that do not fit together, or an unknown activation.
+    """
+
+    weights: Sequence[Floats]
+    biases: Sequence[Floats]
+    activations: str | Sequence[str] = "relu"
+    sampler: InputSampler | None = None
+
+    def __post_init__(self) -> None:
+        weights, biases, sizes = [], [], dict[str, int]()
+        if len(self.weights) < 1 or len(self.weights) != len(self.biases):
+            got = f"{len(self.weights)} and {len(self.biases)}"
+            raise ValueError(f"weights, biases: wanted as many of both, at least 1, got {got}")
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            axes = f"circuits width_{i + 1} width_{i}"
+            weights.append(real_array(f"weights[{i}]", weight, axes, sizes))
+            biases.append(real_array(f"biases[{i}]", bias, f"circuits width_{i + 1}", sizes))
+        no_empty_axis("weights", sizes)
+        if len({array.dtype for array in (*weights, *biases)}) > 1:
+            raise TypeError("weights, biases: wanted one dtype, float32 or float64")
+        object.__setattr__(self, "weights", tuple(weights))
+        object.__setattr__(self, "biases", tuple(biases))
+        names = activation_names(self.activations, len(weights))
+        object.__setattr__(self, "activations", names)
+
+    @classmethod
+    def random(
+        cls, n_circuits: int, widths: Sequence[int], rng: np.random.Generator
+    ) -> MLPCircuits:
+        """Random ReLU circuits of the given widths d_0 … d_L, with states of order one.
+
+        Weights are N(0, 2/d_in), which keeps the mean square of an entry from layer to layer where
+        biases are small; biases are N(0, 1/d_out), of both signs.
+        """
+        n_circuits, rng = positive_int("n_circuits", n_circuits), generator(rng)
+        if len(widths) < 2:
+            raise ValueError(f"widths: wanted at least an input and an output, got {widths}")
+        widths = [positive_int(f"widths[{i}]", width) for i, width in enumerate(widths)]
+        weights, biases = [], []
+        for before, after in pairwise(widths):
+            scale = np.sqrt(2 / before)
+            weights.append(scale * rng.standard_normal((n_circuits, after, before)))
+            biases.append(rng.standard_normal((n_circuits, after)) / np.sqrt(after))
+        return cls(weights, biases)
+
+    @property
+    def n_circuits(self) -> int:
+        """T."""
+        return self.weights[0].shape[0]
+
+    @property
+    def n_layers(self) -> int:
+        """L."""
+        return len(self.weights)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """d_0 … d_L: width of a circuit's state after 0 … L layers."""
+        return (self.weights[0].shape[2], *(weight.shape[1] for weight in self.weights))
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases of all circuits together."""
+        return sum(array.size for array in (*self.weights, *self.biases))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64; a superposition of these circuits is built and run in it."""
+        return self.weights[0].dtype
+
+    @property
+    def default_inputs(self) -> InputSampler:
+        """The sampler, or random unit vectors."""
+        return self.sampler or unit_inputs(self.widths[0])
+
+    def astype(self, dtype: DTypeLike) -> MLPCircuits:
+        """The same circuits in another precision."""
+        weights = [weight.astype(dtype) for weight in self.weights]
+        biases = [bias.astype(dtype) for bias in self.biases]
+        return MLPCircuits(weights, biases, self.activations, self.sampler)
+
+    def take(self, which: Integers) -> MLPCircuits:
+        """The circuits numbered `which`, (n,), in that order; ValueError out of range.
+
+        A sampler is kept: it is to do for any of the circuits.
+        """
+        which = whole_array("which", which, "circuits", {}, self.n_circuits)
+        weights = [weight[which] for weight in self.weights]
+        return MLPCircuits(
+            weights, [bias[which] for bias in self.biases], self.activations, self.sampler
+        )
+
+    def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
+        """Exact states of the active circuits after 0 … L layers.
+
+        inputs (batch, k, d_0): what the circuits start from; active (batch, k): their numbers,
+        distinct within a row. Returns L+1 arrays (batch, k, d_l).
+        Raises TypeError or ValueError for arrays of another kind, shape or range.
+        """
+        sizes = {"width": self.widths[0]}
+        active = active_sets(active, self.n_circuits, sizes)
+        states = [real_array("inputs", inputs, "batch active width", sizes, self.dtype)]
+        layers = zip(self.weights, self.biases, self.activations, strict=True)
+        for weight, bias, name in layers:
+            # b batch, k active, i and j entries of the states after and before
+            inner = np.einsum("bkij,bkj->bki", weight[active], states[-1]) + bias[active]
+            states.append(activate(inner, name))
+        return tuple(states)

@@ -1,0 +1,92 @@
+"""The circuits of *Rotations in Superposition*: each turns a vector by its own angle, if it is on.
+
+Linsefors (2025), in the bibliography. State of a conditional rotation: two neurons whose
+difference is the on-indicator α, two that hold the vector x, shifted by α so that it is positive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from superposition._check import Floats, Integers, generator, positive_int, positive_real
+from superposition.circuits.mlp import MLPCircuits
+from superposition.inputs import InputSampler
+
+
+def rotation_circuits(
+    n_circuits: int,
+    n_layers: int,
+    rng: np.random.Generator,
+    conditional: bool = True,
+    *,
+    threshold: float = 0.5,
+    gain: float = 2.0,
+) -> MLPCircuits:
+    """T circuits, each with one angle θ_t, by which every layer turns x: (eq-rotation-circuit).
+
+    conditional: with an on-indicator, width 4. Layers map α to a step from 0 to 1, of slope `gain`
+    around `threshold` (as published: 2, ½), and x to ReLU(R x + 2α − 1) − α, which is R x while
+    α = 1 and |x| = 1. Without: width 2, linear layers x → R x.
+    Inputs have |x| = 1 and α = 1. Raises ValueError where an inactive circuit's step, or an active
+    one's, would not be flat: ½/gain < threshold < 1 − ½/gain, bounds included.
+    """
+    n_circuits, n_layers = (
+        positive_int("n_circuits", n_circuits),
+        positive_int("n_layers", n_layers),
+    )
+    threshold, gain = positive_real("threshold", threshold), positive_real("gain", gain)
+    if abs(threshold - 0.5) > 0.5 - 0.5 / gain:
+        raise ValueError(
+            f"threshold: wanted a step that is flat at 0 and 1, ½/gain ≤ threshold ≤ 1 − ½/gain, "
+            f"got {threshold} with gain {gain}"
+        )
+    turns = _rotations(generator(rng).uniform(0, 2 * np.pi, n_circuits))
+    if not conditional:
+        zeros = np.zeros((n_circuits, 2))
+        return MLPCircuits([turns] * n_layers, [zeros] * n_layers, "linear", _directions)
+    bias = np.array([0.5 - gain * threshold, -0.5 - gain * threshold, -1, -1])
+    weights, biases = _conditional(turns, gain), np.tile(bias, (n_circuits, 1))
+    sampler = _on_and_direction(gain * (1 - threshold))
+    return MLPCircuits([weights] * n_layers, [biases] * n_layers, "relu", sampler)
+
+
+def on_indicator(states: Floats) -> Floats:
+    """α of conditional rotations' states (…, 4): a_0 − a_1, as (…, 1)."""
+    return states[..., :1] - states[..., 1:2]
+
+
+def rotation_vector(states: Floats) -> Floats:
+    """x of rotations' states, (…, 2): a_2 and a_3 less α (width 4), or the state (width 2)."""
+    if states.shape[-1] == 2:
+        return states
+    return states[..., 2:] - on_indicator(states)
+
+
+def _rotations(angles: Floats) -> Floats:
+    cos, sin = np.cos(angles), np.sin(angles)
+    return np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
+
+
+def _conditional(turns: Floats, gain: float) -> Floats:
+    """Weights (T, 4, 4): rows of the step, then those of the vector."""
+    weights = np.zeros((len(turns), 4, 4))
+    weights[:, :2, 0], weights[:, :2, 1] = gain, -gain
+    shift = 2 - turns.sum(axis=2)  # R x + 2α from x + α and α
+    weights[:, 2:, 0], weights[:, 2:, 1] = shift, -shift
+    weights[:, 2:, 2:] = turns
+    return weights
+
+
+def _directions(active: Integers, rng: np.random.Generator) -> Floats:
+    angles = rng.uniform(0, 2 * np.pi, active.shape)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+
+
+def _on_and_direction(above: float) -> InputSampler:
+    """Inputs (above + ½, above − ½, x + 1), which all later states are like."""
+
+    def sample(active: Integers, rng: np.random.Generator) -> Floats:
+        on = np.broadcast_to([above + 0.5, above - 0.5], (*active.shape, 2))
+        return np.concatenate([on, _directions(active, rng) + 1], axis=-1)
+
+    return sample
