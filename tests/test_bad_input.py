@@ -5,11 +5,15 @@ import pytest
 
 from superposition import (
     GaussianCode,
+    MLPCircuits,
+    MLPConstruction,
+    MLPNetwork,
     ResidualCircuits,
     ResidualConstruction,
     ResidualNetwork,
     SparseCode,
     measure_error,
+    rotation_circuits,
     superpose,
     sweep,
     with_indicator,
@@ -34,6 +38,16 @@ MOMENTS = dict(vars(GIVEN))
 STREAM = GaussianCode.draw(T, WIDTH + 1, 20, RNG)
 NEURONS = SparseCode.draw("random", T, M_SMALL, 10, 2, RNG)
 
+MLP_GOOD = {
+    "weights": [np.ones((T, 4, WIDTH)), np.ones((T, 3, 4))],
+    "biases": [-np.ones((T, 4)), np.zeros((T, 3))],
+}
+MLPS = MLPCircuits(**MLP_GOOD)
+MLP_CONSTRUCTION = MLPConstruction(30, 2)
+MLP_SUPERPOSITION = MLP_CONSTRUCTION.compress(MLPS, RNG)
+MLP_NETWORK = MLP_SUPERPOSITION.network
+MLP_CODES = MLP_SUPERPOSITION.codes
+
 
 def holed(array, value):
     array = np.array(array, dtype=np.result_type(array, type(value)))
@@ -48,6 +62,19 @@ def circuits_with(name, value):
 def network_with(name, value):
     parts = {n: getattr(NETWORK, n) for n in ("read_in", "bias", "write_out")}
     return lambda: ResidualNetwork(**{**parts, name: value})
+
+
+def mlps_with(name, *values, **others):
+    return lambda: MLPCircuits(**{**MLP_GOOD, name: values, **others})
+
+
+def mlp_network_with(**parts):
+    given = {name: getattr(MLP_NETWORK, name) for name in ("weights", "biases")}
+    return lambda: MLPNetwork(**{**given, **parts})
+
+
+def compressing(circuits=MLPS, construction=MLP_CONSTRUCTION, **codes):
+    return lambda: construction.compress(circuits, RNG, **codes)
 
 
 ARRAYS = [
@@ -257,18 +284,169 @@ OTHERS += [
     ),
 ]
 
+W, B = MLP_GOOD["weights"], MLP_GOOD["biases"]
+MLP_STATE = np.ones((2, 30))
+MANY = "weights, biases: wanted as many of both, at least 1, got"
+
+MLP = [
+    (mlps_with("biases", B[0]), ValueError, f"{MANY} 2 and 1"),
+    (lambda: MLPCircuits([], []), ValueError, f"{MANY} 0 and 0"),
+    (mlps_with("weights", W[0], W[0]), ValueError, r"weights\[1\]: wanted .*width_1 = 4\), got"),
+    (mlps_with("weights", W[0], W[1][:2]), ValueError, r"weights\[1\]: wanted .*circuits = 3"),
+    (mlps_with("biases", B[0], B[0]), ValueError, r"biases\[1\]: wanted .*width_2 = 3\), got"),
+    (mlps_with("weights", holed(W[0], np.nan), W[1]), ValueError, r"weights\[0\]: wanted finite"),
+    (mlps_with("biases", B[0], holed(B[1], np.inf)), ValueError, r"biases\[1\]: wanted finite"),
+    (mlps_with("biases", B[0] + 0j, B[1]), TypeError, r"biases\[0\]: wanted real .* complex128"),
+    (mlps_with("biases", B[0], B[1].astype(np.float32)), TypeError, "biases: wanted one dtype"),
+    (
+        lambda: MLPCircuits([np.ones((3, 0, 2))], [np.ones((3, 0))]),
+        ValueError,
+        "weights: wanted at least 1 of width_1, got 0",
+    ),
+    (lambda: MLPS.take(np.array([], int)), ValueError, "wanted at least 1 of circuits, got 0"),
+    (lambda: MLPS.take([-1]), ValueError, "which: wanted entries from 0 to 2, got -1"),
+    (lambda: MLPS.take([[0]]), ValueError, "which: wanted shape"),
+    (
+        mlps_with("activations", "relu", "gelu"),
+        ValueError,
+        r"activations: wanted one of \('relu', 'linear'\), got 'gelu'",
+    ),
+    (
+        lambda: MLPCircuits(**MLP_GOOD, activations="tanh"),
+        ValueError,
+        "activations: wanted .*'tanh'",
+    ),
+    (mlps_with("activations", "relu"), ValueError, "activations: wanted 2, one per layer, got 1"),
+    (lambda: MLPCircuits.random(2, [3], RNG), ValueError, "widths: wanted at least an input and"),
+    (lambda: MLPCircuits.random(2, [3, 0], RNG), ValueError, r"widths\[1\]: wanted at least 1"),
+    (lambda: MLPCircuits.random(2, [3.0, 1], RNG), TypeError, r"widths\[0\]: wanted a whole"),
+    (lambda: MLPCircuits.random(0, [3, 1], RNG), ValueError, "n_circuits: wanted at least 1"),
+    (lambda: MLPS.run(X[..., :1], [[0, 1]] * 2), ValueError, "inputs: wanted .*width = 2"),
+    (lambda: MLPS.run(holed(X, np.nan), [[0, 1]] * 2), ValueError, "inputs: wanted finite"),
+    (lambda: MLPS.run(X > 0, [[0, 1]] * 2), TypeError, "inputs: wanted real"),
+    (
+        lambda: rotation_circuits(2, 2, RNG, threshold=0.2),
+        ValueError,
+        "threshold: wanted a step that is flat at 0 and 1, .* got 0.2 with gain 2",
+    ),
+    (lambda: rotation_circuits(2, 2, RNG, threshold=0.8), ValueError, "threshold: .* got 0.8 with"),
+    (lambda: rotation_circuits(2, 2, RNG, gain=0.9), ValueError, "threshold: .* with gain 0.9"),
+    (lambda: rotation_circuits(2, 2, RNG, gain=0), ValueError, "gain: wanted .* above 0"),
+    (lambda: rotation_circuits(2, 2, RNG, gain=np.inf), ValueError, "gain: wanted a finite number"),
+    (lambda: rotation_circuits(2, 2, RNG, threshold="½"), TypeError, "threshold: wanted a number"),
+    (lambda: rotation_circuits(0, 2, RNG), ValueError, "n_circuits: wanted at least 1"),
+    (lambda: rotation_circuits(2, 0, RNG), ValueError, "n_layers: wanted at least 1"),
+    (mlp_network_with(biases=[np.ones(30)]), ValueError, f"{MANY} 2 and 1"),
+    (mlp_network_with(weights=[], biases=[]), ValueError, f"{MANY} 0 and 0"),
+    (mlp_network_with(biases=[np.ones(30), np.ones(2)]), ValueError, r"biases\[1\]: wanted shape"),
+    (
+        mlp_network_with(weights=[np.ones((30, 5)), np.ones((30, 29))]),
+        ValueError,
+        r"weights\[1\]: wanted .*width_1 = 30\), got \(30, 29\)",
+    ),
+    (
+        mlp_network_with(weights=[np.full((30, 30), np.nan), np.ones((30, 30))]),
+        ValueError,
+        r"weights\[0\]: wanted finite",
+    ),
+    (mlp_network_with(biases=[np.ones(30) > 0] * 2), TypeError, r"biases\[0\]: wanted real"),
+    (lambda: MLPNetwork([np.ones((3, 0))], [np.ones(3)]), ValueError, "at least 1 of width_0, got"),
+    (
+        mlp_network_with(activations=["relu"] * 3),
+        ValueError,
+        "activations: wanted 2, one per layer",
+    ),
+    (mlp_network_with(activations="sine"), ValueError, "activations: wanted one of .*'sine'"),
+    (lambda: MLP_NETWORK.run(MLP_STATE[:, 1:]), ValueError, "state: wanted shape .*width = 30"),
+    (lambda: MLP_NETWORK.run(MLP_STATE * np.nan), ValueError, "state: wanted finite"),
+    (lambda: MLP_NETWORK.step(MLP_STATE, 2), ValueError, "layer: wanted entries from 0 to 1"),
+    (lambda: MLP_NETWORK.step(MLP_STATE, -1), ValueError, "layer: wanted entries from 0 to 1"),
+    (lambda: MLPConstruction(0, 1), ValueError, "width: wanted at least 1, got 0"),
+    (lambda: MLPConstruction(9.0, 1), TypeError, "width: wanted a whole number"),
+    (lambda: MLPConstruction(9, 0), ValueError, "redundancy: wanted at least 1"),
+    (
+        lambda: MLPConstruction(9, 10),
+        ValueError,
+        "redundancy: wanted at most 9, the number of neur",
+    ),
+    (lambda: MLPConstruction(9, 2, "random"), ValueError, "code: wanted one of .*got 'random'"),
+    (lambda: MLPConstruction(9, 2, suppression=0), ValueError, "suppression: wanted .* above 0"),
+    (lambda: MLPConstruction(9, 2, suppression=None), TypeError, "suppression: wanted a number"),
+    (compressing("circuits"), TypeError, "circuits: wanted MLPCircuits, got str"),
+    (compressing(CIRCUITS), TypeError, "circuits: wanted MLPCircuits, got ResidualCircuits"),
+    (
+        compressing(MLPCircuits(W, [B[0], np.array([[0], [-2], [-1]]) * np.ones(3)])),
+        ValueError,
+        r"biases\[1\]: wanted one bias vector for all .*, .* differ by up to 2",
+    ),
+    (
+        compressing(MLPCircuits(W, [B[0], B[1] + [0, 0, 0.25]])),
+        ValueError,
+        r"biases\[1\]: wanted none above 0, so that .*, got 0.25",
+    ),
+    (
+        compressing(MLPCircuits(W, B, ["relu", "linear"])),
+        ValueError,
+        "activations: wanted ReLU in every layer, .*got 'linear' in layer 1",
+    ),
+    (
+        compressing(MLPS.take([0] * 16)),
+        ValueError,
+        "n_circuits: wanted at most 15, the capacity of 'prime_step' with 7 slots, got 16",
+    ),
+    (
+        compressing(construction=MLPConstruction(3, 1)),
+        ValueError,
+        "width: wanted at most 3, .*got 4",
+    ),
+    (compressing(construction=MLPConstruction(7, 2)), ValueError, "redundancy: wanted at most 1"),
+    (compressing(codes=MLP_CODES[:1]), ValueError, "codes: wanted 2, one per layer, got 1"),
+    (
+        compressing(codes=[MLP_CODES[0], STREAM]),
+        TypeError,
+        r"codes\[1\]: wanted SparseCode, got Gau",
+    ),
+    (
+        compressing(codes=MLP_CODES[::-1]),
+        ValueError,
+        r"codes\[0\]: wanted \(circuits, width, redundancy, size\) = \(3, 4, 2, 30\), "
+        r"got \(3, 3, 2, 30\)",
+    ),
+    (
+        compressing(codes=[MLP_CODES[0], SparseCode.draw("random", T, 3, 30, 2, RNG)]),
+        ValueError,
+        "slots: wanted the same sets in each of 3 equal blocks",
+    ),
+    (
+        lambda: MLP_SUPERPOSITION.read(MLP_STATE, [[0], [3]], 0),
+        ValueError,
+        "which: wanted entries",
+    ),
+    (
+        lambda: MLP_SUPERPOSITION.read(MLP_STATE, [[0], [1]], 3),
+        ValueError,
+        "layer: wanted entries from 0 to 2",
+    ),
+    (lambda: MLP_SUPERPOSITION.read_all(MLP_STATE, -1), ValueError, "layer: wanted entries from 0"),
+    (lambda: MLP_SUPERPOSITION.read_all(STATE, 0), ValueError, "state: wanted shape .*size = 30"),
+]
+
 SEEDS = {
     "random circuits": lambda rng: ResidualCircuits.random(2, 2, 3, 1, rng),
     "dense code": lambda rng: GaussianCode.draw(2, 2, 5, rng),
     "sparse code": lambda rng: SparseCode.draw("random", 2, 2, 5, 2, rng),
     "compress": lambda rng: CONSTRUCTION.compress(CIRCUITS, rng),
+    "random MLPs": lambda rng: MLPCircuits.random(2, [2, 3], rng),
+    "rotations": lambda rng: rotation_circuits(2, 3, rng),
+    "compress MLPs": lambda rng: MLP_CONSTRUCTION.compress(MLPS, rng),
+    "compress MLPs, codes given": lambda rng: MLP_CONSTRUCTION.compress(MLPS, rng, codes=MLP_CODES),
     "measure_error": lambda rng: measure_error(SUPERPOSITION, 1, 5, rng),
     "sample_active": lambda rng: sample_active(5, 1, 5, rng),
     "sweep": lambda rng: sweep(dict, [{"a": 1}], 1, rng),
 }
 
 
-@pytest.mark.parametrize(("call", "error", "message"), ARRAYS + SIZES + OTHERS)
+@pytest.mark.parametrize(("call", "error", "message"), ARRAYS + SIZES + OTHERS + MLP)
 def test_bad_input_is_refused_by_name(call, error, message):
     with pytest.raises(error, match=message):
         call()
@@ -281,10 +459,22 @@ def test_bad_input_is_refused_by_name(call, error, message):
         CIRCUITS.run,
         SUPERPOSITION.run,
         SUPERPOSITION.embed,
+        MLPS.run,
+        MLP_SUPERPOSITION.run,
+        MLP_SUPERPOSITION.embed,
         lambda inputs, active: STREAM.encode(np.ones((2, 2, 3)), active),
         lambda inputs, active: NEURONS.encode(np.ones((2, 2, 4)), active),
     ],
-    ids=["circuits", "superposition", "embed", "dense code", "sparse code"],
+    ids=[
+        "circuits",
+        "superposition",
+        "embed",
+        "MLPs",
+        "MLP superposition",
+        "MLP embed",
+        "dense code",
+        "sparse code",
+    ],
 )
 def test_bad_active_sets_are_refused(run, active, error, message):
     with pytest.raises(error, match=message):

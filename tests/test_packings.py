@@ -8,6 +8,23 @@ from hypothesis import strategies as st
 from superposition import SparseCode
 from superposition.codes.packings import capacity, packing, packing_bound
 
+KINDS = ["prime_step", "finite_plane"]
+SIZES = st.tuples(st.integers(1, 4), st.integers(2, 40), st.integers(1, 5), st.integers(0, 3))
+
+
+def prime(n):
+    return n > 1 and all(n % p for p in range(2, n))
+
+
+def plane_order(block, redundancy):
+    """The largest prime up to block / r, or 0 where no plane of r classes fits."""
+    largest = max(filter(prime, range(block // redundancy + 1)), default=0)
+    return largest if largest >= redundancy else 0
+
+
+def fits(kind, block, redundancy):
+    return redundancy <= block if kind == "prime_step" else plane_order(block, redundancy) > 0
+
 
 def largest_overlap(sets, n_slots):
     carried = np.zeros((len(sets), n_slots))
@@ -58,7 +75,7 @@ def test_points_meet_at_most_once_and_load_lines_alike(q, redundancy, more):
         assert load.max() - load.min() <= 1
 
 
-@pytest.mark.parametrize("kind", ["prime_step", "finite_plane"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_codes_place_one_set_in_every_block(kind, rng):
     """Two circuits share at most one slot of each entry's block, and entries share none."""
     code = SparseCode.draw(kind, 25, 3, 100, 4, rng)
@@ -80,3 +97,84 @@ def test_the_bound_by_hand():
     """Fano's plane: seven sets of three among seven slots, and no more."""
     assert packing_bound(7, 3) == 7
     assert packing_bound(6, 3) == 4
+
+
+@given(kind=st.sampled_from(KINDS), sizes=SIZES, share=st.floats(0, 1), seed=st.integers(0, 2**32))
+def test_circuits_of_a_code_share_at_most_one_slot_of_a_block(kind, sizes, share, seed):
+    """Counted in `overlaps`, which is symmetric and leaves out each circuit itself."""
+    (width, block, redundancy, more), rng = sizes, np.random.default_rng(seed)
+    if not fits(kind, block, redundancy):
+        return
+    size = width * block + min(more, width - 1)
+    n_circuits = max(1, int(share * min(capacity(kind, block, redundancy), 40)))
+    code = SparseCode.draw(kind, n_circuits, width, size, redundancy, rng)
+    overlaps = code.overlaps.toarray()
+    sets = [set(row) for row in code.sets.tolist()]
+    wanted = [[len(a & b) if a is not b else 0 for b in sets] for a in sets]
+    np.testing.assert_array_equal(overlaps, wanted)
+    np.testing.assert_array_equal(overlaps, overlaps.T)
+    assert overlaps.max() <= 1
+    member = [[slot in row for slot in range(block)] for row in sets]
+    np.testing.assert_array_equal(code.set_matrix.toarray(), member)
+
+
+@given(kind=st.sampled_from(KINDS), sizes=SIZES)
+def test_a_code_holds_its_capacity_and_no_circuit_more(kind, sizes):
+    (width, block, redundancy, more), rng = sizes, np.random.default_rng(0)
+    if not fits(kind, block, redundancy):
+        with pytest.raises(ValueError, match=r"redundancy: wanted|n_slots: wanted"):
+            SparseCode.capacity(kind, width, width * block, redundancy)
+        return
+    size = width * block + min(more, width - 1)
+    most = SparseCode.capacity(kind, width, size, redundancy)
+    if kind == "finite_plane":
+        assert most == plane_order(block, redundancy) ** 2
+    if redundancy > 1:
+        assert most <= packing_bound(block, redundancy)
+    full = SparseCode.draw(kind, most, width, size, redundancy, rng)
+    assert full.n_circuits == most
+    message = f"n_circuits: wanted at most {most}, the capacity of '{kind}' with {block} slots"
+    with pytest.raises(ValueError, match=f"{message}, got {most + 1}"):
+        SparseCode.draw(kind, most + 1, width, size, redundancy, rng)
+
+
+@given(sizes=SIZES, seed=st.integers(0, 2**32))
+def test_any_number_of_points_loads_the_lines_in_use_alike(sizes, seed):
+    (width, block, redundancy, _), rng = sizes, np.random.default_rng(seed)
+    if not fits("finite_plane", block, redundancy):
+        return
+    n_used = plane_order(block, redundancy) * redundancy
+    sets = packing("finite_plane", block, redundancy)
+    load = np.zeros(n_used, int)
+    for points in sets:
+        load[points] += 1
+        assert load.max() - load.min() <= 1
+    some = rng.integers(1, len(sets) + 1)
+    code = SparseCode.draw("finite_plane", some, width, width * block, redundancy, rng)
+    for load in np.sort(code.load.reshape(width, block)):
+        assert not load[: block - n_used].any()
+        assert load[-1] - load[block - n_used] <= 1
+
+
+def test_shared_slots_by_hand():
+    """Two blocks of three: circuits 0 and 1 share slot 1 of each, circuit 2 has 0's slots."""
+    sets = np.array([[0, 1], [1, 2], [1, 0]])
+    code = SparseCode(np.stack([sets, sets + 3], axis=1), 7)
+    np.testing.assert_array_equal(code.sets, sets)
+    np.testing.assert_array_equal(code.set_matrix.toarray(), [[1, 1, 0], [0, 1, 1], [1, 1, 0]])
+    np.testing.assert_array_equal(code.overlaps.toarray(), [[0, 1, 2], [1, 0, 1], [2, 1, 0]])
+
+
+def test_codes_without_the_same_sets_in_equal_blocks_have_none(rng):
+    """Codes of one entry have one block, and a lone circuit's own slots may be equal blocks."""
+    for code in (
+        SparseCode.draw("random", 5, 2, 20, 3, rng),
+        SparseCode.draw("disjoint", 5, 2, 20, 3, rng),
+        SparseCode.private(3, 2, 2),
+    ):
+        for name in ("sets", "set_matrix", "overlaps"):
+            with pytest.raises(ValueError, match="slots: wanted the same sets in each of 2 equal"):
+                getattr(code, name)
+    whole = SparseCode.draw("random", 5, 1, 20, 3, rng)
+    np.testing.assert_array_equal(whole.sets, whole.slots[:, 0])
+    np.testing.assert_array_equal(SparseCode.private(1, 3, 2).sets, [[0, 1]])

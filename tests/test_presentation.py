@@ -125,7 +125,35 @@ CAPACITIES = pd.DataFrame(
     {"stream_width": [64, 128], "n_layers": 1, "n_circuits": [9, 99], "private": [16, 32]}
 )
 
+BY_LAYER = pd.DataFrame({"n_active": [1, 1, 2, 2], "layer": [1, 2] * 2, "seed": 0}).assign(
+    mse_x=[0, 0.1, 0.2, 0.3], worst_x=0.5, inactive_x=0.1, inactive_worst_x=0.4
+)
+SCALING = BY_LAYER.assign(load=[0.001, 0.002] * 2, width=100)
+TRACES = pd.DataFrame({"sample": [0, 0, 1, 1], "layer": [0, 1] * 2}).assign(
+    true_0=[1, 0, 1, 0], true_1=[0, 1, 0, 1], estimate_0=[1, 0.1, 1, 0], estimate_1=[0, 1, 0, 1.1]
+)
+FIRING = pd.DataFrame({"n_active": 1, "block": [0, 0, 1, 1], "layer": [0, 1] * 2}).assign(
+    share=0.2, expected=0.1
+)
+TUNED = pd.DataFrame({"variant": ["a", "b"] * 2, "n_active": [1, 1, 2, 2], "layer": 1}).assign(
+    mean=0.2, min=0.1, max=0.3
+)
+
+CONNECTED = pd.DataFrame(
+    {"connections": [0, 1], "measured": 0.5, "binomial": 0.4, "by_circuits": 0.6}
+)
+FOLLOWED = pd.DataFrame(
+    {"n_circuits": 9, "layer": [1, 2], "seed": 0, "mse": 0.1, "followed": 0.2, "published": 0.3}
+)
 FIGURES = {
+    "slot loads": lambda: plotting.slot_loads({"a": np.array([1, 2]), "b": np.array([2, 2])}),
+    "connected slots": lambda: plotting.connected_slots(CONNECTED, 1.5),
+    "followed": lambda: plotting.followed(FOLLOWED),
+    "traces": lambda: plotting.traces({1: TRACES, 2: TRACES}),
+    "by layer": lambda: plotting.by_layer(BY_LAYER, "x"),
+    "firing": lambda: plotting.firing(FIRING),
+    "scaling": lambda: plotting.scaling(SCALING, "mse_x", SCALING),
+    "tuning": lambda: plotting.tuning(TUNED),
     "neurons": lambda: plotting.neuron_errors(NEURONS),
     "error terms": lambda: plotting.error_terms(TERMS, pd.Series({"a": 0.2, "b": 0.3})),
     "ratios": lambda: plotting.ratios(RATIOS, (0.85, 1.18)),

@@ -19,6 +19,7 @@ from superposition.theory import (
     reading,
     rectifier,
     returning,
+    sharing,
     symbols,
 )
 from superposition.theory.derivation import second_moment_of_sum
@@ -76,6 +77,13 @@ DERIVATIONS = {
         over_layers.next_garbage,
         over_layers.next_error,
         over_layers.next_drift,
+        sharing.sharing_chance,
+        sharing.overlap_square,
+        sharing.inactive_square,
+        sharing.connection_density,
+        sharing.inactive_noise,
+        sharing.shared_noise,
+        sharing.linear_law,
     )
 }
 DERIVATIONS["jump"] = lambda: over_layers.jump()[1]
@@ -107,6 +115,13 @@ UNKNOWN = {
     over_layers.write_products,
     over_layers.written_on_read,
     over_layers.stream_products,
+    sharing.own_load,
+    sharing.slots,
+    sharing.pair_chance,
+    sharing.density,
+    sharing.neuron_covariance,
+    sharing.passed_noise,
+    sharing.passed_collisions,
     *(
         base[j]
         for base in (symbols.carried_active, symbols.square_when, symbols.mean_when)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from superposition._check import Floats
+from superposition._check import Floats, instance
 
 ACTIVATIONS = ("relu", "linear")
 
@@ -18,7 +18,10 @@ def activate(values: Floats, name: str) -> Floats:
 
 def activation_names(names: str | Sequence[str], n_layers: int) -> tuple[str, ...]:
     """One name per layer; ValueError for another number of them, or a name not in ACTIVATIONS."""
-    names = (names,) * n_layers if isinstance(names, str) else tuple(names)
+    if isinstance(names, str):
+        names = (names,) * n_layers
+    instance("activations", names, Sequence)
+    names = tuple(names)
     if len(names) != n_layers:
         raise ValueError(f"activations: wanted {n_layers}, one per layer, got {len(names)}")
     for name in names:

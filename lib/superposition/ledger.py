@@ -22,6 +22,7 @@ from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
 from superposition.digits import load_tasks
 from superposition.measure import doing_nothing, measure_error
+from superposition.rotation_ledger import ROTATION_NUMBERS
 from superposition.sweep import read_table, sweep
 
 Claim = Mapping[str, Any]
@@ -197,7 +198,7 @@ NUMBERS: dict[str, Callable[[], float]] = {
         error_growth,
         neuron_purity,
     )
-}
+} | ROTATION_NUMBERS
 
 
 def _main() -> None:

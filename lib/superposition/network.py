@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from superposition._activations import activate, activation_names
-from superposition._check import Floats, no_empty_axis, real_array, whole_array
+from superposition._check import Floats, instance, no_empty_axis, real_array, whole_array
 
 
 class Network(Protocol):
@@ -102,6 +102,8 @@ class MLPNetwork:
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}
         weights, biases = [], []
+        instance("weights", self.weights, Sequence)
+        instance("biases", self.biases, Sequence)
         if len(self.weights) < 1 or len(self.weights) != len(self.biases):
             got = f"{len(self.weights)} and {len(self.biases)}"
             raise ValueError(f"weights, biases: wanted as many of both, at least 1, got {got}")

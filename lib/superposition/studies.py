@@ -18,6 +18,8 @@ from superposition.digits import N_TASKS, load_circuits, load_tasks, small_score
 from superposition.error_studies import ERROR_STUDIES
 from superposition.fits import private_circuits, residual_parameters
 from superposition.measure import doing_nothing, measure_error
+from superposition.rotation_studies import ROTATION_STUDIES
+from superposition.seizure_studies import SEIZURE_STUDIES
 from superposition.study import Study, data
 from superposition.sweep import Setting, read_table
 
@@ -165,6 +167,8 @@ STUDIES = {
         seed=3,
     ),
     **ERROR_STUDIES,
+    **ROTATION_STUDIES,
+    **SEIZURE_STUDIES,
 }
 
 

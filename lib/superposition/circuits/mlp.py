@@ -16,6 +16,7 @@ from superposition._check import (
     Integers,
     active_sets,
     generator,
+    instance,
     no_empty_axis,
     positive_int,
     real_array,
@@ -45,6 +46,8 @@ class MLPCircuits:
 
     def __post_init__(self) -> None:
         weights, biases, sizes = [], [], dict[str, int]()
+        instance("weights", self.weights, Sequence)
+        instance("biases", self.biases, Sequence)
         if len(self.weights) < 1 or len(self.weights) != len(self.biases):
             got = f"{len(self.weights)} and {len(self.biases)}"
             raise ValueError(f"weights, biases: wanted as many of both, at least 1, got {got}")
@@ -70,6 +73,7 @@ class MLPCircuits:
         biases are small; biases are N(0, 1/d_out), of both signs.
         """
         n_circuits, rng = positive_int("n_circuits", n_circuits), generator(rng)
+        instance("widths", widths, Sequence)
         if len(widths) < 2:
             raise ValueError(f"widths: wanted at least an input and an output, got {widths}")
         widths = [positive_int(f"widths[{i}]", width) for i, width in enumerate(widths)]

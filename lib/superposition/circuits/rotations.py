@@ -28,14 +28,14 @@ def rotation_circuits(
     around `threshold` (as published: 2, ½), and x to ReLU(R x + 2α − 1) − α, which is R x while
     α = 1 and |x| = 1. Without: width 2, linear layers x → R x.
     Inputs have |x| = 1 and α = 1. Raises ValueError where an inactive circuit's step, or an active
-    one's, would not be flat: ½/gain < threshold < 1 − ½/gain, bounds included.
+    one's, would not be flat: wanted ½/gain ≤ threshold ≤ 1 − ½/gain.
     """
     n_circuits, n_layers = (
         positive_int("n_circuits", n_circuits),
         positive_int("n_layers", n_layers),
     )
     threshold, gain = positive_real("threshold", threshold), positive_real("gain", gain)
-    if abs(threshold - 0.5) > 0.5 - 0.5 / gain:
+    if abs(threshold - 0.5) > 0.5 - 0.5 / gain + 1e-12:
         raise ValueError(
             f"threshold: wanted a step that is flat at 0 and 1, ½/gain ≤ threshold ≤ 1 − ½/gain, "
             f"got {threshold} with gain {gain}"
@@ -44,10 +44,27 @@ def rotation_circuits(
     if not conditional:
         zeros = np.zeros((n_circuits, 2))
         return MLPCircuits([turns] * n_layers, [zeros] * n_layers, "linear", _directions)
-    bias = np.array([0.5 - gain * threshold, -0.5 - gain * threshold, -1, -1])
-    weights, biases = _conditional(turns, gain), np.tile(bias, (n_circuits, 1))
+    weights = _conditional(turns, gain)
+    biases = np.tile(_bias(threshold, gain), (n_circuits, 1))
     sampler = _on_and_direction(gain * (1 - threshold))
     return MLPCircuits([weights] * n_layers, [biases] * n_layers, "relu", sampler)
+
+
+def rotation_step(circuits: MLPCircuits) -> tuple[float, float]:
+    """Threshold and gain of conditional rotations' step.
+
+    Raises ValueError for circuits that `rotation_circuits` does not make.
+    """
+    if set(circuits.widths) == {4}:
+        first, bias = circuits.weights[0], circuits.biases[0][0]
+        gain = float(first[0, 0, 0])
+        threshold = (0.5 - float(bias[0])) / gain if gain > 0 else np.nan
+        wanted = _conditional(first[:, 2:, 2:], gain)
+        weights = all(np.allclose(w, wanted, atol=1e-5) for w in circuits.weights)
+        biases = all(np.allclose(b, _bias(threshold, gain), atol=1e-5) for b in circuits.biases)
+        if weights and biases:
+            return threshold, gain
+    raise ValueError("circuits: wanted conditional rotations, as rotation_circuits makes them")
 
 
 def on_indicator(states: Floats) -> Floats:
@@ -65,6 +82,10 @@ def rotation_vector(states: Floats) -> Floats:
 def _rotations(angles: Floats) -> Floats:
     cos, sin = np.cos(angles), np.sin(angles)
     return np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
+
+
+def _bias(threshold: float, gain: float) -> Floats:
+    return np.array([0.5 - gain * threshold, -0.5 - gain * threshold, -1, -1])
 
 
 def _conditional(turns: Floats, gain: float) -> Floats:

@@ -133,7 +133,8 @@ class SparseCode:
         """
         sets = self.slots[:, 0]
         block = _block(self.width, self.size)
-        if not np.array_equal(self.slots, sets[:, None] + block * np.arange(self.width)[:, None]):
+        blocks = sets[:, None] + block * np.arange(self.width)[:, None]
+        if sets.max() >= block or not np.array_equal(self.slots, blocks):
             raise ValueError(f"slots: wanted the same sets in each of {self.width} equal blocks")
         return sets
 

@@ -120,6 +120,7 @@ class MLPSuperposition(Superposition):
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
         if (layer := self._layer(layer)) > 0:
             return self.codes[layer - 1].decode(state, which)
+        which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
         heard = self.codes[0].decode(state, which)
         return np.einsum("bkij,bkj->bki", self._undo(np.unique(which))[which], heard)
 

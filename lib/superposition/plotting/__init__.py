@@ -22,6 +22,8 @@ from superposition.plotting.errors import (
     ratios,
 )
 from superposition.plotting.maths import averaging, extremes, load_histogram, read_errors
+from superposition.plotting.rotations import by_layer, firing, scaling, traces, tuning
+from superposition.plotting.sharing import connected_slots, followed, slot_loads
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, PAPER, use_style
 
 __all__ = [
@@ -32,9 +34,11 @@ __all__ = [
     "MARKERS",
     "PAPER",
     "averaging",
+    "by_layer",
     "capacities",
     "carriers",
     "claim",
+    "connected_slots",
     "depth",
     "depths",
     "design",
@@ -42,7 +46,9 @@ __all__ = [
     "digit_sizes",
     "error_terms",
     "extremes",
+    "firing",
     "fitting",
+    "followed",
     "growth",
     "ignition",
     "interference",
@@ -51,7 +57,11 @@ __all__ = [
     "predicted_and_measured",
     "ratios",
     "read_errors",
+    "scaling",
+    "slot_loads",
     "tasks_kept",
     "terms",
+    "traces",
+    "tuning",
     "use_style",
 ]

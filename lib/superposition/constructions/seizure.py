@@ -1,0 +1,246 @@
+"""Errors of conditional rotations in the sequel's construction, followed from layer to layer.
+
+A slot of an inactive circuit is connected, by chance, to some of an active circuit's slots; with
+enough of them its on-indicator takes a false step (eq-false), is heard by other slots in the next
+layer, and so on. Followed here: mean and mean square of false indicators and of the vectors that
+they let through, for slots of each load, and the error that all of it makes in active circuits.
+Chapter *Rotations in superposition*; codes' layers are taken as drawn independently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.signal import convolve2d
+from scipy.stats import norm
+
+from superposition._check import Floats
+from superposition.constructions.sharing import Sharing
+from superposition.theory import rectifier, sharing, symbols
+from superposition.theory.derivation import evaluate
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+_COSINES = np.cos((np.arange(16) + 0.5) * np.pi / 16)  # an entry of a vector of random direction
+_RELU = [
+    relu(symbols.pre_mean, symbols.pre_variance)
+    for relu in (rectifier.relu_on, rectifier.relu_mean, rectifier.relu_second)
+]
+_OUTWARD = 0.25  # half of an error of random direction is radial, half of that outward
+_RARE = 1e-7  # cases less likely are left out
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """What is followed: inactive circuits' slots by class (C,), and active circuits.
+
+    on, on2: mean and mean square of false indicators; pairs: covariance of two of one circuit.
+    vector, vector2: mean of an entry and mean squared length of the vectors they let through.
+    living: share of active circuits whose indicator is above one half; of these: indicator,
+    indicator_variance: mean and variance of it; error: the vector's squared error; outward: what
+    of it makes the vector longer. The others have fallen silent.
+    """
+
+    on: Floats
+    on2: Floats
+    pairs: float
+    vector: Floats
+    vector2: Floats
+    living: float
+    indicator: float
+    indicator_variance: float
+    error: float
+    outward: float
+
+    @property
+    def present(self) -> float:
+        """Mean indicator of an active circuit, living or not."""
+        return self.living * self.indicator
+
+    @property
+    def square(self) -> float:
+        """Mean squared vector that an active circuit holds."""
+        return self.living * (1 + self.error)
+
+
+def follow(how: Sharing, n_layers: int, threshold: float, gain: float) -> pd.DataFrame:
+    """Predicted errors by layer, 1 … L: what `MLPConstruction.predict_error` returns."""
+    nothing = np.zeros(len(how.loads))
+    first = _overlaps(how, 1.0)
+    now = Followed(nothing, nothing, 0.0, nothing, nothing, 1.0, 1.0, 0.0, first, _OUTWARD * first)
+    rows = [_row(how, now)]
+    for _ in range(n_layers - 1):
+        now = _next(how, now, threshold, gain)
+        rows.append(_row(how, now))
+    return pd.DataFrame(rows)
+
+
+def _square(how: Sharing) -> float:
+    """q = p/r²: (eq-overlap-square), with the loads as they are."""
+    return how.shared / how.redundancy**2
+
+
+def _overlaps(how: Sharing, present: float) -> float:
+    """Squared error from neurons shared with other active circuits: (eq-linear-law)."""
+    doubled = float(sharing.rotation_squares()[sharing.doubled2])
+    return doubled * (how.n_active - 1) * _square(how) * present
+
+
+def _row(how: Sharing, now: Followed) -> dict[str, float]:
+    """Read-outs: means over r slots, of which those shared with active circuits hold theirs."""
+    r, k = how.redundancy, how.n_active
+    apart, touched = 1 - 1 / r, k * how.shared / r
+    on = how.mean_square(now.on, now.on2) + apart * now.pairs
+    on += touched * now.present * (1 / r + 2 * apart * how.mean(now.on))
+    on += k * (k - 1) * (how.shared / r * now.present) ** 2
+    false, fallen = _false_vector(how, now), 1 - now.living
+    mse = now.living * now.error + fallen * (1 + false)
+    wrong = (1 - now.indicator) ** 2 + now.indicator_variance
+    return {
+        "mse": mse,
+        "relative_mse": mse,  # |x|² is 1
+        "inactive_mse": k * _square(how) * now.square + false,
+        "on_mse": now.living * wrong + fallen,
+        "inactive_on_mse": on,
+    }
+
+
+def _false_vector(how: Sharing, now: Followed) -> float:
+    """Mean squared vector that an inactive circuit reads of falsely active slots."""
+    return 2 * how.mean_square(now.vector, now.vector2 / 2)
+
+
+def _next(how: Sharing, now: Followed, threshold: float, gain: float) -> Followed:
+    """One layer further."""
+    noise = _false_noise(how, now, how.density)
+    slots = [_idle_slot(how, now, c, noise[:, c], threshold, gain) for c in range(len(how.loads))]
+    on, on2, slope, vector, vector2 = np.array(slots).T
+    noise = _false_noise(how, now, how.density_active)
+    active = _active(how, now, noise, threshold, gain)
+    return Followed(on, on2, _pairs(how, now, slope), vector, vector2, *active)
+
+
+def _false_noise(how: Sharing, now: Followed, density: Floats) -> Floats:
+    """Mean and variance of what slots of each class hear of false indicators, (2, C).
+
+    Connections are made at random; two slots of one circuit go to the same neurons more often.
+    """
+    r, w = how.redundancy, how.weight
+    free = np.maximum(how.counts - r * how.n_active * how.own, 0)
+    mean = (w * density - how.chi) @ (free * now.on)
+    variance = w**2 * (density * (1 - density)) @ (free * now.on2)
+    agree = r * (r - 1) * (now.pairs + how.alike(now.on))
+    together = how.loads * agree * (w * (1 - how.mean_density)) ** 2
+    return np.stack([mean, np.maximum(variance + together, 0)])
+
+
+def _pairs(how: Sharing, now: Followed, slope: Floats) -> float:
+    """Covariance of the indicators of two slots of one inactive circuit, which hear it alike."""
+    r, k, p = how.redundancy, how.n_active, how.shared
+    on, on2 = how.mean(now.on), how.mean(now.on2)
+    mean = k * p * now.present + r * on
+    second = k * p * now.present + r * on2 + r * (r - 1) * (on**2 + now.pairs)
+    heard = (how.weight * (1 - how.mean_density)) ** 2 * (second - mean**2)
+    return how.mean(slope) ** 2 * heard
+
+
+def _idle_slot(
+    how: Sharing, now: Followed, c: int, noise: Floats, threshold: float, gain: float
+) -> tuple[float, float, float, float, float]:
+    """A slot of class c that no active circuit has: on, on2, slope, vector, vector2.
+
+    slope: how its indicator follows what it hears, as a regression coefficient.
+    """
+    r, k, load = how.redundancy, how.n_active, int(how.loads[c])
+    cases = one = how.hits(load)
+    for _ in range(k - 1):
+        cases = convolve2d(cases, one)
+    hits = np.flatnonzero(cases.sum(axis=1) > _RARE)
+    cases, connected = cases[hits], np.arange(cases.shape[1])
+    heard = now.present * (how.weight * connected - how.chi * r * k)[:, None]
+    heard = heard + noise[0] + np.sqrt(noise[1]) * _NODES  # (connections, nodes)
+    on, chance = _step(heard, threshold, gain), cases.sum(axis=0)[:, None] * _WEIGHTS
+    mean_on, centred = np.sum(chance * on), heard - np.sum(chance * heard)
+    slope = np.sum(chance * centred * on) / max(np.sum(chance * centred**2), 1e-30)
+    # an entry of the vector: 2y − 1 and the turned vectors of circuits on this slot
+    others = np.maximum(load - hits, 0) * _false_vector(how, now)
+    spread = (hits * now.square / r**2 + others) / 2
+    _, first, second = _relu(2 * heard - 1, spread[:, None, None])
+    joint = cases[:, :, None] * _WEIGHTS
+    vector = np.sum(joint * (first - on))
+    vector2 = 2 * np.sum(joint * (second - 2 * on * first + on**2))
+    return float(mean_on), float(np.sum(chance * on**2)), float(slope), vector, vector2
+
+
+def _active(
+    how: Sharing, now: Followed, noise: Floats, threshold: float, gain: float
+) -> tuple[float, float, float, float, float]:
+    """Active circuits: living, indicator, indicator_variance, error, outward.
+
+    What all r slots get wrong stays; what each gets wrong by itself is averaged. An error that
+    came in is turned; what lengthens the vector is cut off where an entry falls below −1.
+    """
+    sums = np.zeros((5, len(how.own), len(_COSINES)))
+    for c, load in enumerate(how.loads):
+        heard, chance = _heard_by_active(how, now, c, noise[:, c])
+        on = _step(heard, threshold, gain)
+        others = how.n_active * _square(how) * now.square + _false_vector(how, now)
+        spread = max(load - 1, 0) * others / 2
+        firing, first, second = _relu(2 * heard - 1 + _COSINES[:, None], spread)
+        parts = [firing, first - on, second - 2 * on * first + on**2]
+        flat = [np.broadcast_to(power, first.shape) for power in (on, on**2)]
+        sums[:, c] = np.stack([part @ chance for part in (*parts, *flat)])
+    firing, mean, second, on, on2 = sums
+    common = (how.own @ mean - _COSINES) ** 2
+    squares = [how.mean_square(mean[:, i], second[:, i]) for i in range(len(_COSINES))]
+    added = 2 * float(np.mean(common + squares - (how.own @ mean) ** 2))
+    passing = float(np.mean((how.own @ firing) ** 2))
+    alive = how.mean(on[:, 0])
+    variance = how.mean_square(on[:, 0], on2[:, 0]) - alive**2
+    added += _overlaps(how, now.present)
+    outward = now.outward * passing + _OUTWARD * added
+    error = now.error - now.outward * (1 - passing) + added
+    stay, indicator, variance = _above_half(alive, variance)
+    return now.living * stay, indicator, variance, error, outward
+
+
+def _heard_by_active(how: Sharing, now: Followed, c: int, noise: Floats) -> tuple[Floats, Floats]:
+    """What an active circuit's slot of class c hears: values and their chances, (n,) each."""
+    r, k = how.redundancy, how.n_active
+    one = how.hits(max(int(how.loads[c]) - 1, 0)).sum(axis=0)
+    connected = np.ones(1)
+    for _ in range(k - 1):
+        connected = np.convolve(connected, one)
+    others = how.weight * np.arange(len(connected)) - how.chi * r * (k - 1)
+    spread = np.sqrt(noise[1] + now.indicator_variance) * _NODES
+    heard = (now.indicator + now.present * others)[:, None] + noise[0] + spread
+    chance = connected[:, None] * _WEIGHTS
+    kept = chance > _RARE
+    return heard[kept], chance[kept] / chance[kept].sum()
+
+
+def _above_half(mean: float, variance: float) -> tuple[float, float, float]:
+    """Share above ½ of a Gaussian in [0, 1], mean and variance of these.
+
+    The step's middle is where an indicator goes either way; what falls below falls to 0.
+    """
+    spread = max(float(np.sqrt(max(variance, 0))), 1e-9)
+    cut = (0.5 - mean) / spread
+    share = float(norm.sf(cut))
+    if share < _RARE:
+        return 0.0, 0.5, 0.0
+    tilt = float(norm.pdf(cut)) / share
+    kept = variance * max(1 + cut * tilt - tilt**2, 0)
+    return share, min(mean + spread * tilt, 1.0), kept
+
+
+def _step(heard: Floats, threshold: float, gain: float) -> Floats:
+    return np.clip(gain * (heard - threshold) + 0.5, 0, 1)
+
+
+def _relu(mean: Floats, variance: Floats) -> list[Floats]:
+    """P(z > 0), E ReLU(z), E ReLU(z)² of Gaussians."""
+    values = {symbols.pre_mean: mean, symbols.pre_variance: np.maximum(variance, 1e-12)}
+    return [evaluate(formula, values) for formula in _RELU]

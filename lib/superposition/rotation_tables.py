@@ -1,0 +1,191 @@
+"""Stored errors of rotations beside published ones, over sizes, and after tuning."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from superposition.rotation_experiments import REDUNDANCY
+from superposition.rotation_studies import DEPTH, PUBLISHED, SMALL_WIDTH
+from superposition.study import data
+from superposition.sweep import Setting, read_table
+from superposition.theory import evaluate, sharing, symbols
+
+QUANTITIES = ["mse_x", "worst_x", "mse_on", "inactive_x", "inactive_on"]
+AS_PUBLISHED: Setting = {
+    "code": "prime_step",
+    "suppression": 1.0,
+    "redundancy": REDUNDANCY,
+    "threshold": 0.5,
+    "gain": 2.0,
+}
+# What each variant may choose; everything else stays as published.
+VARIANTS = {
+    "as published": (),
+    "suppression": ("suppression",),
+    "code": ("code",),
+    "redundancy": ("redundancy",),
+    "step": ("threshold", "gain"),
+    "all": tuple(AS_PUBLISHED),
+}
+_CHOOSING = 2  # seeds below this choose, the others report
+_TIES = ["suppression", "redundancy"]
+
+
+@cache
+def measured() -> pd.DataFrame:
+    """The study "rotations": both published sizes, every seed."""
+    return read_table(data("rotations.csv"))[0]
+
+
+def at_published_size() -> pd.DataFrame:
+    """Its rows at T = 557, D = 1000 alone: figures 5 and 6."""
+    table = measured()
+    return table[(table[list(PUBLISHED)] == list(PUBLISHED.values())).all(axis=1)]
+
+
+def published() -> pd.DataFrame:
+    """What the published code gives: n_circuits, width, n_active, layer, quantity, mean, sd."""
+    return pd.read_csv(data("published_rotations.csv"), comment="#")
+
+
+def against_published() -> pd.DataFrame:
+    """Our errors beside those of the published code, a row per size, k, layer and quantity.
+
+    mean, sd: ours, over seeds. published, published_sd: theirs, over seeds. inside: they differ by
+    at most three published sd, 2 % or 5e-5, whichever is most. inside_both: the same with the
+    larger of both sd; some of theirs come from very few seeds.
+    """
+    theirs = published().rename(columns={"mean": "published", "sd": "published_sd"})
+    names = ["n_circuits", "width", "n_active", "layer"]
+    long = measured().melt([*names, "seed"], QUANTITIES, "quantity", "value")
+    ours = long.groupby([*names, "quantity"])["value"].agg(mean="mean", sd="std").reset_index()
+    table = theirs.merge(ours, on=[*names, "quantity"], validate="one_to_one")
+    distance = (table["mean"] - table["published"]).abs()
+    least = np.maximum(0.02 * table["published"], 5e-5)
+    table["inside"] = distance <= np.maximum(3 * table["published_sd"], least)
+    both = table[["sd", "published_sd"]].max(axis=1)
+    table["inside_both"] = distance <= np.maximum(3 * both, least)
+    columns = ["mean", "sd", "published", "published_sd", "inside", "inside_both"]
+    return table[[*names, "quantity", *columns]]
+
+
+def published_law(table: pd.DataFrame) -> pd.DataFrame:
+    """What *Rotations* predicts while errors stay small, at each row's size, k and layer.
+
+    table: columns n_circuits, width, n_active, layer; these, and (eq-rotation-law) as mse_x,
+    mse_on = 0, inactive_x = inactive_on = k q.
+    """
+    sizes = table[["n_circuits", "width", "n_active", "layer"]]
+    widths = {symbols.D: sizes["width"], symbols.d: SMALL_WIDTH, symbols.r: REDUNDANCY}
+    values = {symbols.T: sizes["n_circuits"], symbols.k: sizes["n_active"]}
+    values[sharing.overlap] = evaluate(sharing.overlap_square(), {**widths, **values})
+    read = evaluate(sharing.inactive_square(), {**values, symbols.a2: 1})
+    vector = evaluate(sharing.rotation_law(), {**values, sharing.layer: sizes["layer"]})
+    return sizes.assign(mse_x=vector, mse_on=0.0, inactive_x=read, inactive_on=read)
+
+
+def scaling() -> pd.DataFrame:
+    """The study "rotation_scaling": means over seeds, and load: T d²/D².
+
+    Columns width, n_circuits, n_active, layer, load and those of `rotation_errors`.
+    """
+    table = read_table(data("rotation_scaling.csv"))[0].drop(columns="seed")
+    names = ["width", "n_circuits", "n_active", "layer"]
+    return with_load(table.groupby(names, sort=False).mean().reset_index())
+
+
+def scaling_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
+    """`published_law` between a width's smallest and largest T, with columns as `scaling`."""
+    measured_at = scaling()
+    measured_at = measured_at[measured_at["width"].isin(widths)]
+    grid = [
+        [width, n, k, layer]
+        for width, rows in measured_at.groupby("width")
+        for n in np.linspace(rows["n_circuits"].min(), rows["n_circuits"].max(), 20)
+        for k in sorted(measured_at["n_active"].unique())
+        for layer in sorted(measured_at["layer"].unique())
+    ]
+    table = pd.DataFrame(grid, columns=["width", "n_circuits", "n_active", "layer"])
+    return with_load(published_law(table))
+
+
+def with_load(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with one more column, load: T d²/D²."""
+    return table.assign(load=table["n_circuits"] * (SMALL_WIDTH / table["width"]) ** 2)
+
+
+def largest_loads(layer: int, tolerance: float, n_active: int = 1) -> pd.DataFrame:
+    """For each width, the T at which mse_x after `layer` passes `tolerance`; without it, no row.
+
+    Interpolated on log scales between the sizes of the study. Columns width, n_circuits.
+    """
+    table = scaling().query("layer == @layer and n_active == @n_active")
+    rows = []
+    for width, found in table.sort_values("n_circuits").groupby("width"):
+        errors = np.maximum.accumulate(found["mse_x"])
+        if errors.min() < tolerance < errors.max():
+            there = np.interp(np.log(tolerance), np.log(errors), np.log(found["n_circuits"]))
+            rows.append([width, float(np.exp(there))])
+    return pd.DataFrame(rows, columns=["width", "n_circuits"])
+
+
+@cache
+def tuning() -> pd.DataFrame:
+    """The study "rotation_tuning": every variant, every seed."""
+    return read_table(data("rotation_tuning.csv"))[0]
+
+
+def choose(variant: str, n_active: int) -> Setting:
+    """The setting of least mean mse_x at the last layer, on the choosing seeds alone.
+
+    variant: one of `VARIANTS`, which says what it may choose. Among settings whose errors agree to
+    1 %, the one nearest to the published (lower suppression, larger redundancy).
+    """
+    names, free = list(AS_PUBLISHED), VARIANTS[variant]
+    rows = tuning()
+    rows = rows[(rows["seed"] < _CHOOSING) & (rows["layer"] == DEPTH)]
+    rows = rows[rows["n_active"] == n_active]
+    fixed = [name for name in names if name not in free]
+    rows = rows[(rows[fixed] == [AS_PUBLISHED[name] for name in fixed]).all(axis=1)]
+    errors = rows.groupby(names, sort=False)["mse_x"].mean().reset_index()
+    near = errors[errors["mse_x"] <= 1.01 * errors["mse_x"].min()]
+    first = near.sort_values(_TIES, ascending=[True, False], kind="stable").iloc[0]
+    return {name: first[name] for name in names}
+
+
+def chosen(n_active: int | None = None) -> pd.DataFrame:
+    """What each variant chose for each k: columns variant, n_active and the setting's.
+
+    n_active: the k for which all choose; None: each for its own.
+    """
+    rows = [
+        {"variant": variant, "n_active": k, **choose(variant, n_active or k)}
+        for k in (1, 2, 3)
+        for variant in VARIANTS
+    ]
+    return pd.DataFrame(rows)
+
+
+def tuned(n_active: int | None = None) -> pd.DataFrame:
+    """Errors of the chosen settings on the reporting seeds, by variant, n_active and layer.
+
+    n_active: as for `chosen`. Columns variant, n_active, layer; mean, sd, min, max of mse_x over
+    seeds; worst, the largest error of any seed; mse_on, inactive_on; the setting's.
+    """
+    names = list(AS_PUBLISHED)
+    report = tuning()[tuning()["seed"] >= _CHOOSING]
+    by = ["variant", "n_active", "layer"]
+    rows = chosen(n_active).merge(report, on=["n_active", *names])
+    table = rows.groupby(by, sort=False).agg(
+        mean=("mse_x", "mean"),
+        sd=("mse_x", "std"),
+        min=("mse_x", "min"),
+        max=("mse_x", "max"),
+        worst=("worst_x", "max"),
+        mse_on=("mse_on", "mean"),
+        inactive_on=("inactive_on", "mean"),
+    )
+    return table.reset_index().merge(chosen(n_active), on=["variant", "n_active"])

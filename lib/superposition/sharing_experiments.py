@@ -1,0 +1,191 @@
+"""Measurements for the chapter *A construction that survives depth*."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from superposition._check import Floats
+from superposition.circuits import MLPCircuits, rotation_circuits, rotation_vector
+from superposition.codes import SparseCode
+from superposition.constructions import MLPConstruction
+from superposition.constructions.compiled import MLPSuperposition
+from superposition.constructions.mlp import balance, published_law, shared_weights
+from superposition.constructions.sharing import share
+from superposition.measure import measure_error
+from superposition.network import MLPNetwork
+from superposition.theory import sharing, symbols
+from superposition.theory.derivation import evaluate
+
+WIDTH, REDUNDANCY, ENTRIES = 1000, 6, 4  # D, r, d as published
+
+
+def connections(n_circuits: int, code: str, rng: np.random.Generator) -> pd.DataFrame:
+    """How two layers' codes share and connect slots (D = 1000, d = 4, r = 6), measured, predicted.
+
+    Columns least_load, largest_load; overlap (mean square of what a circuit reads of another's
+    entry 1), overlap_predicted; density, density_predicted; chi, chi_predicted.
+    """
+    write, read = _codes(n_circuits, code, 2, rng)
+    loads = np.asarray(write.set_matrix.sum(axis=0))
+    connected = _connected(write, read)
+    overlap = write.overlaps.power(2).sum() / REDUNDANCY**2 / (n_circuits * (n_circuits - 1))
+    density = float(evaluate(sharing.connection_density(), _sizes(n_circuits)))
+    share_of = {sharing.density: density, symbols.r: REDUNDANCY}
+    row = {
+        "least_load": loads.min(),
+        "largest_load": loads.max(),
+        "overlap": overlap,
+        "overlap_predicted": float(evaluate(sharing.overlap_square(), _sizes(n_circuits))),
+        "density": connected.mean(),
+        "density_predicted": density,
+        "chi": balance(connected, write, read),
+        "chi_predicted": float(evaluate(sharing.balanced(), share_of)),
+    }
+    return pd.DataFrame([row])
+
+
+def connected_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.DataFrame:
+    """To how many of an active circuit's r slots a slot of the next layer is connected.
+
+    Over all circuits and all slots that the circuit does not have. Columns connections, measured
+    (share of slots), binomial (each with probability ρ), by_circuits (`Sharing.hits`, by load).
+    """
+    write, read = _codes(n_circuits, code, 2, rng)
+    found = (_connected(write, read) @ read.set_matrix.T.toarray()).round().astype(int)
+    found = found[write.set_matrix.T.toarray() == 0]
+    how = share(write.sets, 1, 1.0)
+    weights = how.counts * (1 - how.loads / n_circuits)
+    pairs = zip(how.loads, weights, strict=True)
+    by_circuits = sum((w * how.hits(int(c)).sum(axis=0) for c, w in pairs), np.zeros(7))
+    n = np.arange(REDUNDANCY + 1)
+    binomial = evaluate(_binomial(), {sharing.density: _connected(write, read).mean(), _N: n})
+    return pd.DataFrame(
+        {
+            "connections": n,
+            "measured": np.bincount(found, minlength=REDUNDANCY + 1) / found.size,
+            "binomial": binomial,
+            "by_circuits": by_circuits / weights.sum(),
+        }
+    )
+
+
+def inactive_reads(n_circuits: int, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
+    """What inactive rotations read after the first layer, D = 1000: columns measured, predicted."""
+    circuits = rotation_circuits(n_circuits, 1, rng)
+    superposition = MLPConstruction(WIDTH, REDUNDANCY).compress(circuits, rng)
+    errors = measure_error(superposition, n_active, 300, rng, observe=rotation_vector)
+    predicted = published_law(n_circuits, 1, WIDTH, REDUNDANCY, n_active)["inactive_mse"]
+    row = {"measured": errors["inactive_mse"].iloc[1], "predicted": predicted.iloc[0]}
+    return pd.DataFrame([row])
+
+
+def growth(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
+    """mse of rotation vectors over twelve layers, k = 1, D = 1000.
+
+    Columns layer, mse, followed (predicted), published (the small-noise law).
+    """
+    circuits = rotation_circuits(n_circuits, 12, rng).astype(np.float32)
+    construction = MLPConstruction(WIDTH, REDUNDANCY)
+    errors = measure_error(
+        construction.compress(circuits, rng), 1, 300, rng, observe=rotation_vector
+    )
+    table = errors[["layer", "mse"]].iloc[1:].reset_index(drop=True)
+    table["followed"] = construction.predict_error(circuits, 1)["mse"]
+    table["published"] = construction.predict_error(circuits, 1, law="published")["mse"]
+    return table
+
+
+ASSUMPTIONS = {
+    "all hold": (1, 2.0, False),
+    "k ≪ D/d: 12 active": (12, 2.0, False),
+    "inactive circuits robust: step of gain 1": (1, 1.0, False),
+    "active circuits do not amplify: α → 2α − 1": (1, 2.0, True),
+}
+
+
+def dropped(assumption: str, rng: np.random.Generator) -> pd.DataFrame:
+    """mse of the vector after five layers (T = 200, D = 1000) with one assumption dropped."""
+    n_active, gain, amplify = ASSUMPTIONS[assumption]
+    circuits = _amplifying(200, 5, rng) if amplify else rotation_circuits(200, 5, rng, gain=gain)
+    superposition = MLPConstruction(WIDTH, REDUNDANCY).compress(circuits, rng)
+    observe = _plain_vector if amplify else rotation_vector
+    errors = measure_error(superposition, n_active, 300, rng, observe=observe)
+    return errors[["layer", "mse"]].iloc[[-1]]
+
+
+def uncapped(superposition: MLPSuperposition) -> MLPSuperposition:
+    """The same circuits and codes with connections counted, Σ_t e_t e_t^T / r, in place of 𝒲.
+
+    Slots that no circuit connects inhibit each other as before, balanced for the larger sum.
+    """
+    circuits, codes, network = superposition.circuits, superposition.codes, superposition.network
+    weights = [network.weights[0]]
+    for layer in range(1, circuits.n_layers):
+        write, read, mean = codes[layer], codes[layer - 1], circuits.weights[layer].mean(axis=0)
+        change = _counted(write, read) - shared_weights(write, read)
+        weights.append(network.weights[layer] + np.kron(mean, change))
+    return replace(superposition, network=MLPNetwork(weights, network.biases))
+
+
+def _counted(write: SparseCode, read: SparseCode) -> Floats:
+    """Connections counted over r, and −χ where there are none."""
+    n, r = write.n_circuits, write.redundancy
+    counts = (write.set_matrix.T @ read.set_matrix).toarray()
+    loads = [code.set_matrix.sum(axis=0) for code in (write, read)]
+    own = sum(float((w @ counts @ c).sum()) for w, c in zip(*_ones(write, read), strict=True))
+    made = (loads[0] @ counts @ loads[1] - own) / (n * (n - 1))
+    joined = (loads[0] @ np.minimum(counts, 1) @ loads[1] - n * r**2) / (n * (n - 1))
+    return np.where(counts > 0, counts / r, -made / r / (r**2 - joined))
+
+
+def _ones(write: SparseCode, read: SparseCode) -> tuple[Floats, Floats]:
+    return write.set_matrix.toarray(), read.set_matrix.toarray()
+
+
+_N = sharing.connections
+
+
+def _binomial() -> sp.Expr:
+    """P(N) if each of an active circuit's slots were connected by itself."""
+    n, rho = sharing.connections, sharing.density
+    return sp.binomial(REDUNDANCY, n) * rho**n * (1 - rho) ** (REDUNDANCY - n)
+
+
+def _codes(n: int, code: str, layers: int, rng: np.random.Generator) -> list[SparseCode]:
+    draws = range(layers)
+    return [SparseCode.draw(code, n, ENTRIES, WIDTH, REDUNDANCY, rng) for _ in draws]
+
+
+def _connected(write: SparseCode, read: SparseCode) -> Floats:
+    """(slots, slots): 1 where some circuit connects a slot to one of the layer before."""
+    return np.minimum((write.set_matrix.T @ read.set_matrix).toarray(), 1.0)
+
+
+def _sizes(n_circuits: int) -> dict[sp.Symbol, float]:
+    sizes = {symbols.T: n_circuits, symbols.D: WIDTH, symbols.d: ENTRIES, symbols.r: REDUNDANCY}
+    return {symbol: float(size) for symbol, size in sizes.items()}
+
+
+def _plain_vector(states: Floats) -> Floats:
+    """x of `_amplifying` circuits' states: the last two entries less the indicator."""
+    return states[..., 1:] - states[..., :1]
+
+
+def _amplifying(n_circuits: int, n_layers: int, rng: np.random.Generator) -> MLPCircuits:
+    """Conditional rotations of width 3, whose indicator α → ReLU(2α − 1) doubles any error at 1."""
+    turning = rotation_circuits(n_circuits, 1, rng)
+    turns = turning.weights[0][:, 2:, 2:]
+    weights = np.zeros((n_circuits, 3, 3))
+    weights[:, 0, 0] = 2
+    weights[:, 1:, 0] = 2 - turns.sum(axis=2)
+    weights[:, 1:, 1:] = turns
+    biases = -np.ones((n_circuits, 3))
+
+    def inputs(active: np.ndarray, rng: np.random.Generator) -> Floats:
+        return turning.default_inputs(active, rng)[..., 1:] + [0.5, 0, 0]
+
+    return MLPCircuits([weights] * n_layers, [biases] * n_layers, sampler=inputs)
