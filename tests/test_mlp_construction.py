@@ -184,7 +184,7 @@ def test_one_circuit_alone_leaves_no_trace_on_silent_ones_without_superposition(
 def test_a_lone_circuit_is_exact_before_and_after_the_first_layer(code, rng):
     """However crowded its neurons are: nobody else is there yet. Later layers are not exact."""
     construction = MLPConstruction(150, 4, code)
-    n_circuits = construction.capacity(rotation_circuits(1, 3, rng))
+    n_circuits = construction.holds([4, 4, 4, 4])
     circuits = rotation_circuits(n_circuits, 3, rng)
     errors = measure_error(construction.compress(circuits, rng), 1, 50, rng)["mse"]
     assert errors[1] < 1e-25
@@ -308,7 +308,7 @@ def test_the_networks_sizes(rng):
 def test_a_construction_holds_what_it_says_and_refuses_one_more(code, rng):
     """The widest state decides: blocks of 24 at width 5, whatever the input's width."""
     construction = MLPConstruction(120, 3, code)
-    most = construction.capacity(alike(1, [9, 3, 5, 2], rng))
+    most = construction.holds([9, 3, 5, 2])
     assert most == SparseCode.capacity(code, 5, 120, 3)
     superposition = construction.compress(alike(most, [9, 3, 5, 2], rng), rng)
     assert superposition.codes[1].n_circuits == most
@@ -369,3 +369,74 @@ def test_no_samples_are_read_as_none(rng):
     superposition = MLPConstruction(80, 3).compress(rotation_circuits(5, 2, rng), rng)
     states = superposition.run(np.empty((0, 2, 4)), np.empty((0, 2)))
     assert [state.shape for state in states] == [(0, 2, 4)] * 3
+
+
+def test_small_noise_is_predicted_for_any_circuits(rng):
+    """At low load, layers 1 and 2: within a factor of two; three networks of 150 circuits each."""
+    circuits = alike(150, [4, 4, 4], rng)
+    construction = MLPConstruction(1600, 6)
+    predicted = construction.predict_error(circuits, 2, law="small noise")
+    found = []
+    for _ in range(3):
+        superposition = construction.compress(circuits, rng)
+        found.append(measure_error(superposition, 2, 400, rng)[["mse", "inactive_mse"]].iloc[1:])
+    ratio = predicted[["mse", "inactive_mse"]].to_numpy() / (sum(found).to_numpy() / 3)
+    assert ((ratio > 0.5) & (ratio < 2)).all()
+    assert 0.8 < ratio[0, 0] < 1.2
+
+
+def test_moments_of_pairs_by_hand(rng):
+    """One layer, one neuron, weights 1 and 3, inputs 1: a' adds 3, of which 2 is the mean."""
+    weights, biases = [np.array([[[1.0]], [[3.0]]])], [np.array([[0.0], [0.0]])]
+    circuits = MLPCircuits(weights, biases, sampler=lambda active, rng: np.ones((*active.shape, 1)))
+    moments = circuits.moments(rng, n_samples=4000)
+    assert moments.mean2.item() == pytest.approx(4)
+    assert moments.difference2.item() == pytest.approx(1)
+    assert moments.doubled2.item() == pytest.approx(5, rel=0.05)
+    assert moments.growth.item() == pytest.approx(5, rel=0.15)
+    assert moments.state2 == pytest.approx([1, 5], rel=0.05)
+    assert moments.step is None
+
+
+@pytest.mark.parametrize("n_active", [1, 2])
+def test_capacity_and_size_agree(n_active, rng):
+    """The largest T within the tolerance; and the width found for it is no larger than this one."""
+    moments = rotation_circuits(20, 3, rng).moments(rng)
+    assert moments.step == pytest.approx((0.5, 2.0))
+    construction = MLPConstruction(1000, 6)
+    n = construction.capacity(moments, n_active, 0.1)
+
+    def error(width, n):
+        return MLPConstruction(width, 6).follow(n, 3, n_active)["mse"].iloc[-1]
+
+    assert error(1000, n) <= 0.1 < error(1000, n + 1)
+    sized = construction.size_for(n, moments, n_active, 0.1)
+    assert sized.width <= 1000
+    assert error(sized.width, n) <= 0.1
+
+
+def test_capacity_ends_where_the_code_is_full(rng):
+    construction = MLPConstruction(400, 4)
+    moments = rotation_circuits(20, 2, rng).moments(rng)
+    assert construction.capacity(moments, 1, 100.0) == construction.holds(moments.widths)
+    loose = alike(20, [4, 4], rng).moments(rng)
+    assert construction.capacity(loose, 1, 100.0) == construction.holds(loose.widths)
+
+
+def test_questions_without_an_answer_are_refused(rng):
+    construction, circuits = MLPConstruction(400, 4), rotation_circuits(20, 3, rng)
+    moments = circuits.moments(rng)
+    with pytest.raises(TypeError, match="moments: wanted MLPMoments"):
+        construction.capacity(circuits, 1, 0.1)
+    with pytest.raises(ValueError, match=r"tolerance: wanted at least .* of 90 active circuits"):
+        construction.capacity(moments, 90, 1e-6)
+    with pytest.raises(ValueError, match=r"n_active: wanted at most .*, the capacity of 'prime_st"):
+        construction.capacity(moments, 5000, 0.1)
+    with pytest.raises(ValueError, match="tolerance: wanted one that up to 8192 neurons can meet"):
+        construction.size_for(10**6, moments, 3, 0.1)
+    with pytest.raises(ValueError, match="n_active: wanted at most 5, the number of circuits"):
+        construction.size_for(5, moments, 6, 0.1)
+    with pytest.raises(ValueError, match="circuits: wanted at least two, with ReLU"):
+        rotation_circuits(1, 2, rng).moments(rng)
+    with pytest.raises(ValueError, match="circuits: wanted at least two, with ReLU"):
+        rotation_circuits(5, 2, rng, conditional=False).moments(rng)

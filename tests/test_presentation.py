@@ -152,7 +152,7 @@ FIGURES = {
     "traces": lambda: plotting.traces({1: TRACES, 2: TRACES}),
     "by layer": lambda: plotting.by_layer(BY_LAYER, "x"),
     "firing": lambda: plotting.firing(FIRING),
-    "scaling": lambda: plotting.scaling(SCALING, "mse_x", SCALING),
+    "scaling": lambda: plotting.scaling(SCALING, "mse_x", SCALING, SCALING),
     "tuning": lambda: plotting.tuning(TUNED),
     "neurons": lambda: plotting.neuron_errors(NEURONS),
     "error terms": lambda: plotting.error_terms(TERMS, pd.Series({"a": 0.2, "b": 0.3})),

@@ -220,3 +220,17 @@ def test_tuning_gains_less_where_more_are_active():
     assert 0.7 < last["mean"]["all", 3] < 1
     assert last["mse_on"]["all", 3] > 0.3
     assert last["worst"]["all", 2] > 1
+
+
+def test_following_false_indicators_meets_sizes_that_were_not_published():
+    """Active circuits' vectors, layers 2 to 4, two widths: nine of ten within 40 %; median 15 %."""
+    names = ["width", "n_active", "layer"]
+    ratios = []
+    lines = tables.followed_lines().groupby(names)
+    for key, rows in tables.scaling().query("width in (1000, 2000) and layer > 1").groupby(names):
+        line = lines.get_group(key)
+        log = np.interp(rows["n_circuits"], line["n_circuits"], np.log(line["mse_x"]))
+        ratios.append(np.exp(log) / rows["mse_x"])
+    ratios = pd.concat(ratios)
+    assert ratios.between(0.6, 1.4).mean() > 0.9
+    assert ratios.median() == pytest.approx(1, abs=0.15)

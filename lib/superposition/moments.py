@@ -66,6 +66,52 @@ class Moments:
         return len(self.weight2)
 
 
+@dataclass(frozen=True, eq=False)
+class MLPMoments:
+    """Means over circuits and inputs of MLP circuits, layer by layer, of one circuit and another.
+
+    widths:      d_0 … d_L. state2: (L+1,), |a|² of states after 0 … L layers.
+    difference2, mean2: (L,), |Δw a'|² and |w̄ a'|² of another circuit's state a', as far as the
+    circuit's own neurons are on. doubled2: (L,), what a layer's state changes by where a' comes
+    with a. growth: (L,), by what a small error's square is multiplied in the layer.
+    step:        threshold and gain of conditional rotations; None for other circuits.
+
+    Raises TypeError or ValueError for arrays of other kinds or shapes.
+    """
+
+    widths: tuple[int, ...]
+    state2: Floats
+    difference2: Floats
+    mean2: Floats
+    doubled2: Floats
+    growth: Floats
+    step: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        sizes = {"layers": len(self.widths) - 1, "states": len(self.widths)}
+        for name in ("difference2", "mean2", "doubled2", "growth"):
+            object.__setattr__(self, name, real_array(name, getattr(self, name), "layers", sizes))
+        object.__setattr__(self, "state2", real_array("state2", self.state2, "states", sizes))
+
+
+def layer_squares(
+    weights: Floats, bias: Floats, which: Integers, states: Floats, rng: np.random.Generator
+) -> list[float]:
+    """difference2, mean2, doubled2 and growth of one ReLU layer, from pairs of circuits.
+
+    weights (T, d', d), bias (T, d'); which (n, 2), a circuit and another; states (n, 2, d).
+    """
+    mean = weights.mean(axis=0)
+    heard = np.einsum("nkij,nkj->nki", weights[which], states)
+    own, other = heard[:, 0] + bias[which[:, 0]], heard[:, 1]
+    shared, on = states[:, 1] @ mean.T, own > 0
+    error = rng.standard_normal(states[:, 0].shape)
+    passed = on * np.einsum("nij,nj->ni", weights[which[:, 0]], error)
+    doubled = np.maximum(own + other, 0) - np.maximum(own, 0)
+    growth = _square(passed) / _square(error)
+    return [_square(on * (other - shared)), _square(on * shared), _square(doubled), growth]
+
+
 def residual_moments(
     read_in: Floats, bias: Floats, write_out: Floats, which: Integers, states: Sequence[Floats]
 ) -> Moments:

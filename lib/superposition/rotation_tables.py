@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from superposition.constructions import MLPConstruction
 from superposition.rotation_experiments import REDUNDANCY
 from superposition.rotation_studies import DEPTH, PUBLISHED, SMALL_WIDTH
 from superposition.study import data
@@ -110,6 +111,21 @@ def scaling_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
     ]
     table = pd.DataFrame(grid, columns=["width", "n_circuits", "n_active", "layer"])
     return with_load(published_law(table))
+
+
+def followed_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
+    """What following false indicators predicts at eight T of each width; columns as `scaling`."""
+    measured_at, tables = scaling(), []
+    for width, rows in measured_at.groupby("width"):
+        counts = np.linspace(rows["n_circuits"].min(), rows["n_circuits"].max(), 8).round()
+        for n in counts.astype(int) if width in widths else []:
+            for k in sorted(rows["n_active"].unique()):
+                construction = MLPConstruction(int(width), REDUNDANCY)
+                table = construction.follow(int(n), int(rows["layer"].max()), int(k))
+                tables.append(table.assign(width=width, n_circuits=n, n_active=k))
+    names = {"mse": "mse_x", "inactive_mse": "inactive_x", "on_mse": "mse_on"}
+    names["inactive_on_mse"] = "inactive_on"
+    return with_load(pd.concat(tables, ignore_index=True).rename(columns=names))
 
 
 def with_load(table: pd.DataFrame) -> pd.DataFrame:

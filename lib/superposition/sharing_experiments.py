@@ -13,7 +13,8 @@ from superposition.circuits import MLPCircuits, rotation_circuits, rotation_vect
 from superposition.codes import SparseCode
 from superposition.constructions import MLPConstruction
 from superposition.constructions.compiled import MLPSuperposition
-from superposition.constructions.mlp import balance, published_law, shared_weights
+from superposition.constructions.laws import published_law
+from superposition.constructions.mlp import balance, shared_weights
 from superposition.constructions.sharing import share
 from superposition.measure import measure_error
 from superposition.network import MLPNetwork

@@ -22,7 +22,9 @@ from superposition._check import (
     real_array,
     whole_array,
 )
-from superposition.inputs import InputSampler, unit_inputs
+from superposition.circuits.conditional import find_step
+from superposition.inputs import InputSampler, sample_active, unit_inputs
+from superposition.moments import MLPMoments, layer_squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +34,7 @@ class MLPCircuits:
     weights:     one array per layer, (T, d_out, d_in); widths may change from layer to layer.
     biases:      one array per layer, (T, d_out).
     activations: f of all layers or of each: "relu" or "linear".
-    sampler:     inputs to measure with, (active (batch, k), rng) → (batch, k, d_0); None: random
-                 unit vectors.
+    sampler:     inputs to measure with, (active, rng) → (batch, k, d_0); None: random unit vectors.
 
     Raises TypeError for arrays that are not real or of mixed dtypes, ValueError for NaN, infinity,
     empty axes, shapes that do not fit together, or an unknown activation.
@@ -130,6 +131,23 @@ class MLPCircuits:
         return MLPCircuits(
             weights, [bias[which] for bias in self.biases], self.activations, self.sampler
         )
+
+    def moments(self, rng: np.random.Generator, *, n_samples: int = 2000) -> MLPMoments:
+        """What predictions need to know: means over `n_samples` random pairs of circuits.
+
+        Inputs are the circuits' own. Raises ValueError for a single circuit, or layers that are
+        not ReLU.
+        """
+        if self.n_circuits < 2 or set(self.activations) != {"relu"}:
+            raise ValueError("circuits: wanted at least two, with ReLU in every layer")
+        which = sample_active(self.n_circuits, 2, n_samples, rng)
+        states = self.run(self.default_inputs(which, rng), which)
+        layers = zip(self.weights, self.biases, states[:-1], strict=True)
+        squares = np.array([layer_squares(w, b, which, state, rng) for w, b, state in layers])
+        difference2, mean2, doubled2, growth = squares.T
+        state2 = np.array([np.mean(np.sum(state**2, axis=-1)) for state in states])
+        step = find_step(self.weights, self.biases)
+        return MLPMoments(self.widths, state2, difference2, mean2, doubled2, growth, step)
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
         """Exact states of the active circuits after 0 … L layers.

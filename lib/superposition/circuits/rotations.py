@@ -9,6 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from superposition._check import Floats, Integers, generator, positive_int, positive_real
+from superposition.circuits.conditional import (
+    conditional_bias,
+    conditional_weights,
+    find_step,
+)
 from superposition.circuits.mlp import MLPCircuits
 from superposition.inputs import InputSampler
 
@@ -44,8 +49,8 @@ def rotation_circuits(
     if not conditional:
         zeros = np.zeros((n_circuits, 2))
         return MLPCircuits([turns] * n_layers, [zeros] * n_layers, "linear", _directions)
-    weights = _conditional(turns, gain)
-    biases = np.tile(_bias(threshold, gain), (n_circuits, 1))
+    weights = conditional_weights(turns, gain)
+    biases = np.tile(conditional_bias(threshold, gain), (n_circuits, 1))
     sampler = _on_and_direction(gain * (1 - threshold))
     return MLPCircuits([weights] * n_layers, [biases] * n_layers, "relu", sampler)
 
@@ -55,15 +60,8 @@ def rotation_step(circuits: MLPCircuits) -> tuple[float, float]:
 
     Raises ValueError for circuits that `rotation_circuits` does not make.
     """
-    if set(circuits.widths) == {4}:
-        first, bias = circuits.weights[0], circuits.biases[0][0]
-        gain = float(first[0, 0, 0])
-        threshold = (0.5 - float(bias[0])) / gain if gain > 0 else np.nan
-        wanted = _conditional(first[:, 2:, 2:], gain)
-        weights = all(np.allclose(w, wanted, atol=1e-5) for w in circuits.weights)
-        biases = all(np.allclose(b, _bias(threshold, gain), atol=1e-5) for b in circuits.biases)
-        if weights and biases:
-            return threshold, gain
+    if (step := find_step(circuits.weights, circuits.biases)) is not None:
+        return step
     raise ValueError("circuits: wanted conditional rotations, as rotation_circuits makes them")
 
 
@@ -82,20 +80,6 @@ def rotation_vector(states: Floats) -> Floats:
 def _rotations(angles: Floats) -> Floats:
     cos, sin = np.cos(angles), np.sin(angles)
     return np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
-
-
-def _bias(threshold: float, gain: float) -> Floats:
-    return np.array([0.5 - gain * threshold, -0.5 - gain * threshold, -1, -1])
-
-
-def _conditional(turns: Floats, gain: float) -> Floats:
-    """Weights (T, 4, 4): rows of the step, then those of the vector."""
-    weights = np.zeros((len(turns), 4, 4))
-    weights[:, :2, 0], weights[:, :2, 1] = gain, -gain
-    shift = 2 - turns.sum(axis=2)  # R x + 2α from x + α and α
-    weights[:, 2:, 0], weights[:, 2:, 1] = shift, -shift
-    weights[:, 2:, 2:] = turns
-    return weights
 
 
 def _directions(active: Integers, rng: np.random.Generator) -> Floats:

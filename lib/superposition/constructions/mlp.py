@@ -7,20 +7,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import sympy as sp
-from numpy.typing import ArrayLike
 
 from superposition._check import Floats, generator, instance, positive_int, positive_real
 from superposition.circuits import MLPCircuits
 from superposition.circuits.rotations import rotation_step
 from superposition.codes import SparseCode, superpose
 from superposition.codes.packings import PACKINGS, packing
+from superposition.constructions.capacity import smallest_true
 from superposition.constructions.compiled import MLPSuperposition
+from superposition.constructions.laws import last_error, published_law, small_noise_law
 from superposition.constructions.seizure import follow
 from superposition.constructions.sharing import share
+from superposition.moments import MLPMoments
 from superposition.network import MLPNetwork
-from superposition.theory import sharing, symbols
-from superposition.theory.derivation import evaluate
+
+LAWS = ("followed", "published", "small noise")
+_WIDEST = 2**13
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,7 @@ class MLPConstruction:
 
     width:       D, neurons per layer of the large network.
     redundancy:  r, how many of them hold each entry of a circuit's state.
-    code:        "prime_step", as published, or "finite_plane": any two circuits share at most one
-                 neuron of each entry.
+    code:        "prime_step", as published, or "finite_plane"; two circuits share at most one slot.
     suppression: how much stronger than balanced circuits inhibit each other (1: (eq-balance)).
 
     Raises TypeError or ValueError for sizes ≤ 0, r > D, another code, a suppression ≤ 0.
@@ -48,11 +49,54 @@ class MLPConstruction:
         if self.code not in PACKINGS:
             raise ValueError(f"code: wanted one of {PACKINGS}, got {self.code!r}")
 
-    def capacity(self, circuits: MLPCircuits) -> int:
-        """How many circuits of these widths the codes can hold, whatever the error."""
-        instance("circuits", circuits, MLPCircuits)
-        widths = set(circuits.widths[1:])
-        return min(SparseCode.capacity(self.code, d, self.width, self.redundancy) for d in widths)
+    def holds(self, widths: Sequence[int]) -> int:
+        """How many circuits of widths d_0 … d_L the codes can hold, whatever the error."""
+        sizes = {positive_int("widths", width) for width in widths[1:]}
+        return min(SparseCode.capacity(self.code, d, self.width, self.redundancy) for d in sizes)
+
+    def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
+        """How many circuits fit: the largest T with a predicted error within `tolerance`.
+
+        tolerance: on relative_mse after the last layer. Never more than the codes hold. For
+        conditional rotations false indicators are followed; for other circuits the small-noise law
+        is all there is, and the answer an upper bound.
+        Raises ValueError where the active circuits alone have a larger error.
+        """
+        n_active, tolerance = self._question(moments, n_active, tolerance)
+        most = self.holds(moments.widths)
+        n_active = positive_int("n_active", n_active, most, f", the capacity of {self.code!r}")
+        if (least := self._last_error(n_active, moments, n_active)) > tolerance:
+            raise ValueError(
+                f"tolerance: wanted at least {least:.3g}, the relative_mse of {n_active} active "
+                f"circuits with no others in {self.width} neurons, got {tolerance}"
+            )
+        first_over = smallest_true(
+            lambda n: self._last_error(n, moments, n_active) > tolerance, n_active + 1, most
+        )
+        return most if first_over is None else first_over - 1
+
+    def size_for(
+        self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
+    ) -> MLPConstruction:
+        """The narrowest construction in which so many circuits fit; all but its width as here.
+
+        Raises ValueError for n_active > n_circuits, or a tolerance that no width up to 2^13 meets.
+        """
+        n_active, tolerance = self._question(moments, n_active, tolerance)
+        n_circuits = positive_int("n_circuits", n_circuits)
+        positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+        lowest = 2 * self.redundancy * max(moments.widths[1:])
+
+        def does(width: int) -> bool:
+            sized = replace(self, width=width)
+            fits = sized.holds(moments.widths) >= n_circuits
+            return fits and sized._last_error(n_circuits, moments, n_active) <= tolerance
+
+        if (width := smallest_true(does, lowest, _WIDEST)) is None:
+            raise ValueError(
+                f"tolerance: wanted one that up to {_WIDEST} neurons can meet, got {tolerance}"
+            )
+        return replace(self, width=width)
 
     def compress(
         self,
@@ -88,25 +132,31 @@ class MLPConstruction:
     def predict_error(
         self, circuits: MLPCircuits, n_active: int, law: str = "followed"
     ) -> pd.DataFrame:
-        """Errors of conditional rotations that `measure_error` should find, by layer 1 … L.
+        """Errors that `measure_error` should find, by layer 1 … L.
 
-        law "followed": false indicators and what they do followed through the layers, in
-        `constructions.seizure`; "published": (eq-rotation-law), which takes noise as small.
-        Columns layer; mse, relative_mse, inactive_mse of the rotation vector; on_mse,
-        inactive_on_mse of the on-indicator.
-        Raises ValueError for other circuits, more than the code can hold, n_active > T, or
-        another law.
+        law "followed", for conditional rotations: false indicators and what they do followed
+        through the layers, in `constructions.seizure`. "published", likewise: (eq-rotation-law),
+        which takes noise as small. "small noise": the same for any circuits, by their moments
+        (sampled from one fixed seed), in `constructions.laws`.
+        Columns layer, mse, relative_mse, inactive_mse; for rotations these are of the rotation
+        vector, and on_mse, inactive_on_mse are of the on-indicator.
+        Raises ValueError for a law that the circuits have not, more than the code can hold,
+        n_active > T.
         """
         instance("circuits", circuits, MLPCircuits)
-        threshold, gain = rotation_step(circuits)
+        if law not in LAWS:
+            raise ValueError(f"law: wanted one of {LAWS}, got {law!r}")
         because = ", the number of circuits"
         n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
-        sizes = circuits.n_circuits, circuits.n_layers
+        if law == "small noise":
+            moments = circuits.moments(np.random.default_rng(0))
+            sizes = self.width, self.redundancy, n_active
+            return small_noise_law(circuits.n_circuits, moments, *sizes)
+        step = rotation_step(circuits)
         if law == "published":
-            return published_law(*sizes, self.width, self.redundancy, n_active)
-        if law != "followed":
-            raise ValueError(f"law: wanted 'followed' or 'published', got {law!r}")
-        return self.follow(*sizes, n_active, threshold, gain)
+            shape = circuits.n_circuits, circuits.n_layers, self.width, self.redundancy
+            return published_law(*shape, n_active)
+        return self.follow(circuits.n_circuits, circuits.n_layers, n_active, *step)
 
     def follow(
         self,
@@ -123,6 +173,16 @@ class MLPConstruction:
         table = follow(how, n_layers, threshold, gain)
         table.insert(0, "layer", np.arange(1, n_layers + 1))
         return table
+
+    def _question(self, moments: MLPMoments, n_active: int, tolerance: float) -> tuple[int, float]:
+        instance("moments", moments, MLPMoments)
+        return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
+
+    def _last_error(self, n_circuits: int, moments: MLPMoments, n_active: int) -> float:
+        if moments.step is not None:
+            return last_error(self.follow(n_circuits, len(moments.growth), n_active, *moments.step))
+        sizes = self.width, self.redundancy, n_active
+        return last_error(small_noise_law(n_circuits, moments, *sizes))
 
     def _code(self, circuits: MLPCircuits, width: int, rng: np.random.Generator) -> SparseCode:
         return SparseCode.draw(
@@ -155,22 +215,6 @@ class MLPConstruction:
         blocks = np.kron(mean, shared_weights(write, read, self.suppression))
         large[: blocks.shape[0], : blocks.shape[1]] += blocks
         return large
-
-
-def published_law(
-    n_circuits: int, n_layers: int, width: int, redundancy: int, n_active: int
-) -> pd.DataFrame:
-    """The published predictions for conditional rotations; columns as `predict_error` returns."""
-    layers = np.arange(1, n_layers + 1)
-    sizes = {symbols.T: n_circuits, symbols.D: width, symbols.d: 4, symbols.r: redundancy}
-    square = evaluate(sharing.overlap_square(), sizes)
-    values: dict[sp.Symbol, ArrayLike]
-    values = {symbols.T: n_circuits, symbols.k: n_active}
-    values |= {sharing.overlap: square, sharing.layer: layers}
-    read = evaluate(sharing.inactive_square(), {**values, symbols.a2: 1.0})
-    mse = np.broadcast_to(evaluate(sharing.rotation_law(), values), layers.shape)
-    table = {"layer": layers, "mse": mse, "relative_mse": mse, "inactive_mse": float(read)}
-    return pd.DataFrame({**table, "on_mse": 0.0, "inactive_on_mse": float(read)})
 
 
 def shared_weights(write: SparseCode, read: SparseCode, suppression: float = 1.0) -> Floats:

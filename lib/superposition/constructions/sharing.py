@@ -44,6 +44,8 @@ class Sharing:
     @property
     def shared(self) -> float:
         """p: (eq-sharing), with the loads as they are."""
+        if self.n_circuits == 1:
+            return 0.0
         values: dict[sp.Symbol, float] = {symbols.r: self.redundancy, symbols.T: self.n_circuits}
         values[sharing.own_load] = self.mean(self.loads)
         return float(evaluate(sharing.sharing_chance().general, values))

@@ -118,8 +118,8 @@ def ignition(gains: Mapping[str, Floats], garbage: Floats) -> Figure:
     return figure
 
 
-def depths(table: pd.DataFrame, last: int) -> Figure:
-    """Predicted against measured depth of collapse; the area says how many settings."""
+def depths(table: pd.DataFrame, last: int, what: str = "collapse") -> Figure:
+    """Predicted against measured layer of `what`; the area says how many settings."""
     figure, axes = plt.subplots(figsize=(5.6, 5.0))
     ends = np.array([0.5, last + 1.5])
     axes.fill_between(ends, ends - 1, ends + 1, color=GREY, alpha=0.15, label="within one layer")
@@ -139,7 +139,7 @@ def depths(table: pd.DataFrame, last: int) -> Figure:
     names = [*(str(layer) for layer in range(1, last + 1)), "never"]
     axes.set_xticks(ticks, names, rotation=45)
     axes.set_yticks(ticks, names)
-    axes.set(xlabel="layer of collapse, measured", ylabel="layer of collapse, predicted")
+    axes.set(xlabel=f"layer of {what}, measured", ylabel=f"layer of {what}, predicted")
     axes.legend(loc="upper left", fontsize=9, markerscale=0.6)
     return figure
 

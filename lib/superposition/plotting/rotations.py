@@ -94,11 +94,16 @@ def firing(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def scaling(table: pd.DataFrame, quantity: str, theory: pd.DataFrame | None = None) -> Figure:
+def scaling(
+    table: pd.DataFrame,
+    quantity: str,
+    law: pd.DataFrame | None = None,
+    followed: pd.DataFrame | None = None,
+) -> Figure:
     """Errors of networks of many sizes against T d²/D², a panel per layer, a colour per k.
 
-    Columns load, width, n_active, layer and `quantity`; theory: the same, one line per k and
-    width. The scale is linear below 10⁻⁴, so that errors of zero are seen.
+    Columns load, width, n_active, layer and `quantity`; law, followed: the same, one line per k
+    and width, solid and dashed. The scale is linear below 10⁻⁴, so that errors of zero are seen.
     """
     layers = sorted(table["layer"].unique())
     shape = 2, (len(layers) + 1) // 2
@@ -110,8 +115,9 @@ def scaling(table: pd.DataFrame, quantity: str, theory: pd.DataFrame | None = No
             points = rows[["load", quantity]].to_numpy().T
             colour, marker = COLOURS[style], MARKERS[style]
             axes.plot(*points, color=colour, marker=marker, ms=4, ls="none", label=f"k = {k}")
-        if theory is not None:
-            _lines(axes, theory.query(f"layer == {layer}"), quantity)
+        for theory, name, ls in ((law, "law", "-"), (followed, "followed", "--")):
+            if theory is not None:
+                _lines(axes, theory.query(f"layer == {layer}"), quantity, name, ls)
         axes.set_yscale("symlog", linthresh=_EXACT)
         axes.set(title=f"layer {layer}", xlabel="T d²/D²", ylabel="mean squared error")
         axes.set_ylim(low, 1.6 * table[quantity].max())
@@ -120,11 +126,11 @@ def scaling(table: pd.DataFrame, quantity: str, theory: pd.DataFrame | None = No
     return figure
 
 
-def _lines(axes: Axes, theory: pd.DataFrame, quantity: str) -> None:
+def _lines(axes: Axes, theory: pd.DataFrame, quantity: str, name: str, ls: str) -> None:
     styles = {k: style for style, k in enumerate(sorted(theory["n_active"].unique()))}
     for (k, _), line in theory.groupby(["n_active", "width"]):
-        axes.plot("load", quantity, data=line, color=COLOURS[styles[k]], lw=1, label="_")
-    axes.plot([], [], color=GREY, lw=1, label="theory")
+        axes.plot("load", quantity, data=line, color=COLOURS[styles[k]], lw=1, ls=ls, label="_")
+    axes.plot([], [], color=GREY, lw=1, ls=ls, label=name)
 
 
 def tuning(table: pd.DataFrame) -> Figure:

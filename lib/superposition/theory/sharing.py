@@ -110,7 +110,7 @@ def occupied(n: int, hits: int, places: int) -> sp.Expr:
 
 @cache
 def inactive_noise() -> Derivation:
-    """What r neurons hear, on average over them, of inactive circuits' own parts: (eq-own-noise).
+    """What r neurons hear, on average over them, of inactive circuits' own parts: (eq-idle-noise).
 
     On each neuron c̃ − 1 others read k active circuits by chance. By (eq-overlap-square) that is
     rTq of them.
@@ -178,5 +178,10 @@ def rotation_law() -> sp.Expr:
 
 
 def by_overlap(expression: sp.Expr) -> sp.Expr:
-    """The same, ordered by powers of q."""
-    return sp.collect(sp.expand(expression), overlap, sp.factor)
+    """The same, ordered by powers of q and then by squares."""
+
+    def ordered(coefficient: sp.Expr) -> sp.Expr:
+        squares = [difference2, mean2, doubled2]
+        return sp.factor_terms(sp.collect(sp.expand(coefficient), squares, sp.factor))
+
+    return sp.collect(sp.expand(expression), overlap, ordered)

@@ -1,0 +1,70 @@
+"""The sequel's small-noise law: what errors are before noise switches on what should be silent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+from numpy.typing import ArrayLike
+
+from superposition.moments import MLPMoments
+from superposition.theory import sharing, symbols
+from superposition.theory.derivation import evaluate
+
+
+def published_law(
+    n_circuits: int, n_layers: int, width: int, redundancy: int, n_active: int
+) -> pd.DataFrame:
+    """The published predictions for conditional rotations; columns as `predict_error` returns."""
+    layers = np.arange(1, n_layers + 1)
+    square = overlap_square(n_circuits, width, 4, redundancy)
+    values: dict[sp.Symbol, ArrayLike]
+    values = {symbols.T: n_circuits, symbols.k: n_active}
+    values |= {sharing.overlap: square, sharing.layer: layers}
+    read = evaluate(sharing.inactive_square(), {**values, symbols.a2: 1.0})
+    mse = np.broadcast_to(evaluate(sharing.rotation_law(), values), layers.shape)
+    table = {"layer": layers, "mse": mse, "relative_mse": mse, "inactive_mse": float(read)}
+    return pd.DataFrame({**table, "on_mse": 0.0, "inactive_on_mse": float(read)})
+
+
+def small_noise_law(
+    n_circuits: int, moments: MLPMoments, width: int, redundancy: int, n_active: int
+) -> pd.DataFrame:
+    """The same law for any circuits, by their moments.
+
+    Columns layer, mse, relative_mse, inactive_mse. (eq-linear-law), layer by layer, with what each
+    layer makes of the error that comes in (`growth`), not as if it left it as it is.
+    """
+    rows, error = [], 0.0
+    for layer, size in enumerate(moments.widths[1:]):
+        values: dict[sp.Symbol, ArrayLike] = {
+            symbols.T: n_circuits,
+            symbols.k: n_active,
+            sharing.overlap: max(overlap_square(n_circuits, width, size, redundancy), 0.0),
+            sharing.difference2: moments.difference2[layer],
+            sharing.mean2: moments.mean2[layer],
+            sharing.doubled2: moments.doubled2[layer],
+            symbols.a2: moments.state2[layer + 1],
+        }
+        once = evaluate(sharing.linear_law(), {**values, sharing.layer: 1})
+        added = evaluate(sharing.linear_law(), {**values, sharing.layer: 2}) - once
+        error = float(once) if layer == 0 else moments.growth[layer] * error + float(added)
+        read = evaluate(sharing.inactive_square(), values)
+        rows.append([layer + 1, error, error / moments.state2[layer + 1], float(read)])
+    return pd.DataFrame(rows, columns=["layer", "mse", "relative_mse", "inactive_mse"])
+
+
+def overlap_square(n_circuits: float, width: int, entries: int, redundancy: int) -> float:
+    """q of (eq-overlap-square) at numbers: `entries` is d."""
+    sizes: dict[sp.Symbol, ArrayLike] = {
+        symbols.T: n_circuits,
+        symbols.D: width,
+        symbols.d: entries,
+        symbols.r: redundancy,
+    }
+    return float(evaluate(sharing.overlap_square(), sizes))
+
+
+def last_error(table: pd.DataFrame) -> float:
+    """relative_mse after the last layer."""
+    return float(np.nan_to_num(table["relative_mse"].iloc[-1], nan=np.inf))
