@@ -60,7 +60,7 @@ def test_settings_are_chosen_in_the_order_in_which_they_were_drawn(depths):
     [([9, 0.1, 0.5, 0.6], 3), ([0, 0.6, 0.1, 0.1], 1), ([0, 0, 0, 0], 4), ([0, 0.1, np.nan, 9], 2)],
 )
 def test_depth_of_collapse_by_hand(errors, wanted):
-    assert error_tables.depth(pd.Series(errors, dtype=float)) == wanted
+    assert error_tables.layer_of_collapse(pd.Series(errors, dtype=float)) == wanted
 
 
 def test_shares_within_one_layer_by_hand():

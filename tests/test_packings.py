@@ -178,3 +178,9 @@ def test_codes_without_the_same_sets_in_equal_blocks_have_none(rng):
     whole = SparseCode.draw("random", 5, 1, 20, 3, rng)
     np.testing.assert_array_equal(whole.sets, whole.slots[:, 0])
     np.testing.assert_array_equal(SparseCode.private(1, 3, 2).sets, [[0, 1]])
+
+
+def test_a_code_knows_its_bound(rng):
+    assert (
+        SparseCode.draw("finite_plane", 9, 4, 1000, 6, rng).bound == packing_bound(250, 6) == 2041
+    )

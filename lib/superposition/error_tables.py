@@ -59,11 +59,13 @@ def depths() -> pd.DataFrame:
         circuits = _circuits("depth", setting, 0, DEPTH)
         sizes = _construction(setting).sizes(circuits.n_circuits, _active(setting))
         moments = default_moments(circuits)
-        first, second = (depth(errors["relative_mse"]) for _, errors in found.groupby("seed"))
+        first, second = (
+            layer_of_collapse(errors["relative_mse"]) for _, errors in found.groupby("seed")
+        )
         row = {"measured": first, "again": second}
-        row["predicted"] = depth(predict_layers(sizes, moments)["relative_mse"])
+        row["predicted"] = layer_of_collapse(predict_layers(sizes, moments)["relative_mse"])
         inactive = predict_layers(sizes, moments, remember=False)
-        row["unremembered"] = depth(inactive["relative_mse"])
+        row["unremembered"] = layer_of_collapse(inactive["relative_mse"])
         rows.append({**setting, **row})
     table = pd.DataFrame(rows)
     table["kind"] = pd.cut(table["measured"], [0, 4, DEPTH, np.inf], labels=list(_ROOM))
@@ -71,7 +73,7 @@ def depths() -> pd.DataFrame:
     return table.assign(chosen=place < table["kind"].map(_ROOM).astype(int))
 
 
-def depth(errors: pd.Series) -> int:
+def layer_of_collapse(errors: pd.Series) -> int:
     """First layer (from 1) whose error is beyond `COLLAPSED`, or one past the last."""
     beyond = np.flatnonzero(~(errors.to_numpy()[1:] <= COLLAPSED))
     return int(beyond[0]) + 1 if beyond.size else len(errors)

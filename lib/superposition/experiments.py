@@ -203,7 +203,7 @@ def idle_activation(redundancy: int, n_active: int, rng: np.random.Generator) ->
         code = SparseCode.draw("random", 40, 8, 512, redundancy, rng)
         active = sample_active(40, n_active, 10, rng)
         states = np.concatenate([unit_inputs(4)(active, rng), np.ones((10, n_active, 1))], axis=-1)
-        wanted = np.einsum("bkmd,bkd->bkm", inner.read_in[0][active], states)
+        wanted = inner.hear(states, active, 0)
         neurons = np.maximum(code.encode(wanted, active) - 1.0, 0)
         found.append(np.mean(_of_inactive(code.decode_all(neurons), active) ** 2))
     values = {symbols.k: n_active, symbols.m: 8, symbols.M: 512, symbols.r: redundancy}

@@ -90,10 +90,8 @@ def read_in_interference(
     active = np.asarray(active)
     on = np.ones((*active.shape, 1))
     own = np.concatenate([inputs, on], axis=-1)
-    # b batch, k active, m neurons, d width
-    wanted = np.einsum("bkmd,bkd->bkm", inner.read_in[0][active], own)
     heard = state @ superposition.network.read_in[0].T
-    return heard - superposition.neuron_codes[0].encode(wanted, active)
+    return heard - superposition.neuron_codes[0].encode(inner.hear(own, active, 0), active)
 
 
 def _checked(observe: Observer | None) -> Observer:

@@ -8,6 +8,7 @@ import pandas as pd
 from superposition.circuits import rotation_circuits, rotation_vector
 from superposition.codes.packings import capacity
 from superposition.constructions import MLPConstruction
+from superposition.error_tables import best_constant, within_one
 from superposition.measure import measure_error
 from superposition.study import Study, data
 from superposition.sweep import Setting, read_table
@@ -72,7 +73,8 @@ def leaving(layers: np.ndarray, mse: np.ndarray, law: np.ndarray) -> int:
 def seizures() -> pd.DataFrame:
     """One row per setting: sizes; layer of leaving the published law, measured and predicted.
 
-    measured: of the mean over both networks; first, again: of each. kind: early, late or never;
+    measured: of the mean over both networks; first, again: of each; measured_end, predicted_end:
+    errors after the last layer, in units of the law's. kind: early, late or never;
     chosen: among the first of its kind, forty in all.
     """
     table = read_table(data("seizures.csv"))[0]
@@ -91,11 +93,33 @@ def seizures() -> pd.DataFrame:
     return found
 
 
-def _crossings(rows: pd.DataFrame) -> dict[str, int]:
-    """Layers at which measured and predicted errors leave the law."""
+def scores(found: pd.DataFrame) -> pd.Series:
+    """Share of settings whose layer of leaving is met within one, by the theory and by rivals.
+
+    One guess for all; one each for loads T/n below and above a border, all three the best for
+    these very settings; never, as the published law has it; a second network for a first.
+    """
+    load = found["n_circuits"] / found["n_slots"]
+    halves = ((found[load <= border], found[load > border]) for border in load)
+    pairs = [sum(len(half) * best_constant(half) for half in pair if len(half)) for pair in halves]
+    return pd.Series(
+        {
+            "false indicators followed": within_one(found, "predicted"),
+            "two guesses, by load": max(pairs) / len(found),
+            "one guess": best_constant(found),
+            "published law: never": float((found["measured"] >= N_LAYERS).mean()),
+            "one network for another": float(((found["first"] - found["again"]).abs() <= 1).mean()),
+        }
+    )
+
+
+def _crossings(rows: pd.DataFrame) -> dict[str, float]:
+    """Layers at which measured and predicted errors leave the law, and their ends."""
     by_seed = rows.pivot(index="layer", columns="seed", values="mse")
     lines = rows[rows["seed"] == 0].set_index("layer")
     curves = {"measured": by_seed.mean(axis=1), "first": by_seed[0], "again": by_seed[1]}
     curves["predicted"] = lines["followed"]
     law, layers = lines["published"].to_numpy(), by_seed.index.to_numpy()
-    return {name: leaving(layers, curve.to_numpy(), law) for name, curve in curves.items()}
+    found = {name: leaving(layers, curve.to_numpy(), law) for name, curve in curves.items()}
+    ends = {name: float(curves[name].iloc[-1] / law[-1]) for name in ("measured", "predicted")}
+    return {**found, **{f"{name}_end": end for name, end in ends.items()}}

@@ -101,19 +101,25 @@ def growth(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 ASSUMPTIONS = {
-    "all hold": (1, 2.0, False),
-    "k ≪ D/d: 12 active": (12, 2.0, False),
-    "inactive circuits robust: step of gain 1": (1, 1.0, False),
-    "active circuits do not amplify: α → 2α − 1": (1, 2.0, True),
+    "all hold": (1, (0.5, 2.0), False),
+    "2 active": (2, (0.5, 2.0), False),
+    "3 active": (3, (0.5, 2.0), False),
+    "12 active": (12, (0.5, 2.0), False),
+    "inactive circuits pass noise on: gain 1": (1, (0.5, 1.0), False),
+    "all hold, step at ¾": (1, (0.75, 2.0), False),
+    "the same, not flat at 1: noise amplified": (1, (0.75, 2.0), True),
 }
 
 
 def dropped(assumption: str, rng: np.random.Generator) -> pd.DataFrame:
-    """mse of the vector after five layers (T = 200, D = 1000) with one assumption dropped."""
-    n_active, gain, amplify = ASSUMPTIONS[assumption]
-    circuits = _amplifying(200, 5, rng) if amplify else rotation_circuits(200, 5, rng, gain=gain)
-    superposition = MLPConstruction(WIDTH, REDUNDANCY).compress(circuits, rng)
-    observe = _plain_vector if amplify else rotation_vector
+    """mse of the vector after five layers (T = 200, 250 slots, r = 6), one assumption dropped."""
+    n_active, (threshold, gain), amplify = ASSUMPTIONS[assumption]
+    if amplify:
+        circuits, width, observe = _amplifying(200, 5, rng), 3 * WIDTH // 4, _plain_vector
+    else:
+        circuits = rotation_circuits(200, 5, rng, threshold=threshold, gain=gain)
+        width, observe = WIDTH, rotation_vector
+    superposition = MLPConstruction(width, REDUNDANCY).compress(circuits, rng)
     errors = measure_error(superposition, n_active, 300, rng, observe=observe)
     return errors[["layer", "mse"]].iloc[[-1]]
 

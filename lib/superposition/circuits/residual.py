@@ -175,11 +175,17 @@ class ResidualCircuits:
         states = [state[:, 0] for state in self.run(sample_inputs(active, rng), active)]
         return residual_moments(self.read_in, self.bias, self.write_out, active[:, 0], states)
 
-    def _step(self, states: Floats, active: Integers, layer: int) -> Floats:
-        read_in, write_out = self.read_in[layer][active], self.write_out[layer][active]
+    def hear(self, states: Floats, active: Integers, layer: int) -> Floats:
+        """w · a, what active circuits' neurons hear of their own states, before the bias.
+
+        states (batch, k, d), active (batch, k) → (batch, k, m). Not checked.
+        """
         # b batch, k active, m neurons, d width
-        inner = np.einsum("bkmd,bkd->bkm", read_in, states) + self.bias[layer][active]
-        return states + np.einsum("bkdm,bkm->bkd", write_out, np.maximum(inner, 0))
+        return np.einsum("bkmd,bkd->bkm", self.read_in[layer][active], states)
+
+    def _step(self, states: Floats, active: Integers, layer: int) -> Floats:
+        inner = np.maximum(self.hear(states, active, layer) + self.bias[layer][active], 0)
+        return states + np.einsum("bkdm,bkm->bkd", self.write_out[layer][active], inner)
 
 
 def with_indicator(circuits: ResidualCircuits, margin: float) -> ResidualCircuits:

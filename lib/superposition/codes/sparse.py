@@ -20,7 +20,7 @@ from superposition._check import (
     whole_array,
 )
 from superposition.codes.base import check_state, check_values
-from superposition.codes.packings import PACKINGS, packing
+from superposition.codes.packings import PACKINGS, packing, packing_bound
 from superposition.codes.packings import capacity as packing_capacity
 
 
@@ -124,6 +124,11 @@ class SparseCode:
     def capacity(kind: str, width: int, size: int, redundancy: int) -> int:
         """How many circuits a code of that packing can hold in `size` slots."""
         return packing_capacity(kind, _block(width, size), redundancy)
+
+    @property
+    def bound(self) -> int:
+        """No code that shares at most one slot of a block holds more: `packings.packing_bound`."""
+        return packing_bound(_block(self.width, self.size), self.redundancy)
 
     @property
     def sets(self) -> Integers:

@@ -38,7 +38,7 @@ class Followed:
 
     on, on2: mean and mean square of false indicators; pairs: covariance of two of one circuit.
     vector, vector2: mean of an entry and mean squared length of the vectors they let through.
-    living: share of active circuits whose indicator is above one half; of these: indicator,
+    living: share of active circuits whose indicator has not fallen; of these: indicator,
     indicator_variance: mean and variance of it; error: the vector's squared error; outward: what
     of it makes the vector longer. The others have fallen silent.
     """
@@ -202,7 +202,7 @@ def _active(
     added += _overlaps(how, now.present)
     outward = now.outward * passing + _OUTWARD * added
     error = now.error - now.outward * (1 - passing) + added
-    stay, indicator, variance = _above_half(alive, variance)
+    stay, indicator, variance = _above(_watershed(threshold, gain), alive, variance)
     return now.living * stay, indicator, variance, error, outward
 
 
@@ -221,16 +221,18 @@ def _heard_by_active(how: Sharing, now: Followed, c: int, noise: Floats) -> tupl
     return heard[kept], chance[kept] / chance[kept].sum()
 
 
-def _above_half(mean: float, variance: float) -> tuple[float, float, float]:
-    """Share above ½ of a Gaussian in [0, 1], mean and variance of these.
+def _watershed(threshold: float, gain: float) -> float:
+    """The indicator that its step leaves as it is; what is below falls to 0 in the end."""
+    return (gain * threshold - 0.5) / (gain - 1) if gain > 1 else threshold
 
-    The step's middle is where an indicator goes either way; what falls below falls to 0.
-    """
+
+def _above(least: float, mean: float, variance: float) -> tuple[float, float, float]:
+    """Share above `least` of a Gaussian, and mean (at most 1) and variance of these."""
     spread = max(float(np.sqrt(max(variance, 0))), 1e-9)
-    cut = (0.5 - mean) / spread
+    cut = (least - mean) / spread
     share = float(norm.sf(cut))
     if share < _RARE:
-        return 0.0, 0.5, 0.0
+        return 0.0, least, 0.0
     tilt = float(norm.pdf(cut)) / share
     kept = variance * max(1 + cut * tilt - tilt**2, 0)
     return share, min(mean + spread * tilt, 1.0), kept

@@ -10,7 +10,6 @@ from superposition.plotting.construction import (
 )
 from superposition.plotting.digits import digit_images, digit_sizes, tasks_kept
 from superposition.plotting.errors import (
-    AXES,
     capacities,
     depths,
     design,
@@ -27,7 +26,6 @@ from superposition.plotting.sharing import connected_slots, followed, slot_loads
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, PAPER, use_style
 
 __all__ = [
-    "AXES",
     "COLOURS",
     "GREY",
     "INK",

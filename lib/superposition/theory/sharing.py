@@ -16,12 +16,15 @@ from superposition.theory.symbols import D, T, a2, circuit_covariance, d, k, r
 slots = sp.symbols("n", positive=True)
 own_load = sp.symbols(r"\tilde{c}", positive=True)  # mean load of the slots that a circuit has
 pair_chance, shared_chance, overlap, density = sp.symbols(r"\pi p q rho", positive=True)
-chi, threshold, gain, connections = sp.symbols("chi theta g N", positive=True)
+chi, gain, connections = sp.symbols("chi g N", positive=True)
+threshold = sp.Symbol(r"\alpha_*", positive=True)
 layer = sp.symbols("l", positive=True)
 # over how many layers errors add up; covariance of what two neurons of a circuit hear
 passed_noise, passed_collisions, neuron_covariance = sp.symbols(r"n_1 n_2 \kappa_n")
-difference2, mean2, doubled2 = sp.symbols(
-    r"|\Delta{w}a|^{2} |\bar{w}a|^{2} |w'a'+\bar{w}a'|^{2}", positive=True
+# u: another active circuit. What its own part, the shared mean and both make of its state.
+difference2, mean2, doubled2 = (
+    sp.Symbol(name, positive=True)
+    for name in (r"|\Delta{w}_{u}a_{u}|^{2}", r"|\bar{w}a_{u}|^{2}", r"|w_{u}a_{u}|^{2}")
 )
 
 EQUAL_LOAD = Assumption("all slots carry equally many circuits", {own_load: T * r / slots})
@@ -92,7 +95,7 @@ def balanced() -> sp.Expr:
 def false_threshold() -> sp.Expr:
     """N from which on a slot connected to N of an active circuit's r is falsely on: (eq-false).
 
-    It hears N/r − χ(r − N); the step starts at θ − 1/(2g).
+    It hears N/r − χ(r − N); the step starts at α_* − 1/(2g).
     """
     heard = connections / r - balanced() * (r - connections)
     least = sp.solve(heard - (threshold - 1 / (2 * gain)), connections)[0]
