@@ -198,7 +198,12 @@ def crossing(n_layers: int, tolerance: float, n_active: int = 1) -> int:
     """
 
     def wins(width: int) -> bool:
-        return _lead(width, n_layers, tolerance, n_active) > 1
+        size = {**BASE, "stream_width": width, "n_neurons": 2 * width, "n_active": n_active}
+        moments = random_moments(size["width"], size["small_neurons"], n_layers)
+        construction = ResidualConstruction(width, 2 * width)
+        one_more = max(_private(width) + 1, n_active)
+        errors = predict_layers(construction.sizes(one_more, n_active), moments)
+        return bool(errors["relative_mse"].iloc[-1] <= tolerance)
 
     if (width := smallest_true(wins, 8, 2**14)) is None:
         raise ValueError(f"tolerance: wanted one at which it wins up to D = 2^14, got {tolerance}")
@@ -207,12 +212,6 @@ def crossing(n_layers: int, tolerance: float, n_active: int = 1) -> int:
 
 def _private(stream_width: int) -> int:
     return private_circuits(stream_width, 2 * stream_width, BASE["width"], BASE["small_neurons"])
-
-
-def _lead(stream_width: int, n_layers: int, tolerance: float, n_active: int) -> float:
-    size = {**BASE, "stream_width": stream_width, "n_neurons": 2 * stream_width}
-    fits = predicted_fit({**size, "n_layers": n_layers, "n_active": n_active}, tolerance)
-    return float(np.nan_to_num(fits)) / _private(stream_width)
 
 
 def design() -> pd.DataFrame:

@@ -161,9 +161,8 @@ def _feedbacks(
     jacobians = []
     for layer, state in enumerate(states[:-1]):
         on = _heard(read_in[layer], bias[layer], which, state) > 0
-        # n samples, m neurons, d and e width
-        args = write_out[layer][which], on, read_in[layer][which]
-        jacobians.append(np.einsum("ndm,nm,nme->nde", *args))
+        # (n, d, m) by (n, m, d)
+        jacobians.append((write_out[layer][which] * on[:, None]) @ read_in[layer][which])
     others, itself = np.zeros(len(states)), np.zeros(len(states))
     for now, later in enumerate(states):
         for jacobian, before in zip(jacobians[:now], states, strict=False):

@@ -10,9 +10,11 @@ Chapter *Rotations in superposition*; codes' layers are taken as drawn independe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
+import sympy as sp
 from scipy.signal import convolve2d
 from scipy.stats import norm
 
@@ -24,10 +26,6 @@ from superposition.theory.derivation import evaluate
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 _COSINES = np.cos((np.arange(16) + 0.5) * np.pi / 16)  # an entry of a vector of random direction
-_RELU = [
-    relu(symbols.pre_mean, symbols.pre_variance)
-    for relu in (rectifier.relu_on, rectifier.relu_mean, rectifier.relu_second)
-]
 _OUTWARD = 0.25  # half of an error of random direction is radial, half of that outward
 _RARE = 1e-7  # cases less likely are left out
 
@@ -245,4 +243,10 @@ def _step(heard: Floats, threshold: float, gain: float) -> Floats:
 def _relu(mean: Floats, variance: Floats) -> list[Floats]:
     """P(z > 0), E ReLU(z), E ReLU(z)² of Gaussians."""
     values = {symbols.pre_mean: mean, symbols.pre_variance: np.maximum(variance, 1e-12)}
-    return [evaluate(formula, values) for formula in _RELU]
+    return [evaluate(formula, values) for formula in _rectified()]
+
+
+@cache
+def _rectified() -> list[sp.Expr]:
+    moments = rectifier.relu_on, rectifier.relu_mean, rectifier.relu_second
+    return [moment(symbols.pre_mean, symbols.pre_variance) for moment in moments]
