@@ -167,8 +167,8 @@ def _feedbacks(
     for now, later in enumerate(states):
         for jacobian, before in zip(jacobians[:now], states, strict=False):
             product = np.einsum("nd,nd->n", before, later) + 1
-            trace = np.trace(jacobian, axis1=1, axis2=2)
-            turn = np.einsum("nd,nde,ne->n", before, jacobian, later)
+            trace = np.einsum("ndd->n", jacobian)
+            turn = np.sum(before * (jacobian @ later[..., None])[..., 0], axis=-1)
             others[now] += trace.mean() * product.mean()
             itself[now] += np.mean(trace * product + turn)
     return others, itself

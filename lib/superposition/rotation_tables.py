@@ -114,10 +114,10 @@ def scaling_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
 
 
 def followed_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
-    """What following false indicators predicts at eight T of each width; columns as `scaling`."""
+    """What following false indicators predicts at five T of each width; columns as `scaling`."""
     measured_at, tables = scaling(), []
     for width, rows in measured_at.groupby("width"):
-        counts = np.linspace(rows["n_circuits"].min(), rows["n_circuits"].max(), 8).round()
+        counts = np.linspace(rows["n_circuits"].min(), rows["n_circuits"].max(), 5).round()
         for n in counts.astype(int) if width in widths else []:
             for k in sorted(rows["n_active"].unique()):
                 construction = MLPConstruction(int(width), REDUNDANCY)
