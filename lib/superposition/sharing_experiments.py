@@ -89,7 +89,7 @@ def growth(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
 
     Columns layer, mse, followed (predicted), published (the small-noise law).
     """
-    circuits = rotation_circuits(n_circuits, 12, rng).astype(np.float32)
+    circuits = rotation_circuits(n_circuits, 12, rng)
     construction = MLPConstruction(WIDTH, REDUNDANCY)
     errors = measure_error(
         construction.compress(circuits, rng), 1, 300, rng, observe=rotation_vector
