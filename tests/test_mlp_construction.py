@@ -15,7 +15,7 @@ from superposition import (
     rotation_circuits,
     rotation_vector,
 )
-from superposition.constructions.mlp import balance, shared_weights
+from superposition.constructions.connections import balance, shared_weights
 from superposition.inputs import sample_active, unit_inputs
 
 SEEDS = st.integers(0, 2**32)
@@ -440,3 +440,9 @@ def test_questions_without_an_answer_are_refused(rng):
         rotation_circuits(1, 2, rng).moments(rng)
     with pytest.raises(ValueError, match="circuits: wanted at least two, with ReLU"):
         rotation_circuits(5, 2, rng, conditional=False).moments(rng)
+
+
+def test_a_plane_too_narrow_for_its_sets_is_passed_over(rng):
+    moments = rotation_circuits(20, 2, rng).moments(rng)
+    sized = MLPConstruction(1000, 6, "finite_plane").size_for(3, moments, 1, 5.0)
+    assert sized.width == 4 * 6 * 7  # the least prime not below r = 6 is 7

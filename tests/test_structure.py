@@ -47,6 +47,7 @@ ORDER = [
     "constructions.sharing",
     "constructions.laws",
     "constructions.seizure",
+    "constructions.connections",
     "constructions.mlp",
     "constructions",
     "constructions.breakdown",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -102,6 +102,28 @@ def active_sets(active: object, n_circuits: int, sizes: dict[str, int]) -> Integ
         row = array[repeated[0]].tolist()
         raise ValueError(f"active: wanted distinct circuits within a row, got {row}")
     return array
+
+
+def layer_arrays(
+    weights: Sequence[Floats], biases: Sequence[Floats], more: str = ""
+) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+    """`weights` and `biases`, one array per layer, that fit together; `more`: axes before theirs.
+
+    weights[l] (more, width_l+1, width_l), biases[l] (more, width_l+1); none of them empty.
+    """
+    instance("weights", weights, Sequence)
+    instance("biases", biases, Sequence)
+    if len(weights) < 1 or len(weights) != len(biases):
+        got = f"{len(weights)} and {len(biases)}"
+        raise ValueError(f"weights, biases: wanted as many of both, at least 1, got {got}")
+    sizes: dict[str, int] = {}
+    checked = []
+    for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        after = f"{more} width_{i + 1}"
+        large = real_array(f"weights[{i}]", weight, f"{after} width_{i}", sizes)
+        checked.append((large, real_array(f"biases[{i}]", bias, after, sizes)))
+    no_empty_axis("weights", sizes)
+    return tuple(pair[0] for pair in checked), tuple(pair[1] for pair in checked)
 
 
 def no_empty_axis(name: str, sizes: Mapping[str, int]) -> None:

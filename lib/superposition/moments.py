@@ -1,4 +1,4 @@
-"""The few numbers of residual circuits that predictions need."""
+"""The few numbers of circuits that predictions need."""
 
 from __future__ import annotations
 
@@ -94,13 +94,30 @@ class MLPMoments:
         object.__setattr__(self, "state2", real_array("state2", self.state2, "states", sizes))
 
 
-def layer_squares(
+def mlp_moments(
+    weights: Sequence[Floats],
+    biases: Sequence[Floats],
+    which: Integers,
+    states: Sequence[Floats],
+    step: tuple[float, float] | None,
+    rng: np.random.Generator,
+) -> MLPMoments:
+    """Moments of ReLU circuits (arrays as in `MLPCircuits`) from sampled states of pairs.
+
+    which (n, 2): a circuit and another. states: theirs after 0 … L layers, (n, 2, d) each.
+    """
+    layers = zip(weights, biases, states, strict=False)
+    squares = np.array([_layer_squares(w, b, which, state, rng) for w, b, state in layers])
+    widths = tuple(state.shape[-1] for state in states)
+    difference2, mean2, doubled2, growth = squares.T
+    state2 = np.array([_square(state) for state in states])
+    return MLPMoments(widths, state2, difference2, mean2, doubled2, growth, step)
+
+
+def _layer_squares(
     weights: Floats, bias: Floats, which: Integers, states: Floats, rng: np.random.Generator
 ) -> list[float]:
-    """difference2, mean2, doubled2 and growth of one ReLU layer, from pairs of circuits.
-
-    weights (T, d', d), bias (T, d'); which (n, 2), a circuit and another; states (n, 2, d).
-    """
+    """difference2, mean2, doubled2 and growth of one layer, states (n, 2, d) before it."""
     mean = weights.mean(axis=0)
     heard = np.einsum("nkij,nkj->nki", weights[which], states)
     own, other = heard[:, 0] + bias[which[:, 0]], heard[:, 1]

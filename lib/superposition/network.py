@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from superposition._activations import activate, activation_names
-from superposition._check import Floats, instance, no_empty_axis, real_array, whole_array
+from superposition._check import Floats, layer_arrays, no_empty_axis, real_array, whole_array
 
 
 class Network(Protocol):
@@ -100,19 +100,9 @@ class MLPNetwork:
     activations: str | Sequence[str] = "relu"
 
     def __post_init__(self) -> None:
-        sizes: dict[str, int] = {}
-        weights, biases = [], []
-        instance("weights", self.weights, Sequence)
-        instance("biases", self.biases, Sequence)
-        if len(self.weights) < 1 or len(self.weights) != len(self.biases):
-            got = f"{len(self.weights)} and {len(self.biases)}"
-            raise ValueError(f"weights, biases: wanted as many of both, at least 1, got {got}")
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            weights.append(real_array(f"weights[{i}]", weight, f"width_{i + 1} width_{i}", sizes))
-            biases.append(real_array(f"biases[{i}]", bias, f"width_{i + 1}", sizes))
-        no_empty_axis("weights", sizes)
-        object.__setattr__(self, "weights", tuple(weights))
-        object.__setattr__(self, "biases", tuple(biases))
+        weights, biases = layer_arrays(self.weights, self.biases)
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "biases", biases)
         names = activation_names(self.activations, len(weights))
         object.__setattr__(self, "activations", names)
 

@@ -10,8 +10,7 @@ from superposition.circuits import on_indicator, rotation_circuits, rotation_vec
 from superposition.constructions import MLPConstruction
 from superposition.constructions.compiled import MLPSuperposition
 from superposition.inputs import sample_active
-
-REDUNDANCY = 6  # r as published
+from superposition.sharing_experiments import REDUNDANCY
 
 
 def superpose_rotations(

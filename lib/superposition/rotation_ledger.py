@@ -12,11 +12,12 @@ import pandas as pd
 
 from superposition import rotation_tables as tables
 from superposition import sharing_experiments
-from superposition.rotation_studies import DEPTH, PUBLISHED, SMALL_WIDTH
+from superposition.rotation_studies import DEPTH, PUBLISHED
+from superposition.sharing_experiments import ENTRIES
 from superposition.sweep import sweep
 
 _SEED = 18
-BLOCK = PUBLISHED["width"] / SMALL_WIDTH  # D/d
+BLOCK = PUBLISHED["width"] / ENTRIES  # D/d
 _SMALL = 0.05  # an error at which nothing has ignited yet
 
 

@@ -8,16 +8,12 @@ import numpy as np
 import pandas as pd
 
 from superposition.codes import SparseCode
-from superposition.rotation_experiments import (
-    REDUNDANCY,
-    rotation_errors,
-    superpose_rotations,
-)
+from superposition.rotation_experiments import rotation_errors, superpose_rotations
+from superposition.sharing_experiments import ENTRIES, REDUNDANCY, WIDTH
 from superposition.study import Study
 from superposition.sweep import Setting
 
-SMALL_WIDTH = 4  # d
-PUBLISHED = {"n_circuits": 557, "width": 1000}  # T, the most that its code holds, and D
+PUBLISHED = {"n_circuits": 557, "width": WIDTH}  # T, the most that its code holds, and D
 DEPTH = 5
 _DIGITS, _ZERO = 4, 1e-12  # significant digits stored; below that, an error is rounding
 
@@ -84,7 +80,7 @@ def _scaling_settings() -> list[Setting]:
         {"width": width, "n_circuits": n}
         for width, numbers in loads.items()
         for n in numbers
-        if n <= SparseCode.capacity("prime_step", SMALL_WIDTH, width, REDUNDANCY)
+        if n <= SparseCode.capacity("prime_step", ENTRIES, width, REDUNDANCY)
     ]
 
 
@@ -95,7 +91,7 @@ def _tuning_settings() -> list[Setting]:
     return [
         {"code": code, "suppression": chi, "redundancy": r, "threshold": at, "gain": gain}
         for code, chi, r, (at, gain) in product(codes, suppressions, redundancies, steps)
-        if PUBLISHED["n_circuits"] <= SparseCode.capacity(code, SMALL_WIDTH, PUBLISHED["width"], r)
+        if PUBLISHED["n_circuits"] <= SparseCode.capacity(code, ENTRIES, PUBLISHED["width"], r)
     ]
 
 

@@ -7,13 +7,19 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from superposition.constructions import MLPConstruction
-from superposition.rotation_experiments import REDUNDANCY
-from superposition.rotation_studies import DEPTH, PUBLISHED, SMALL_WIDTH
+from superposition.constructions import MLPConstruction, laws
+from superposition.rotation_studies import DEPTH, PUBLISHED
+from superposition.sharing_experiments import ENTRIES, REDUNDANCY
 from superposition.study import data
 from superposition.sweep import Setting, read_table
-from superposition.theory import evaluate, sharing, symbols
 
+# names of predictions, and of what is measured
+COLUMNS = {
+    "mse": "mse_x",
+    "on_mse": "mse_on",
+    "inactive_mse": "inactive_x",
+    "inactive_on_mse": "inactive_on",
+}
 QUANTITIES = ["mse_x", "worst_x", "mse_on", "inactive_x", "inactive_on"]
 AS_PUBLISHED: Setting = {
     "code": "prime_step",
@@ -80,12 +86,10 @@ def published_law(table: pd.DataFrame) -> pd.DataFrame:
     mse_on = 0, inactive_x = inactive_on = k q.
     """
     sizes = table[["n_circuits", "width", "n_active", "layer"]]
-    widths = {symbols.D: sizes["width"], symbols.d: SMALL_WIDTH, symbols.r: REDUNDANCY}
-    values = {symbols.T: sizes["n_circuits"], symbols.k: sizes["n_active"]}
-    values[sharing.overlap] = evaluate(sharing.overlap_square(), {**widths, **values})
-    read = evaluate(sharing.inactive_square(), {**values, symbols.a2: 1})
-    vector = evaluate(sharing.rotation_law(), {**values, sharing.layer: sizes["layer"]})
-    return sizes.assign(mse_x=vector, mse_on=0.0, inactive_x=read, inactive_on=read)
+    n_circuits, layers, widths = (sizes[name] for name in ("n_circuits", "layer", "width"))
+    law = laws.published_law(n_circuits, layers, widths, REDUNDANCY, sizes["n_active"])
+    law = law.drop(columns="layer").rename(columns=COLUMNS).set_index(sizes.index)
+    return sizes.join(law[list(COLUMNS.values())])
 
 
 def scaling() -> pd.DataFrame:
@@ -123,14 +127,12 @@ def followed_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
                 construction = MLPConstruction(int(width), REDUNDANCY)
                 table = construction.follow(int(n), int(rows["layer"].max()), int(k))
                 tables.append(table.assign(width=width, n_circuits=n, n_active=k))
-    names = {"mse": "mse_x", "inactive_mse": "inactive_x", "on_mse": "mse_on"}
-    names["inactive_on_mse"] = "inactive_on"
-    return with_load(pd.concat(tables, ignore_index=True).rename(columns=names))
+    return with_load(pd.concat(tables, ignore_index=True).rename(columns=COLUMNS))
 
 
 def with_load(table: pd.DataFrame) -> pd.DataFrame:
     """The table with one more column, load: T d²/D²."""
-    return table.assign(load=table["n_circuits"] * (SMALL_WIDTH / table["width"]) ** 2)
+    return table.assign(load=table["n_circuits"] * (ENTRIES / table["width"]) ** 2)
 
 
 def largest_loads(layer: int, tolerance: float, n_active: int = 1) -> pd.DataFrame:

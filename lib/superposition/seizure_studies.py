@@ -21,7 +21,7 @@ FACTOR = 2.0
 _ROUNDING = 1e-9  # of float32, in squares
 
 
-def rotation_errors(
+def errors_and_laws(
     n_slots: int, redundancy: int, n_circuits: int, n_active: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """mse of rotation vectors over twelve layers of one network, 300 samples, and as predicted.
@@ -58,7 +58,7 @@ def _settings() -> list[Setting]:
     return settings
 
 
-SEIZURE_STUDIES = {"seizures": Study(rotation_errors, _settings(), n_seeds=2, seed=58)}
+SEIZURE_STUDIES = {"seizures": Study(errors_and_laws, _settings(), n_seeds=2, seed=58)}
 
 
 def leaving(layers: np.ndarray, mse: np.ndarray, law: np.ndarray) -> int:

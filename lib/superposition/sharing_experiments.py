@@ -7,14 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import sympy as sp
+from numpy.typing import ArrayLike
+from scipy import stats
 
 from superposition._check import Floats
 from superposition.circuits import MLPCircuits, rotation_circuits, rotation_vector
 from superposition.codes import SparseCode
 from superposition.constructions import MLPConstruction
 from superposition.constructions.compiled import MLPSuperposition
+from superposition.constructions.connections import balance, connections, shared_weights
 from superposition.constructions.laws import published_law
-from superposition.constructions.mlp import balance, shared_weights
 from superposition.constructions.sharing import share
 from superposition.measure import measure_error
 from superposition.network import MLPNetwork
@@ -24,7 +26,7 @@ from superposition.theory.derivation import evaluate
 WIDTH, REDUNDANCY, ENTRIES = 1000, 6, 4  # D, r, d as published
 
 
-def connections(n_circuits: int, code: str, rng: np.random.Generator) -> pd.DataFrame:
+def shared_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.DataFrame:
     """How two layers' codes share and connect slots (D = 1000, d = 4, r = 6), measured, predicted.
 
     Columns least_load, largest_load; overlap (mean square of what a circuit reads of another's
@@ -32,7 +34,7 @@ def connections(n_circuits: int, code: str, rng: np.random.Generator) -> pd.Data
     """
     write, read = _codes(n_circuits, code, 2, rng)
     loads = np.asarray(write.set_matrix.sum(axis=0))
-    connected = _connected(write, read)
+    connected = np.minimum(connections(write, read), 1)
     overlap = write.overlaps.power(2).sum() / REDUNDANCY**2 / (n_circuits * (n_circuits - 1))
     density = float(evaluate(sharing.connection_density(), _sizes(n_circuits)))
     share_of = {sharing.density: density, symbols.r: REDUNDANCY}
@@ -53,23 +55,28 @@ def connected_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.
     """To how many of an active circuit's r slots a slot of the next layer is connected.
 
     Over all circuits and all slots that the circuit does not have. Columns connections, measured
-    (share of slots), binomial (each with probability ρ), by_circuits (`Sharing.hits`, by load).
+    (share of slots), binomial (each with probability ρ), by_circuits (`Sharing.hits`, by load),
+    heard (of the active circuit's indicator).
     """
     write, read = _codes(n_circuits, code, 2, rng)
-    found = (_connected(write, read) @ read.set_matrix.T.toarray()).round().astype(int)
+    connected = np.minimum(connections(write, read), 1)
+    found = (connected @ read.set_matrix.T.toarray()).round().astype(int)
     found = found[write.set_matrix.T.toarray() == 0]
     how = share(write.sets, 1, 1.0)
     weights = how.counts * (1 - how.loads / n_circuits)
     pairs = zip(how.loads, weights, strict=True)
     by_circuits = sum((w * how.hits(int(c)).sum(axis=0) for c, w in pairs), np.zeros(7))
     n = np.arange(REDUNDANCY + 1)
-    binomial = evaluate(_binomial(), {sharing.density: _connected(write, read).mean(), _N: n})
+    chi = balance(connected, write, read)
+    heard: dict[sp.Symbol, ArrayLike]
+    heard = {sharing.connections: n, symbols.r: REDUNDANCY, sharing.chi: chi}
     return pd.DataFrame(
         {
             "connections": n,
             "measured": np.bincount(found, minlength=REDUNDANCY + 1) / found.size,
-            "binomial": binomial,
+            "binomial": stats.binom.pmf(n, REDUNDANCY, connected.mean()),
             "by_circuits": by_circuits / weights.sum(),
+            "heard": evaluate(sharing.heard_of_active(), heard),
         }
     )
 
@@ -140,36 +147,17 @@ def uncapped(superposition: MLPSuperposition) -> MLPSuperposition:
 
 def _counted(write: SparseCode, read: SparseCode) -> Floats:
     """Connections counted over r, and −χ where there are none."""
-    n, r = write.n_circuits, write.redundancy
-    counts = (write.set_matrix.T @ read.set_matrix).toarray()
-    loads = [code.set_matrix.sum(axis=0) for code in (write, read)]
-    own = sum(float((w @ counts @ c).sum()) for w, c in zip(*_ones(write, read), strict=True))
-    made = (loads[0] @ counts @ loads[1] - own) / (n * (n - 1))
-    joined = (loads[0] @ np.minimum(counts, 1) @ loads[1] - n * r**2) / (n * (n - 1))
+    n, r, counts = write.n_circuits, write.redundancy, connections(write, read)
+    load_write, load_read = (code.set_matrix.sum(axis=0) for code in (write, read))
+    own = (write.set_matrix @ counts).reshape(n, -1)[np.arange(n)[:, None], read.sets].sum()
+    made = (load_write @ counts @ load_read - own) / (n * (n - 1))
+    joined = (load_write @ np.minimum(counts, 1) @ load_read - n * r**2) / (n * (n - 1))
     return np.where(counts > 0, counts / r, -made / r / (r**2 - joined))
-
-
-def _ones(write: SparseCode, read: SparseCode) -> tuple[Floats, Floats]:
-    return write.set_matrix.toarray(), read.set_matrix.toarray()
-
-
-_N = sharing.connections
-
-
-def _binomial() -> sp.Expr:
-    """P(N) if each of an active circuit's slots were connected by itself."""
-    n, rho = sharing.connections, sharing.density
-    return sp.binomial(REDUNDANCY, n) * rho**n * (1 - rho) ** (REDUNDANCY - n)
 
 
 def _codes(n: int, code: str, layers: int, rng: np.random.Generator) -> list[SparseCode]:
     draws = range(layers)
     return [SparseCode.draw(code, n, ENTRIES, WIDTH, REDUNDANCY, rng) for _ in draws]
-
-
-def _connected(write: SparseCode, read: SparseCode) -> Floats:
-    """(slots, slots): 1 where some circuit connects a slot to one of the layer before."""
-    return np.minimum((write.set_matrix.T @ read.set_matrix).toarray(), 1.0)
 
 
 def _sizes(n_circuits: int) -> dict[sp.Symbol, float]:

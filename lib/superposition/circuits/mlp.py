@@ -17,14 +17,14 @@ from superposition._check import (
     active_sets,
     generator,
     instance,
-    no_empty_axis,
+    layer_arrays,
     positive_int,
     real_array,
     whole_array,
 )
 from superposition.circuits.conditional import find_step
 from superposition.inputs import InputSampler, sample_active, unit_inputs
-from superposition.moments import MLPMoments, layer_squares
+from superposition.moments import MLPMoments, mlp_moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,21 +46,11 @@ class MLPCircuits:
     sampler: InputSampler | None = None
 
     def __post_init__(self) -> None:
-        weights, biases, sizes = [], [], dict[str, int]()
-        instance("weights", self.weights, Sequence)
-        instance("biases", self.biases, Sequence)
-        if len(self.weights) < 1 or len(self.weights) != len(self.biases):
-            got = f"{len(self.weights)} and {len(self.biases)}"
-            raise ValueError(f"weights, biases: wanted as many of both, at least 1, got {got}")
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            axes = f"circuits width_{i + 1} width_{i}"
-            weights.append(real_array(f"weights[{i}]", weight, axes, sizes))
-            biases.append(real_array(f"biases[{i}]", bias, f"circuits width_{i + 1}", sizes))
-        no_empty_axis("weights", sizes)
+        weights, biases = layer_arrays(self.weights, self.biases, "circuits")
         if len({array.dtype for array in (*weights, *biases)}) > 1:
             raise TypeError("weights, biases: wanted one dtype, float32 or float64")
-        object.__setattr__(self, "weights", tuple(weights))
-        object.__setattr__(self, "biases", tuple(biases))
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "biases", biases)
         names = activation_names(self.activations, len(weights))
         object.__setattr__(self, "activations", names)
 
@@ -142,12 +132,8 @@ class MLPCircuits:
             raise ValueError("circuits: wanted at least two, with ReLU in every layer")
         which = sample_active(self.n_circuits, 2, n_samples, rng)
         states = self.run(self.default_inputs(which, rng), which)
-        layers = zip(self.weights, self.biases, states[:-1], strict=True)
-        squares = np.array([layer_squares(w, b, which, state, rng) for w, b, state in layers])
-        difference2, mean2, doubled2, growth = squares.T
-        state2 = np.array([np.mean(np.sum(state**2, axis=-1)) for state in states])
         step = find_step(self.weights, self.biases)
-        return MLPMoments(self.widths, state2, difference2, mean2, doubled2, growth, step)
+        return mlp_moments(self.weights, self.biases, which, states, step, rng)
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
         """Exact states of the active circuits after 0 … L layers.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import sympy as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from superposition.moments import MLPMoments
 from superposition.theory import sharing, symbols
@@ -13,18 +13,23 @@ from superposition.theory.derivation import evaluate
 
 
 def published_law(
-    n_circuits: int, n_layers: int, width: int, redundancy: int, n_active: int
+    n_circuits: ArrayLike,
+    layers: ArrayLike,
+    width: ArrayLike,
+    redundancy: int,
+    n_active: ArrayLike,
 ) -> pd.DataFrame:
-    """The published predictions for conditional rotations; columns as `predict_error` returns."""
-    layers = np.arange(1, n_layers + 1)
+    """The published predictions for conditional rotations; columns as `predict_error` returns.
+
+    Numbers, or arrays of one length.
+    """
     square = overlap_square(n_circuits, width, 4, redundancy)
-    values: dict[sp.Symbol, ArrayLike]
-    values = {symbols.T: n_circuits, symbols.k: n_active}
-    values |= {sharing.overlap: square, sharing.layer: layers}
+    values = {symbols.T: n_circuits, symbols.k: n_active, sharing.overlap: square}
     read = evaluate(sharing.inactive_square(), {**values, symbols.a2: 1.0})
-    mse = np.broadcast_to(evaluate(sharing.rotation_law(), values), layers.shape)
-    table = {"layer": layers, "mse": mse, "relative_mse": mse, "inactive_mse": float(read)}
-    return pd.DataFrame({**table, "on_mse": 0.0, "inactive_on_mse": float(read)})
+    mse = evaluate(sharing.rotation_law(), {**values, sharing.layer: layers})
+    names = ["layer", "mse", "relative_mse", "inactive_mse", "on_mse", "inactive_on_mse"]
+    columns = np.broadcast_arrays(np.atleast_1d(layers), mse, mse, read, 0.0, read)
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))
 
 
 def small_noise_law(
@@ -40,7 +45,7 @@ def small_noise_law(
         values: dict[sp.Symbol, ArrayLike] = {
             symbols.T: n_circuits,
             symbols.k: n_active,
-            sharing.overlap: max(overlap_square(n_circuits, width, size, redundancy), 0.0),
+            sharing.overlap: max(float(overlap_square(n_circuits, width, size, redundancy)), 0.0),
             sharing.difference2: moments.difference2[layer],
             sharing.mean2: moments.mean2[layer],
             sharing.doubled2: moments.doubled2[layer],
@@ -54,15 +59,17 @@ def small_noise_law(
     return pd.DataFrame(rows, columns=["layer", "mse", "relative_mse", "inactive_mse"])
 
 
-def overlap_square(n_circuits: float, width: int, entries: int, redundancy: int) -> float:
-    """q of (eq-overlap-square) at numbers: `entries` is d."""
+def overlap_square(
+    n_circuits: ArrayLike, width: ArrayLike, entries: int, redundancy: int
+) -> NDArray[np.floating]:
+    """q of (eq-overlap-square) at numbers, or arrays of one length: `entries` is d."""
     sizes: dict[sp.Symbol, ArrayLike] = {
         symbols.T: n_circuits,
         symbols.D: width,
         symbols.d: entries,
         symbols.r: redundancy,
     }
-    return float(evaluate(sharing.overlap_square(), sizes))
+    return evaluate(sharing.overlap_square(), sizes)
 
 
 def last_error(table: pd.DataFrame) -> float:

@@ -15,6 +15,7 @@ from superposition.codes import SparseCode, superpose
 from superposition.codes.packings import PACKINGS, packing
 from superposition.constructions.capacity import smallest_true
 from superposition.constructions.compiled import MLPSuperposition
+from superposition.constructions.connections import shared_weights
 from superposition.constructions.laws import last_error, published_law, small_noise_law
 from superposition.constructions.seizure import follow
 from superposition.constructions.sharing import share
@@ -85,12 +86,16 @@ class MLPConstruction:
         n_active, tolerance = self._question(moments, n_active, tolerance)
         n_circuits = positive_int("n_circuits", n_circuits)
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
-        lowest = 2 * self.redundancy * max(moments.widths[1:])
+        lowest = self.redundancy * max(moments.widths[1:])
 
         def does(width: int) -> bool:
             sized = replace(self, width=width)
-            fits = sized.holds(moments.widths) >= n_circuits
-            return fits and sized._last_error(n_circuits, moments, n_active) <= tolerance
+            try:
+                if sized.holds(moments.widths) < n_circuits:
+                    return False
+            except ValueError:  # too narrow for the code's sets
+                return False
+            return sized._last_error(n_circuits, moments, n_active) <= tolerance
 
         if (width := smallest_true(does, lowest, _WIDEST)) is None:
             raise ValueError(
@@ -150,12 +155,13 @@ class MLPConstruction:
         n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
         if law == "small noise":
             moments = circuits.moments(np.random.default_rng(0))
-            sizes = self.width, self.redundancy, n_active
-            return small_noise_law(circuits.n_circuits, moments, *sizes)
+            shape = self.width, self.redundancy, n_active
+            return small_noise_law(circuits.n_circuits, moments, *shape)
         step = rotation_step(circuits)
         if law == "published":
-            shape = circuits.n_circuits, circuits.n_layers, self.width, self.redundancy
-            return published_law(*shape, n_active)
+            layers = np.arange(1, circuits.n_layers + 1)
+            sizes = circuits.n_circuits, layers, self.width, self.redundancy
+            return published_law(*sizes, n_active)
         return self.follow(circuits.n_circuits, circuits.n_layers, n_active, *step)
 
     def follow(
@@ -215,37 +221,6 @@ class MLPConstruction:
         blocks = np.kron(mean, shared_weights(write, read, self.suppression))
         large[: blocks.shape[0], : blocks.shape[1]] += blocks
         return large
-
-
-def shared_weights(write: SparseCode, read: SparseCode, suppression: float = 1.0) -> Floats:
-    """𝒲, (block, block): 1/r where a circuit connects two slots, −χ elsewhere: (eq-capped).
-
-    χ is balanced so that, on average over pairs, one circuit's slots hear nothing of another's
-    (eq-balance), times `suppression`. Raises ValueError as `SparseCode.sets` does.
-    """
-    r = write.redundancy
-    connected = np.minimum((write.set_matrix.T @ read.set_matrix).toarray(), 1.0)
-    chi = suppression * balance(connected, write, read)
-    return np.asarray(((1 / r + chi) * connected - chi).astype(write.dtype))
-
-
-def balance(connected: Floats, write: SparseCode, read: SparseCode) -> float:
-    """χ of (eq-balance): connections from one circuit's slots to another's, over those missing.
-
-    connected: (block, block), 1 where a circuit connects two slots; divided by r.
-    0 for a single circuit. Raises ValueError where all circuits' slots are connected.
-    """
-    n, r = write.n_circuits, write.redundancy
-    if n == 1:  # nobody else to be balanced against
-        return 0.0
-    load_write, load_read = (code.set_matrix.sum(axis=0) for code in (write, read))
-    made = (load_write @ connected @ load_read - n * r**2) / (n * (n - 1))
-    if made >= r**2 * (1 - 1e-12):
-        raise ValueError(
-            f"codes: wanted slots that no circuit connects, to balance those that are; all slots "
-            f"of {n} circuits are: use fewer circuits or more neurons"
-        )
-    return float(made / (r**2 - made) / r)
 
 
 def _spread(bias: Floats, size: int, dtype: np.dtype[np.floating]) -> Floats:

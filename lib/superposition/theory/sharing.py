@@ -11,6 +11,7 @@ from functools import cache
 import sympy as sp
 
 from superposition.theory.derivation import Assumption, Derivation, second_moment_of_sum
+from superposition.theory.reading import CIRCUITS
 from superposition.theory.symbols import D, T, a2, circuit_covariance, d, k, r
 
 slots = sp.symbols("n", positive=True)
@@ -32,9 +33,6 @@ SLOTS = Assumption("n = D/d slots", {slots: D / d})
 INDEPENDENT_PAIRS = Assumption(
     "a circuit has two given slots, of two layers, with probability (r/n)²",
     {pair_chance: (r / slots) ** 2},
-)
-UNCORRELATED = Assumption(
-    "what different active circuits add is uncorrelated", {circuit_covariance: sp.Integer(0)}
 )
 SEPARATE_NEURONS = Assumption(
     "a circuit's neurons hear uncorrelated noise", {neuron_covariance: sp.Integer(0)}
@@ -71,7 +69,7 @@ def overlap_square() -> Derivation:
 def inactive_square() -> Derivation:
     """Mean square of what an inactive circuit reads of k active ones: (eq-inactive-shared)."""
     general = k * overlap * a2 + k * (k - 1) * circuit_covariance
-    return Derivation(r"\mathrm{E}|\hat a|^2", general, (UNCORRELATED,), simplify=False)
+    return Derivation(r"\mathrm{E}|\hat a|^2", general, (CIRCUITS,), simplify=False)
 
 
 @cache
@@ -92,12 +90,18 @@ def balanced() -> sp.Expr:
 
 
 @cache
+def heard_of_active() -> sp.Expr:
+    """What a slot connected to N of an active circuit's r hears of its indicator, given χ."""
+    return connections / r - chi * (r - connections)
+
+
+@cache
 def false_threshold() -> sp.Expr:
     """N from which on a slot connected to N of an active circuit's r is falsely on: (eq-false).
 
-    It hears N/r − χ(r − N); the step starts at α_* − 1/(2g).
+    It hears N/r − χ(r − N), χ balanced; the step starts at α_* − 1/(2g).
     """
-    heard = connections / r - balanced() * (r - connections)
+    heard = heard_of_active().subs(chi, balanced())
     least = sp.solve(heard - (threshold - 1 / (2 * gain)), connections)[0]
     return sp.collect(sp.expand(least / r), density) * r
 

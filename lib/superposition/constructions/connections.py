@@ -1,0 +1,47 @@
+"""How circuits connect the slots of two layers, and how strongly the others inhibit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from superposition._check import Floats
+from superposition.codes import SparseCode
+
+
+def shared_weights(write: SparseCode, read: SparseCode, suppression: float = 1.0) -> Floats:
+    """𝒲, (block, block): 1/r where a circuit connects two slots, −χ elsewhere: (eq-capped).
+
+    χ is balanced so that, on average over pairs, one circuit's slots hear nothing of another's
+    (eq-balance), times `suppression`. Raises ValueError as `SparseCode.sets` does.
+    """
+    r = write.redundancy
+    connected = np.minimum(connections(write, read), 1)
+    chi = suppression * balance(connected, write, read)
+    return np.asarray(((1 / r + chi) * connected - chi).astype(write.dtype))
+
+
+def connections(write: SparseCode, read: SparseCode) -> Floats:
+    """How many circuits connect each slot of one layer to each of the layer before, Σ_t e_t e_t^T.
+
+    (block, block). Raises ValueError as `SparseCode.sets` does.
+    """
+    return np.asarray((write.set_matrix.T @ read.set_matrix).toarray())
+
+
+def balance(connected: Floats, write: SparseCode, read: SparseCode) -> float:
+    """χ of (eq-balance): connections from one circuit's slots to another's, over those missing.
+
+    connected: (block, block), 1 where a circuit connects two slots; divided by r.
+    0 for a single circuit. Raises ValueError where all circuits' slots are connected.
+    """
+    n, r = write.n_circuits, write.redundancy
+    if n == 1:  # nobody else to be balanced against
+        return 0.0
+    load_write, load_read = (code.set_matrix.sum(axis=0) for code in (write, read))
+    made = (load_write @ connected @ load_read - n * r**2) / (n * (n - 1))
+    if made >= r**2 * (1 - 1e-12):
+        raise ValueError(
+            f"codes: wanted slots that no circuit connects, to balance those that are; all slots "
+            f"of {n} circuits are: use fewer circuits or more neurons"
+        )
+    return float(made / (r**2 - made) / r)
