@@ -436,10 +436,13 @@ def test_questions_without_an_answer_are_refused(rng):
         construction.size_for(10**6, moments, 3, 0.1)
     with pytest.raises(ValueError, match="n_active: wanted at most 5, the number of circuits"):
         construction.size_for(5, moments, 6, 0.1)
-    with pytest.raises(ValueError, match="circuits: wanted at least two, with ReLU"):
+    with pytest.raises(ValueError, match="circuits: wanted at least two, to measure pairs"):
         rotation_circuits(1, 2, rng).moments(rng)
-    with pytest.raises(ValueError, match="circuits: wanted at least two, with ReLU"):
-        rotation_circuits(5, 2, rng, conditional=False).moments(rng)
+    linear = rotation_circuits(5, 2, rng, conditional=False)
+    with pytest.raises(ValueError, match="moments: wanted those of ReLU circuits"):
+        construction.capacity(linear.moments(rng), 1, 0.1)
+    with pytest.raises(ValueError, match="activations: wanted ReLU in every layer"):
+        construction.predict_error(linear, 1, "small noise")
 
 
 def test_a_plane_too_narrow_for_its_sets_is_passed_over(rng):

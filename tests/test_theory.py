@@ -13,6 +13,7 @@ from superposition.measure import read_in_interference
 from superposition.theory import (
     carrying,
     embedding,
+    gating,
     one_neuron,
     over_layers,
     read_in,
@@ -84,6 +85,10 @@ DERIVATIONS = {
         sharing.inactive_noise,
         sharing.shared_noise,
         sharing.linear_law,
+        gating.slot_shared,
+        gating.slots_meet,
+        gating.heard_on_slot,
+        gating.heard_in_common,
     )
 }
 DERIVATIONS["jump"] = lambda: over_layers.jump()[1]
@@ -122,6 +127,9 @@ UNKNOWN = {
     sharing.neuron_covariance,
     sharing.passed_noise,
     sharing.passed_collisions,
+    gating.load,
+    gating.met,
+    gating.met_square,
     *(
         base[j]
         for base in (symbols.carried_active, symbols.square_when, symbols.mean_when)

@@ -12,13 +12,19 @@ from superposition.circuits import (
     with_indicator,
 )
 from superposition.codes import GaussianCode, SparseCode, superpose
-from superposition.constructions import MLPConstruction, ResidualConstruction, Superposition
+from superposition.constructions import (
+    GatedConstruction,
+    MLPConstruction,
+    ResidualConstruction,
+    Superposition,
+)
 from superposition.measure import measure_error
 from superposition.moments import Moments
 from superposition.network import MLPNetwork, ResidualNetwork
 from superposition.sweep import sweep
 
 __all__ = [
+    "GatedConstruction",
     "GaussianCode",
     "MLPCircuits",
     "MLPConstruction",

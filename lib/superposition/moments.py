@@ -7,8 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from superposition._activations import activate
 from superposition._check import Floats, Integers, positive_int, real_array
 
+LAYER_SQUARES = (
+    "difference2",
+    "mean2",
+    "doubled2",
+    "growth",
+    "own2",
+    "biased_mean2",
+    "joined2",
+)
 N_NODES = 64  # equally likely values that stand for all pre-activations of a layer
 
 
@@ -74,7 +84,10 @@ class MLPMoments:
     difference2, mean2: (L,), |Δw a'|² and |w̄ a'|² of another circuit's state a', as far as the
     circuit's own neurons are on. doubled2: (L,), what a layer's state changes by where a' comes
     with a. growth: (L,), by what a small error's square is multiplied in the layer.
-    step:        threshold and gain of conditional rotations; None for other circuits.
+    own2, biased_mean2, joined2: (L,), with biases, of a third circuit's weights: |Δw a' + Δb|² and
+    |w̄ a' + b̄|² where the circuit's own neurons are on, and what a layer's state changes by where
+    another circuit adds w a' + b to it.
+    activations: of the layers. step: threshold and gain of conditional rotations, or None.
 
     Raises TypeError or ValueError for arrays of other kinds or shapes.
     """
@@ -85,11 +98,15 @@ class MLPMoments:
     mean2: Floats
     doubled2: Floats
     growth: Floats
+    own2: Floats
+    biased_mean2: Floats
+    joined2: Floats
+    activations: tuple[str, ...]
     step: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         sizes = {"layers": len(self.widths) - 1, "states": len(self.widths)}
-        for name in ("difference2", "mean2", "doubled2", "growth"):
+        for name in LAYER_SQUARES:
             object.__setattr__(self, name, real_array(name, getattr(self, name), "layers", sizes))
         object.__setattr__(self, "state2", real_array("state2", self.state2, "states", sizes))
 
@@ -97,36 +114,55 @@ class MLPMoments:
 def mlp_moments(
     weights: Sequence[Floats],
     biases: Sequence[Floats],
+    activations: tuple[str, ...],
     which: Integers,
     states: Sequence[Floats],
     step: tuple[float, float] | None,
     rng: np.random.Generator,
 ) -> MLPMoments:
-    """Moments of ReLU circuits (arrays as in `MLPCircuits`) from sampled states of pairs.
+    """Moments of MLP circuits (arrays as in `MLPCircuits`) from sampled states of pairs.
 
     which (n, 2): a circuit and another. states: theirs after 0 … L layers, (n, 2, d) each.
     """
-    layers = zip(weights, biases, states, strict=False)
-    squares = np.array([_layer_squares(w, b, which, state, rng) for w, b, state in layers])
+    layers = zip(weights, biases, activations, states, strict=False)
+    squares = [_layer_squares(w, b, name, which, state, rng) for w, b, name, state in layers]
     widths = tuple(state.shape[-1] for state in states)
-    difference2, mean2, doubled2, growth = squares.T
     state2 = np.array([_square(state) for state in states])
-    return MLPMoments(widths, state2, difference2, mean2, doubled2, growth, step)
+    by_name = {name: np.array([layer[name] for layer in squares]) for name in LAYER_SQUARES}
+    return MLPMoments(widths, state2, **by_name, activations=activations, step=step)
 
 
 def _layer_squares(
-    weights: Floats, bias: Floats, which: Integers, states: Floats, rng: np.random.Generator
-) -> list[float]:
-    """difference2, mean2, doubled2 and growth of one layer, states (n, 2, d) before it."""
-    mean = weights.mean(axis=0)
+    weights: Floats,
+    bias: Floats,
+    name: str,
+    which: Integers,
+    states: Floats,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """The `LAYER_SQUARES` of one layer, states (n, 2, d) before it."""
+    mean, mean_bias = weights.mean(axis=0), bias.mean(axis=0)
     heard = np.einsum("nkij,nkj->nki", weights[which], states)
     own, other = heard[:, 0] + bias[which[:, 0]], heard[:, 1]
-    shared, on = states[:, 1] @ mean.T, own > 0
+    shared = states[:, 1] @ mean.T
+    on = own > 0 if name == "relu" else np.ones_like(own)
     error = rng.standard_normal(states[:, 0].shape)
     passed = on * np.einsum("nij,nj->ni", weights[which[:, 0]], error)
-    doubled = np.maximum(own + other, 0) - np.maximum(own, 0)
-    growth = _square(passed) / _square(error)
-    return [_square(on * (other - shared)), _square(on * shared), _square(doubled), growth]
+    third = rng.permutation(which[:, 1])  # hardly ever one of the two
+    through = np.einsum("nij,nj->ni", weights[third], states[:, 1]) + bias[third]
+
+    def added(more: Floats) -> float:
+        return _square(activate(own + more, name) - activate(own.copy(), name))
+
+    return {
+        "difference2": _square(on * (other - shared)),
+        "mean2": _square(on * shared),
+        "doubled2": added(other),
+        "growth": _square(passed) / _square(error),
+        "own2": _square(on * (through - shared - mean_bias)),
+        "biased_mean2": _square(on * (shared + mean_bias)),
+        "joined2": added(other + bias[which[:, 1]]),
+    }
 
 
 def residual_moments(

@@ -125,15 +125,15 @@ class MLPCircuits:
     def moments(self, rng: np.random.Generator, *, n_samples: int = 2000) -> MLPMoments:
         """What predictions need to know: means over `n_samples` random pairs of circuits.
 
-        Inputs are the circuits' own. Raises ValueError for a single circuit, or layers that are
-        not ReLU.
+        Inputs are the circuits' own. Raises ValueError for a single circuit.
         """
-        if self.n_circuits < 2 or set(self.activations) != {"relu"}:
-            raise ValueError("circuits: wanted at least two, with ReLU in every layer")
+        if self.n_circuits < 2:
+            raise ValueError("circuits: wanted at least two, to measure pairs")
         which = sample_active(self.n_circuits, 2, n_samples, rng)
         states = self.run(self.default_inputs(which, rng), which)
         step = find_step(self.weights, self.biases)
-        return mlp_moments(self.weights, self.biases, which, states, step, rng)
+        layers = self.weights, self.biases, tuple(self.activations)
+        return mlp_moments(*layers, which, states, step, rng)
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
         """Exact states of the active circuits after 0 … L layers.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sympy import prevprime
+from sympy import isprime, prevprime
 
 from superposition._check import Integers, positive_int
 
@@ -80,7 +80,24 @@ def _points(n_slots: int, r: int) -> Integers:
         raise ValueError(
             f"redundancy: wanted at most {q} (the largest prime up to slots / redundancy), got {r}"
         )
-    # lines y = slope x + c for slopes 0 … r − 1; points in the order of the vertical lines
+    return plane_lines(q, r)
+
+
+def plane_lines(q: int, n_slopes: int) -> Integers:
+    """Which line of each of the first slopes every point of the plane over q is on: (q², n_slopes).
+
+    q: a prime. Point (x, y) is on line (y − slope·x) mod q of slope 0 … q − 1, and on the vertical
+    line x, which counts as slope q; lines are numbered on, slope·q + line. Two points share the
+    line of at most one slope. In the order of the vertical lines, so that the first T points are
+    on all lines of another slope equally often, to within one.
+    Raises ValueError for a q that is not prime, or more than q + 1 slopes.
+    """
+    if not isprime(positive_int("q", q)):
+        raise ValueError(f"q: wanted a prime, got {q}")
+    n_slopes = positive_int("n_slopes", n_slopes, q + 1, f", the slopes of the plane over {q}")
     x, y = np.divmod(np.arange(q * q), q)
-    slopes = np.arange(r)
-    return slopes * q + (y[:, None] - slopes * x[:, None]) % q
+    slopes = np.arange(min(n_slopes, q))
+    lines = (y[:, None] - slopes * x[:, None]) % q
+    if n_slopes > q:
+        lines = np.column_stack([lines, x])
+    return lines + q * np.arange(n_slopes)

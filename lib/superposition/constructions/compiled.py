@@ -13,6 +13,8 @@ from superposition.circuits import Circuits, MLPCircuits, ResidualCircuits
 from superposition.codes import Code, SparseCode
 from superposition.network import MLPNetwork, Network, ResidualNetwork
 
+_ROUNDED = 1 + 1e-5  # lengths of float32 inputs are rounded
+
 
 @dataclass(frozen=True, eq=False)
 class Superposition(ABC):
@@ -136,3 +138,51 @@ class MLPSuperposition(Superposition):
         undo = np.zeros(first.swapaxes(1, 2).shape, first.dtype)
         undo[which] = np.linalg.pinv(first[which])
         return undo
+
+
+@dataclass(frozen=True, eq=False)
+class GatedSuperposition(Superposition):
+    """MLP circuits in an MLP that is told which are active: by gates, which `embed` sets.
+
+    codes:   after 0 … L layers, where states are read: their entries, then the gates of the code.
+    door:    where inputs are written, and the gates of both codes, which come last.
+    offsets: (L+1,), what is added to values in use so that they may be below zero: (eq-offset).
+    """
+
+    circuits: MLPCircuits
+    network: MLPNetwork
+    codes: tuple[SparseCode, ...]
+    door: SparseCode
+    offsets: tuple[float, ...]
+
+    def embed(self, inputs: Floats, active: Integers) -> Floats:
+        """The first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch, k).
+
+        A gate of the first code is min(1, ·) of how many active circuits have the slot, one of
+        the other code 1 − min(1, ·); that minimum is taken here.
+        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as
+        the circuits' own `run` does.
+        """
+        inputs, active = self._checked(inputs, active)
+        bound = self.construction.input_bound
+        if (longest := float(np.linalg.norm(inputs, axis=-1).max(initial=0))) > bound * _ROUNDED:
+            raise ValueError(f"inputs: wanted none longer than {bound}, the bound, got {longest}")
+        on = np.ones((*active.shape, 2), inputs.dtype)
+        state = self.door.encode(np.concatenate([inputs, on], axis=-1), active)
+        n_slots = self.door.size // self.door.width
+        np.minimum(state[:, -2 * n_slots :], 1, out=state[:, -2 * n_slots :])
+        np.subtract(1, state[:, -n_slots:], out=state[:, -n_slots:])
+        return state
+
+    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
+        layer = self._layer(layer)
+        return self._lowered(self.codes[layer].decode(state, which), layer)
+
+    def read_all(self, state: Floats, layer: int) -> Floats:
+        layer = self._layer(layer)
+        return self._lowered(self.codes[layer].decode_all(state), layer)
+
+    def _lowered(self, read: Floats, layer: int) -> Floats:
+        """Entries less the offset times the gate, which is read last."""
+        values, gate = read[..., :-1], read[..., -1:]
+        return values - self.offsets[layer] * gate if self.offsets[layer] else values

@@ -154,6 +154,7 @@ class MLPConstruction:
         because = ", the number of circuits"
         n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
         if law == "small noise":
+            _check_silent(circuits)
             moments = circuits.moments(np.random.default_rng(0))
             shape = self.width, self.redundancy, n_active
             return small_noise_law(circuits.n_circuits, moments, *shape)
@@ -182,6 +183,10 @@ class MLPConstruction:
 
     def _question(self, moments: MLPMoments, n_active: int, tolerance: float) -> tuple[int, float]:
         instance("moments", moments, MLPMoments)
+        if set(moments.activations) != {"relu"}:
+            raise ValueError(
+                f"moments: wanted those of ReLU circuits, got activations {moments.activations}"
+            )
         return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
 
     def _last_error(self, n_circuits: int, moments: MLPMoments, n_active: int) -> float:

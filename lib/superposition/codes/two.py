@@ -1,0 +1,82 @@
+"""Two codes that take turns from layer to layer, and where gates for both are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from superposition._check import Integers, positive_int
+from superposition.codes.packings import plane_lines
+from superposition.codes.sparse import SparseCode
+
+GATES = 2  # neurons per slot besides those for the entries of a state: one gate for each code
+
+
+@dataclass(frozen=True, eq=False)
+class TwoCodes:
+    """Which slots each circuit has in the code of even layers and in that of odd ones.
+
+    sets: even and odd, (T, r) each, slots below n_slots. A layer for states of width d has
+    (d + 2) · n_slots neurons: a block of slots for each entry, then one of gates for each code:
+    1 on slots in use for the code that the states are in, 1 on all others for the code to come.
+    """
+
+    sets: tuple[Integers, Integers]
+    n_slots: int
+    dtype: DTypeLike = np.float64
+
+    def size(self, width: int) -> int:
+        """Neurons of a layer that holds states of that width."""
+        return (width + GATES) * self.n_slots
+
+    def gates(self, layer: int, width: int) -> slice:
+        """The neurons that are the gates of the code of `layer`, in a layer for that width."""
+        start = (width + layer % 2) * self.n_slots
+        return slice(start, start + self.n_slots)
+
+    def state(self, layer: int, width: int) -> SparseCode:
+        """Where states are read: their entries, and last the gates of the code of `layer`."""
+        return self._blocks(layer, [*range(width), width + layer % 2], width)
+
+    def door(self, width: int) -> SparseCode:
+        """Where inputs are written: entries, and the gates of both codes."""
+        first, gate = self.entries(0, width), self.n_slots * (width + np.arange(GATES))
+        both = np.stack(self.sets, axis=1) + gate[:, None]
+        return SparseCode(np.concatenate([first.slots, both], axis=1), first.size, self.dtype)
+
+    def entries(self, layer: int, width: int) -> SparseCode:
+        """Where states are written."""
+        return self._blocks(layer, range(width), width)
+
+    def slots(self, layer: int) -> SparseCode:
+        """The slots of `layer` alone, as a code of width 1."""
+        return SparseCode(self.sets[layer % 2][:, None], self.n_slots, self.dtype)
+
+    def _blocks(self, layer: int, blocks: Sequence[int], width: int) -> SparseCode:
+        starts = self.n_slots * np.asarray(blocks)[:, None]
+        slots = self.sets[layer % 2][:, None] + starts
+        return SparseCode(slots, self.size(width), self.dtype)
+
+
+def draw_codes(
+    prime: int,
+    redundancy: int,
+    n_circuits: int,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float64,
+) -> TwoCodes:
+    """Two codes from the plane over `prime`: no two circuits share a slot in both, nor two in one.
+
+    Circuits are its points, in random order; slots are the lines of r slopes each: (eq-plane).
+    Raises ValueError for 2r > prime + 1, or more circuits than points.
+    """
+    n, r = n_circuits, positive_int("redundancy", redundancy)
+    positive_int("n_circuits", n, prime**2, f", the points of the plane over {prime}")
+    lines = plane_lines(prime, 2 * r)
+    # the first of them load all slots alike, unless vertical lines are among the slots
+    points = rng.permutation(n) if 2 * r <= prime else rng.permutation(prime**2)[:n]
+    even, odd = lines[points, :r], lines[points, r:] - r * prime
+    return TwoCodes((even, odd), r * prime, dtype)

@@ -1,0 +1,223 @@
+"""Gated superposition: exact while one circuit is active, once told which ones are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from sympy import nextprime, prevprime
+
+from superposition._check import generator, instance, positive_int, positive_real
+from superposition.circuits import MLPCircuits
+from superposition.codes import SparseCode
+from superposition.codes.two import GATES, TwoCodes, draw_codes
+from superposition.constructions.bounds import state_bounds
+from superposition.constructions.capacity import smallest_true
+from superposition.constructions.compiled import GatedSuperposition
+from superposition.constructions.crosstalk import gated_law
+from superposition.constructions.gates import gated_layer
+from superposition.constructions.laws import last_error
+from superposition.constructions.quiet import Crosstalk, crosstalk
+from superposition.moments import MLPMoments
+from superposition.network import MLPNetwork
+
+_WIDEST = 2**13
+
+
+@dataclass(frozen=True)
+class GatedConstruction:
+    """Sizes of gated superposition (chapter *Gated superposition*).
+
+    width:       neurons of the widest layer, at most; None: as many as the circuits need.
+    redundancy:  r, how many slots hold each entry of a circuit's state.
+    input_bound: largest length |x| of an input; longer ones are refused when embedded.
+    headroom:    how many times as large as one active circuit can need gates and offsets are.
+    quiet:       weights by which circuits hear least of other active ones, (eq-quiet), or of equal
+                 size, (eq-plain); the same at r = 1.
+
+    Raises TypeError or ValueError for sizes or bounds ≤ 0, or a headroom below 1.
+    """
+
+    width: int | None = None
+    redundancy: int = 1
+    input_bound: float = 1.0
+    headroom: float = 16.0
+    quiet: bool = True
+
+    def __post_init__(self) -> None:
+        if self.width is not None:
+            positive_int("width", self.width)
+        positive_int("redundancy", self.redundancy)
+        positive_real("input_bound", self.input_bound)
+        if positive_real("headroom", self.headroom) < 1:
+            raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
+
+    def holds(self, widths: Sequence[int]) -> int:
+        """How many circuits of widths d_0 … d_L fit, whatever the error: q², (eq-plane).
+
+        Raises ValueError without a `width`, or where it is too small for two codes.
+        """
+        if self.width is None:
+            raise ValueError("width: wanted one, to say how many circuits it holds")
+        return self._largest_prime(widths) ** 2
+
+    def predict_error(self, circuits: MLPCircuits, n_active: int) -> pd.DataFrame:
+        """Errors that `measure_error` should find by layer 0 … L, while they are small.
+
+        Columns layer, mse, relative_mse, inactive_mse: (eq-gated-law), from the geometry of the
+        codes and the circuits' moments (sampled from one fixed seed). Zero for one active circuit.
+        Raises ValueError for more circuits than `width` holds, n_active > T.
+        """
+        instance("circuits", circuits, MLPCircuits)
+        n = circuits.n_circuits
+        n_active = positive_int("n_active", n_active, n, ", the number of circuits")
+        prime = self._prime(circuits.widths, n)
+        moments = circuits.moments(np.random.default_rng(0))
+        return self._law(moments, prime, n, n_active)
+
+    def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
+        """How many circuits fit: the largest T with a predicted error within `tolerance`.
+
+        tolerance: on relative_mse after the last layer. All that `width` holds, for one active.
+        Raises ValueError without a `width`, or where the active circuits alone have a larger error.
+        """
+        n_active, tolerance = _question(moments, n_active, tolerance)
+        most = self.holds(moments.widths)
+        n_active = positive_int("n_active", n_active, most, ", all that the width holds")
+        prime = self._prime(moments.widths, 1)
+
+        def exceeds(n_circuits: int) -> bool:
+            return last_error(self._law(moments, prime, n_circuits, n_active)) > tolerance
+
+        first = smallest_true(exceeds, n_active, most)
+        if first == n_active:
+            raise ValueError(
+                f"tolerance: wanted one that {n_active} active circuits with no others in "
+                f"{self.width} neurons meet, got {tolerance}"
+            )
+        return most if first is None else first - 1
+
+    def size_for(
+        self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
+    ) -> GatedConstruction:
+        """The narrowest construction in which so many circuits fit; all but its width as here.
+
+        Raises ValueError for n_active > n_circuits, or a tolerance that no width up to 2^13 meets.
+        """
+        n_active, tolerance = _question(moments, n_active, tolerance)
+        n_circuits = positive_int("n_circuits", n_circuits)
+        positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+        widest = self.redundancy * (max(moments.widths) + GATES)
+        primes = [_least_prime(self.redundancy, n_circuits)]
+        while (larger := int(nextprime(primes[-1]))) * widest <= _WIDEST:
+            primes.append(larger)
+
+        def does(i: int) -> bool:
+            return last_error(self._law(moments, primes[i], n_circuits, n_active)) <= tolerance
+
+        if (least := smallest_true(does, 0, len(primes) - 1)) is None:
+            raise ValueError(
+                f"tolerance: wanted one that up to {_WIDEST} neurons can meet, got {tolerance}"
+            )
+        return replace(self, width=primes[least] * widest)
+
+    def compress(
+        self,
+        circuits: MLPCircuits,
+        rng: np.random.Generator,
+        *,
+        codes: tuple[SparseCode, SparseCode] | None = None,
+    ) -> GatedSuperposition:
+        """One large MLP that does what all the circuits do, exactly for one: (eq-gated-weights).
+
+        Which circuit is which point of the plane is drawn with `rng`, unless two codes are given
+        (width 1, equal sizes): the result is exact if no two circuits share a slot in both.
+        Raises TypeError for other circuits or codes, ValueError for more circuits than `width`
+        holds, or codes that do not fit.
+        """
+        instance("circuits", circuits, MLPCircuits)
+        generator(rng)
+        if codes is None:
+            prime = self._prime(circuits.widths, circuits.n_circuits)
+            two = draw_codes(prime, self.redundancy, circuits.n_circuits, rng, circuits.dtype)
+        else:
+            two = self._given(circuits, codes)
+        bounds = state_bounds(circuits, self.input_bound).max(axis=1) * self.headroom
+        linear = [False, *(name == "linear" for name in circuits.activations)]
+        offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
+        large = [
+            gated_layer(circuits, two, i, self.quiet, bounds, offsets)
+            for i in range(circuits.n_layers)
+        ]
+        network = MLPNetwork([layer[0] for layer in large], [layer[1] for layer in large])
+        states = tuple(two.state(i, width) for i, width in enumerate(circuits.widths))
+        door, checkpoints = two.door(circuits.widths[0]), tuple(range(len(states)))
+        return GatedSuperposition(circuits, self, network, checkpoints, states, door, offsets)
+
+    def _largest_prime(self, widths: Sequence[int]) -> int:
+        """The largest plane that `width` neurons hold."""
+        widest = max(positive_int("widths", width) for width in widths) + GATES
+        slots = (self.width or 0) // (self.redundancy * widest)
+        prime = prevprime(slots + 1) if slots >= 2 else 0
+        if prime < (least := _least_prime(self.redundancy, 1)):
+            raise ValueError(
+                f"width: wanted at least {least * self.redundancy * widest} for two codes of "
+                f"redundancy {self.redundancy}, got {self.width}"
+            )
+        return int(prime)
+
+    def _prime(self, widths: Sequence[int], n_circuits: int) -> int:
+        """The plane for so many circuits: the least that holds them, or the largest that fits."""
+        if self.width is None:
+            return _least_prime(self.redundancy, n_circuits)
+        prime = self._largest_prime(widths)
+        why = f", all that a plane over {prime} holds, in {self.width} neurons"
+        positive_int("n_circuits", n_circuits, prime**2, why)
+        return prime
+
+    def _law(self, moments: MLPMoments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
+        heard = Crosstalk() if n_active == 1 else self._heard(prime, n_circuits)
+        return gated_law(moments, heard, self.redundancy, n_active)
+
+    def _heard(self, prime: int, n_circuits: int) -> Crosstalk:
+        return _crosstalk(prime, self.redundancy, n_circuits, self.quiet)
+
+    def _given(self, circuits: MLPCircuits, codes: tuple[SparseCode, SparseCode]) -> TwoCodes:
+        instance("codes", codes, Sequence)
+        if len(codes) != 2:
+            raise ValueError(f"codes: wanted two, got {len(codes)}")
+        for i, code in enumerate(codes):
+            instance(f"codes[{i}]", code, SparseCode)
+            wanted = (circuits.n_circuits, 1, self.redundancy, codes[0].size)
+            got = (code.n_circuits, code.width, code.redundancy, code.size)
+            if got != wanted:
+                raise ValueError(
+                    f"codes[{i}]: wanted (circuits, width, redundancy, size) = {wanted}, got {got}"
+                )
+        even, odd = (code.slots[:, 0] for code in codes)
+        two = TwoCodes((even, odd), codes[0].size, circuits.dtype)
+        needs = max(two.size(width) for width in circuits.widths)
+        if self.width is not None and needs > self.width:
+            raise ValueError(f"codes: wanted at most {self.width} neurons, the width, got {needs}")
+        return two
+
+
+def _least_prime(redundancy: int, n_circuits: int) -> int:
+    """The smallest plane with slopes for two codes and points for so many circuits."""
+    least = max(2 * redundancy - 1, int(np.ceil(np.sqrt(n_circuits))), 2)
+    return int(nextprime(least - 1))
+
+
+def _question(moments: MLPMoments, n_active: int, tolerance: float) -> tuple[int, float]:
+    instance("moments", moments, MLPMoments)
+    return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
+
+
+@cache
+def _crosstalk(prime: int, redundancy: int, n_circuits: int, quiet: bool) -> Crosstalk:
+    """Of codes as they are drawn: which circuit is which point makes no difference."""
+    two = draw_codes(prime, redundancy, n_circuits, np.random.default_rng(0))
+    return crosstalk(two, quiet)

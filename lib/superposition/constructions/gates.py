@@ -1,0 +1,69 @@
+"""The weights of one layer of gated superposition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from superposition._check import Floats
+from superposition.circuits import MLPCircuits
+from superposition.codes import superpose
+from superposition.codes.two import TwoCodes
+from superposition.constructions.bounds import largest_heard
+from superposition.constructions.quiet import slot_weights
+
+
+def gated_layer(
+    circuits: MLPCircuits,
+    two: TwoCodes,
+    layer: int,
+    quiet: bool,
+    bounds: Floats,
+    offsets: Sequence[float],
+) -> tuple[Floats, Floats]:
+    """Weights and biases of one large layer: (eq-gated-weights), (eq-gate), (eq-offset).
+
+    bounds, offsets: (L+1,): lengths of states that gates are to be sure of, and what is added to
+    the values of linear layers.
+    """
+    before, after = circuits.widths[layer : layer + 2]
+    weight, bias = circuits.weights[layer], circuits.biases[layer]
+    # the last column is read from gates: the bias, and back from the offset of what is read
+    small = np.dstack([weight, bias - offsets[layer] * weight.sum(axis=2)])
+    large, times = (_quiet if quiet else _plain)(small, two, layer)
+    rows = after * two.n_slots  # of entries; the gates' come after them
+    np.fill_diagonal(large[rows:, before * two.n_slots :], -1)  # g → 1 − g
+    size = times * largest_heard(weight, bias, bounds[layer]) + offsets[layer + 1]
+    _close(large[:rows, two.gates(layer + 1, before)], size)
+    constant = np.ones(len(large), large.dtype)
+    constant[:rows] = offsets[layer + 1]
+    return large, constant
+
+
+def _plain(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
+    """(eq-plain): small (T, d', d+1); and how much of the largest a slot not in use can hear."""
+    after, both = small.shape[1:]
+    return superpose(two.entries(layer + 1, after), small, two.state(layer, both - 1)), 1.0
+
+
+def _quiet(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
+    """(eq-quiet), likewise."""
+    after, both = small.shape[1:]
+    n, reads = two.n_slots, two.slots(layer).matrix
+    large = np.zeros((two.size(after), two.size(both - 1)), small.dtype)
+    gate = two.gates(layer, both - 1).start
+    columns = np.concatenate([np.arange((both - 1) * n), np.arange(gate, gate + n)])
+    times = 0.0
+    for slot, on, weights in slot_weights(two, layer, quiet=True):
+        rows = slot + n * np.arange(after)
+        values = np.einsum("tij,st->ijs", small[on], weights)  # i, j entries, s slots
+        large[rows[:, None], columns] = values.reshape(after, -1)
+        times = max(times, float((reads @ np.abs(weights).sum(axis=1)).max()))
+    return large, times
+
+
+def _close(columns: Floats, size: float) -> None:
+    """Each neuron of slots not in use hears −size; columns: from gates, which are 1 there."""
+    neurons = np.arange(len(columns))
+    columns[neurons, neurons % columns.shape[1]] = -size

@@ -1,0 +1,100 @@
+"""How strongly the slots of one code are to be read for circuits on the slots of the other.
+
+A slot that is written to carries a few circuits. It reads circuit t's state if the weights with
+which it reads t's slots add up to one for t, and to zero for the others on it. Equal weights on a
+circuit's own slots do, (eq-plain); the weights that do, and let least be heard of circuits that
+are elsewhere, are a least-squares problem with these constraints, (eq-quiet).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from superposition._check import Floats, Integers
+from superposition.codes.two import TwoCodes
+
+RIDGE = 0.1  # noise on slots that quiet weights allow for, as a share of what they hold
+_LISTENERS = 400  # of so many circuits it is measured what others hear of them
+
+
+def slot_weights(two: TwoCodes, layer: int, quiet: bool) -> Iterator[tuple[int, Integers, Floats]]:
+    """How each slot that layer `layer` writes to reads the slots before it: (eq-quiet).
+
+    Yields its number, the circuits on it (c,), and weights (n_slots, c), of equal size if not
+    `quiet`.
+    Raises ValueError for codes in which the circuits on a slot cannot be told apart.
+    """
+    code, written = two.slots(layer), two.slots(layer + 1).matrix.tocsc()
+    read = code.matrix.toarray().astype(float)
+    # where every circuit has one slot, or all slots are joined, equal weights are quiet
+    quiet = quiet and 1 < code.redundancy < two.n_slots / code.n_circuits**0.5
+    if quiet:
+        noise = RIDGE * code.load.mean() * np.eye(two.n_slots)
+        inverse = np.linalg.inv(read.T @ read + noise)
+    for slot in range(two.n_slots):
+        on = written.indices[written.indptr[slot] : written.indptr[slot + 1]]
+        own = read[on]
+        yield slot, on, _solved(inverse, own) if quiet and len(on) else own.T / code.redundancy
+
+
+def _solved(inverse: Floats, own: Floats) -> Floats:
+    """Of all weights C with own · C = 1, those with least C^T · inverse⁻¹ · C."""
+    free = inverse @ own.T
+    within = own @ free
+    if np.linalg.cond(within) > 1e8:
+        raise ValueError("codes: wanted two in which circuits that share a slot can be told apart")
+    return np.asarray(np.linalg.solve(within, free.T).T)
+
+
+@dataclass(frozen=True)
+class Crosstalk:
+    """What a circuit's slots hear of another active circuit, from the geometry of two codes.
+
+    Squares, where a circuit's weights make 1 of its state. own: on one slot, through the own parts
+    of others' weights; mean: through a mean that all share; mean_average: likewise, averaged over
+    the r slots. itself: so averaged, through the circuit's own weights (they share a slot).
+    noise: as own, of what differs from slot to slot. spread: Σ of squared weights on a circuit's
+    own slots, less 1/r. shared: γ of (eq-slot-shared).
+    """
+
+    own: float = 0.0
+    mean: float = 0.0
+    mean_average: float = 0.0
+    itself: float = 0.0
+    noise: float = 0.0
+    spread: float = 0.0
+    shared: float = 0.0
+
+
+def crosstalk(two: TwoCodes, quiet: bool) -> Crosstalk:
+    """Measured on the codes, both ways; 400 circuits are listened to if there are more."""
+    both = [_one_way(two, layer, quiet) for layer in (0, 1)]
+    return Crosstalk(*(float(value) for value in np.mean(both, axis=0)))
+
+
+def _one_way(two: TwoCodes, layer: int, quiet: bool) -> list[float]:
+    """Sums over slots and the circuits on them (first axis), of all that are elsewhere (second)."""
+    code = two.slots(layer)
+    n, r, read = code.n_circuits, code.redundancy, code.matrix.toarray().astype(float)
+    talk = np.unique(np.linspace(0, n - 1, min(n, _LISTENERS)).astype(int))
+    own = mean = noise = spread = pairs = 0.0
+    averages = np.zeros((2, n, len(talk)))  # through the mean, and through itself
+    for _, on, weights in slot_weights(two, layer, quiet):
+        elsewhere = ~np.isin(talk, on)
+        parts = (read[talk] @ weights).T * elsewhere  # whose weights are heard, and how much
+        shared = read[on] @ read[talk].T * elsewhere / r
+        through = parts.sum(axis=0) - shared
+        each = (read[talk] @ (weights**2).sum(axis=1)) * elsewhere
+        pairs += elsewhere.sum() * len(on)
+        own += (len(on) - 1) * (parts**2).sum()
+        mean += (through**2).sum()
+        noise += len(on) * each.sum() - (shared**2).sum()
+        spread += (read[on] @ weights**2).trace() - len(on) / r
+        averages[:, on] += np.array([through, parts]) / r
+    loads = two.slots(layer + 1).load
+    chance = (loads * (loads - 1)).sum() / max(n * r * (n - 1), 1)
+    sums = np.array([own, mean, *(r * (averages**2).sum(axis=(1, 2))), noise])
+    return [*sums / max(pairs, 1), spread / n / r, chance]
