@@ -21,8 +21,19 @@ def sample_active(
     n_circuits = positive_int("n_circuits", n_circuits)
     n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
     n_samples, rng = positive_int("n_samples", n_samples), generator(rng)
-    draws = [rng.choice(n_circuits, n_active, replace=False) for _ in range(n_samples)]
-    return np.stack(draws)
+    # Floyd's way, all rows at once, from the draws that `rng.choice` makes of each: number i is
+    # one of the first T − k + i + 1, the last of those if it is there already; then a shuffle.
+    last = np.arange(n_circuits - n_active, n_circuits)
+    places = np.arange(n_active - 1, 0, -1)
+    draws = rng.integers(np.append(last, places) + 1, size=(n_samples, 2 * n_active - 1))
+    active, others = draws[:, :n_active].copy(), draws[:, n_active:]
+    for i in range(1, n_active):
+        again = (active[:, :i] == active[:, i : i + 1]).any(axis=1)
+        active[again, i] = last[i]
+    rows = np.arange(n_samples)
+    for place, other in zip(places, others.T, strict=True):
+        active[rows, place], active[rows, other] = active[rows, other], active[rows, place]
+    return active
 
 
 def unit_inputs(width: int) -> InputSampler:
