@@ -44,7 +44,7 @@ class Derivation:
         """The general result with every assumption used."""
         expression = self.general
         for assumption in self.assumptions:
-            expression = expression.subs(dict(assumption.values))
+            expression = expression.xreplace(dict(assumption.values))
         return sp.simplify(expression) if self.simplify else expression
 
     @property
@@ -73,14 +73,14 @@ def evaluate(
     missing = [str(symbol) for symbol in names if symbol not in values]
     if missing:
         raise ValueError(f"values: wanted one for each symbol, got none for {', '.join(missing)}")
-    return np.asarray(function(*(np.asarray(values[s], float) for s in names)))
+    return np.asarray(function(*(np.asarray(values[s], float)[()] for s in names)))
 
 
 @cache
 def _compiled(expression: sp.Expr) -> tuple[list[sp.Symbol], Callable[..., Any]]:
     """The symbols in order, and the expression as a function of them; scipy knows erfc."""
     names = sorted(expression.free_symbols, key=str)
-    return names, sp.lambdify(names, expression, ["scipy", "numpy"])
+    return names, sp.lambdify(names, expression, ["scipy", "numpy"], cse=True)
 
 
 def second_moment_of_sum(n: sp.Expr, second: sp.Expr, product: sp.Expr) -> sp.Expr:
