@@ -25,6 +25,12 @@ from superposition.theory.symbols import (
     w2,
 )
 
+
+def _choose(n: sp.Expr, j: int) -> sp.Expr:
+    """How many ways to choose j of n."""
+    return sp.prod(n - i for i in range(j)) / sp.factorial(j)
+
+
 RANDOM_CARRIERS = Assumption(
     "each small neuron has r of the M large neurons, all equally likely",
     {carrying_probability: r / M},
@@ -37,7 +43,7 @@ INDEPENDENT_CARRIERS = Assumption(
         cross_covariance: sp.Integer(0),
         nobody: (1 - _p) ** (_n - 1),
         **{
-            carried_active[j]: sp.expand_func(sp.binomial(_n, j)) * _p**j * (1 - _p) ** (_n - j)
+            carried_active[j]: _choose(_n, j) * _p**j * (1 - _p) ** (_n - j)
             for j in range(1, MOST + 1)
         },
     },

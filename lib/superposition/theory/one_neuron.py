@@ -117,8 +117,8 @@ def over_collisions(
 ) -> NDArray[np.floating]:
     """A term's sum over j = 0 … n (at most `MOST`), at values that broadcast."""
     most = min(MOST, int(np.asarray(values[others])))
-    shape = np.broadcast_shapes(*(np.shape(value) for value in values.values()))
-    j = np.arange(most + 1).reshape(-1, *[1] * len(shape))
+    axes = max(map(np.ndim, values.values()))
+    j = np.arange(most + 1).reshape(-1, *[1] * axes)
     return evaluate(term, {**values, collisions: j}).sum(axis=0)
 
 

@@ -13,14 +13,15 @@ _a = sp.symbols("a", real=True)
 def _tail(power: int) -> sp.Expr:
     """∫_a^∞ y^power φ(y) dy, with φ the density of a standard Gaussian.
 
-    By parts from the second power on, since φ' = −yφ: a^(power − 1) φ(a) + (power − 1) times the
+    By parts from the first power on, since φ' = −yφ: a^(power − 1) φ(a) + (power − 1) times the
     integral with two powers less.
     """
     y = sp.symbols("y", real=True)
     density = sp.exp(-(y**2) / 2) / sp.sqrt(2 * sp.pi)
-    if power < 2:
-        return sp.simplify(sp.integrate(y**power * density, (y, _a, sp.oo)))
-    return _a ** (power - 1) * density.subs(y, _a) + (power - 1) * _tail(power - 2)
+    if power == 0:
+        return sp.simplify(sp.integrate(density, (y, _a, sp.oo)))
+    rest = (power - 1) * _tail(power - 2) if power > 1 else 0
+    return _a ** (power - 1) * density.subs(y, _a) + rest
 
 
 def _moment(power: int, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
