@@ -48,10 +48,12 @@ def overlaps(size: int, kind: str, rng: np.random.Generator) -> pd.DataFrame:
 def largest_overlap(n_circuits: int, size: int, rng: np.random.Generator) -> pd.DataFrame:
     """The largest overlap among T random unit vectors; leading: (eq-largest)."""
     matrix = GaussianCode.draw(n_circuits, 1, size, rng).matrix
+    overlaps = matrix @ matrix.T
+    np.fill_diagonal(overlaps, 0)
     n_pairs = n_circuits * (n_circuits - 1) / 2
     values = {symbols.T: n_circuits, symbols.D: size}
     return _row(
-        measured=np.triu(np.abs(matrix @ matrix.T), 1).max(),
+        measured=max(overlaps.max(), -overlaps.min()),
         predicted=embedding.largest_overlap(n_pairs, size),
         leading=evaluate(embedding.leading_largest_overlap(), values),
     )

@@ -89,13 +89,15 @@ def largest_overlap(n_pairs: ArrayLike, size: ArrayLike) -> NDArray[np.floating]
     the largest of n has mean ∫ (1 − F^n).
     """
 
-    def one(n: float, dimensions: float) -> float:
-        squared = stats.beta(0.5, (dimensions - 1) / 2)
-        grid = np.linspace(0, 1, 20001)
-        exceeds = -np.expm1(n * squared.logcdf(grid**2))
-        return float(integrate.trapezoid(exceeds, grid))
+    return np.vectorize(_mean_of_largest, otypes=[float])(n_pairs, size)
 
-    return np.vectorize(one, otypes=[float])(n_pairs, size)
+
+@cache
+def _mean_of_largest(n_pairs: float, size: float) -> float:
+    squared = stats.beta(0.5, (size - 1) / 2)
+    grid = np.linspace(0, 1, 20001)
+    exceeds = -np.expm1(n_pairs * squared.logcdf(grid**2))
+    return float(integrate.trapezoid(exceeds, grid))
 
 
 @cache
