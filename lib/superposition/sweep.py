@@ -56,8 +56,8 @@ def sweep(
     jobs = {_key({**s, "seed": n}): (s, n) for s in settings for n in range(n_seeds)}
     todo = [joblib.delayed(_run)(measure, *jobs[k], entropy) for k in jobs if k not in store.done]
     results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(todo)
-    for table in tqdm(results, total=len(todo), disable=not progress, unit="run"):
-        store.add(table, jobs)
+    for key, table in tqdm(results, total=len(todo), disable=not progress, unit="run"):
+        store.add(key, table, jobs)
     return store.finish(jobs)
 
 
@@ -86,7 +86,9 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
     return table, header
 
 
-def _run(measure: Measurement, setting: Setting, seed: int, entropy: list[int]) -> pd.DataFrame:
+def _run(
+    measure: Measurement, setting: Setting, seed: int, entropy: list[int]
+) -> tuple[Key, pd.DataFrame]:
     table = measure(**setting, rng=setting_rng(entropy, setting, seed))
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"measure: wanted a DataFrame, got {type(table).__name__} at {setting}")
@@ -95,10 +97,9 @@ def _run(measure: Measurement, setting: Setting, seed: int, entropy: list[int]) 
             f"measure: wanted at least one row and columns other than {[*setting, 'seed']}, got "
             f"{len(table)} rows of {list(table)} at {setting}"
         )
-    table = table.copy()
-    for position, (name, value) in enumerate({**setting, "seed": seed}.items()):
-        table.insert(position, name, value)
-    return table
+    named = {**setting, "seed": seed}
+    columns = {name: table[name] for name in table}
+    return _key(named), pd.DataFrame({**named, **columns}, index=table.index)
 
 
 def _key(setting: Setting) -> Key:
@@ -179,8 +180,8 @@ class _Store:
         for _, rows in table.groupby(self.names, sort=False):
             self.tables[_key(rows[self.names].iloc[0].to_dict())] = rows
 
-    def add(self, table: pd.DataFrame, order: Iterable[Key]) -> None:
-        self.tables[_key(table[self.names].iloc[0].to_dict())] = table
+    def add(self, key: Key, table: pd.DataFrame, order: Iterable[Key]) -> None:
+        self.tables[key] = table
         if self._partial is not None:
             self._write(self._partial, order)
 
