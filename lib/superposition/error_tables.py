@@ -220,13 +220,16 @@ def design() -> pd.DataFrame:
     names = [*study.settings[0], "layer"]
     found = read_table(data("design.csv"))[0].query("layer in (1, 4)")
     table = found.groupby(names, sort=False)["relative_mse"].agg(["mean", "min", "max"])
-    circuits = ResidualCircuits.random(200, 4, 8, 4, np.random.default_rng(0))
-    predicted = [
-        ResidualConstruction(512, 1024, r, margin, kind == "orthonormal", carriers == "disjoint")
-        .predict_error(circuits, n_active)["relative_mse"]
-        .iloc[layer]
-        for r, margin, kind, carriers, n_active, layer in table.index
-    ]
+    moments = default_moments(ResidualCircuits.random(200, 4, 8, 4, np.random.default_rng(0)))
+
+    @cache
+    def errors(r: int, margin: float, kind: str, carriers: str, n_active: int) -> pd.Series:
+        construction = ResidualConstruction(
+            512, 1024, r, margin, kind == "orthonormal", carriers == "disjoint"
+        )
+        return predict_layers(construction.sizes(200, n_active), moments)["relative_mse"]
+
+    predicted = [errors(*setting)[layer] for *setting, layer in table.index]
     return table.assign(predicted=predicted).reset_index()
 
 

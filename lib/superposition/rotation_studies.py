@@ -76,11 +76,12 @@ def _scaling_settings() -> list[Setting]:
         1800: range(300, 1900, 200),
         2000: range(200, 2200, 200),
     }
+    most = {width: SparseCode.capacity("prime_step", ENTRIES, width, REDUNDANCY) for width in loads}
     return [
         {"width": width, "n_circuits": n}
         for width, numbers in loads.items()
         for n in numbers
-        if n <= SparseCode.capacity("prime_step", ENTRIES, width, REDUNDANCY)
+        if n <= most[width]
     ]
 
 
@@ -88,10 +89,16 @@ def _tuning_settings() -> list[Setting]:
     """Variants whose code holds as many circuits as were published."""
     codes, suppressions, redundancies = ("prime_step", "finite_plane"), (1.0, 1.15), (2, 3, 4, 6)
     steps = ((0.5, 2.0), (0.6, 4.0), (0.75, 4.0), (0.85, 8.0))  # thresholds and gains
+    n_circuits, width = PUBLISHED["n_circuits"], PUBLISHED["width"]
+    large = {
+        (code, r)
+        for code, r in product(codes, redundancies)
+        if n_circuits <= SparseCode.capacity(code, ENTRIES, width, r)
+    }
     return [
         {"code": code, "suppression": chi, "redundancy": r, "threshold": at, "gain": gain}
         for code, chi, r, (at, gain) in product(codes, suppressions, redundancies, steps)
-        if PUBLISHED["n_circuits"] <= SparseCode.capacity(code, ENTRIES, PUBLISHED["width"], r)
+        if (code, r) in large
     ]
 
 
