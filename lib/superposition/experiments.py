@@ -128,10 +128,13 @@ def collisions(n_active: int, rng: np.random.Generator) -> pd.DataFrame:
 def lost_carriers(n_active: int, redundancy: int, rng: np.random.Generator) -> pd.DataFrame:
     """Share of active small neurons' carriers that are shared, and of neurons with all shared.
 
-    m = 8, M = 256; predicted by (eq-carrier-lost) and (eq-all-lost).
+    m = 8, M = 256, over 20,000 codes for k circuits each; predicted by (eq-carrier-lost) and
+    (eq-all-lost).
     """
-    slots = SparseCode.draw("random", n_active, 8, 256, redundancy, rng).slots
-    shared = np.bincount(slots.ravel(), minlength=256)[slots] > 1
+    slots = SparseCode.draw("random", 20000 * n_active, 8, 256, redundancy, rng).slots
+    # side by side, each code with neurons of its own
+    slots = slots.reshape(20000, -1, redundancy) + 256 * np.arange(20000)[:, None, None]
+    shared = np.bincount(slots.ravel())[slots] > 1
     values = {symbols.m: 8, symbols.M: 256, symbols.r: redundancy, symbols.k: n_active}
     return _row(
         one=shared.mean(),
@@ -207,7 +210,8 @@ def idle_activation(redundancy: int, n_active: int, rng: np.random.Generator) ->
         states = np.concatenate([unit_inputs(4)(active, rng), np.ones((10, n_active, 1))], axis=-1)
         wanted = inner.hear(states, active, 0)
         neurons = np.maximum(code.encode(wanted, active) - 1.0, 0)
-        found.append(np.mean(_of_inactive(code.decode_all(neurons), active) ** 2))
+        reads = code.decode(neurons, np.tile(np.arange(40), (10, 1)))
+        found.append(np.mean(_of_inactive(reads, active) ** 2))
     values = {symbols.k: n_active, symbols.m: 8, symbols.M: 512, symbols.r: redundancy}
     values |= {symbols.pre_mean: 0, symbols.pre_variance: 2 / 4, symbols.margin: 1}
     h2 = evaluate(relu_second(symbols.pre_mean, symbols.pre_variance), values)
