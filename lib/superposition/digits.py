@@ -3,21 +3,27 @@
 The images are scikit-learn's `load_digits` (1,797 of 8 × 8 pixels; UCI's optical recognition of
 handwritten digits, Alpaydin & Kaynak 1998). A network's input is a few whitened principal
 components followed by one more entry that starts at zero, the answer: after the last layer its
-sign names the side. `superposition.training` makes a small network for each task.
+sign names the side. `superposition.training` makes a small residual network for each task;
+`superposition.digit_mlps` a small MLP, which reads the components alone.
 """
 
 from __future__ import annotations
 
 import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from superposition._check import Floats, Integers, generator, positive_int, whole_array
 from superposition._files import atomic_write
-from superposition.circuits import ResidualCircuits
+from superposition.circuits import Circuits, MLPCircuits, ResidualCircuits
 from superposition.constructions.compiled import Superposition
 from superposition.inputs import sample_active
 
@@ -104,11 +110,23 @@ def balance(labels: Integers | Floats) -> Floats:
     return np.where(labels > 0, 0.5 / positive, 0.5 / (1 - positive))
 
 
-def small_scores(circuits: ResidualCircuits) -> Floats:
+def read_by(circuits: Circuits, inputs: Floats) -> Floats:
+    """What these circuits read of the tasks' inputs (…, 9): all of it, or for MLPs (…, 8).
+
+    MLPs have an output of their own and need no entry for the answer.
+    Raises ValueError for circuits of another input width.
+    """
+    width = N_COMPONENTS if isinstance(circuits, MLPCircuits) else N_COMPONENTS + 1
+    if circuits.widths[0] != width:
+        raise ValueError(f"circuits: wanted inputs of width {width}, got {circuits.widths[0]}")
+    return inputs[..., :width]
+
+
+def small_scores(circuits: Circuits) -> Floats:
     """Each of the 511 small networks on every test image of its task, (511, images): 0 where wrong.
 
     Right answers score the image's `balance`, so row means are balanced accuracies.
-    Raises ValueError for another number of circuits.
+    Raises ValueError for another number of circuits, or inputs of another width.
     """
     if circuits.n_circuits != N_TASKS:
         raise ValueError(f"circuits: wanted {N_TASKS}, one per task, got {circuits.n_circuits}")
@@ -116,7 +134,7 @@ def small_scores(circuits: ResidualCircuits) -> Floats:
     active = np.arange(N_TASKS)[:, None]
     given = [
         answers(circuits.run(np.broadcast_to(x, (N_TASKS, 1, len(x))), active)[-1])[:, 0]
-        for x in tasks.test_inputs
+        for x in read_by(circuits, tasks.test_inputs)
     ]
     return (np.stack(given, axis=1) == tasks.test_labels) * balance(tasks.test_labels)
 
@@ -135,9 +153,11 @@ def superposed_scores(
     Circuit t of the superposition must be the network of task t (there may be fewer than 511).
     In each pass n_active − 1 other random tasks are active with it, each on a random test image
     of its own, or all on the same one. Scores are as in `small_scores`: means are balanced
-    accuracies. Raises TypeError or ValueError for entries out of range or n_active > T.
+    accuracies. Raises TypeError or ValueError for entries out of range, n_active > T, or circuits
+    with inputs of another width.
     """
     tasks, sizes = load_tasks(), dict[str, int]()
+    inputs = read_by(superposition.circuits, tasks.test_inputs)
     n_circuits = superposition.circuits.n_circuits
     which = whole_array("which", which, "samples", sizes, n_circuits)
     images = whole_array("images", images, "samples", sizes, len(tasks.test_inputs))
@@ -148,7 +168,7 @@ def superposed_scores(
     given = np.empty(len(which), dtype=int)
     for start in range(0, len(which), _CHUNK):
         part = slice(start, start + _CHUNK)
-        first = superposition.embed(tasks.test_inputs[shown[part]], active[part])
+        first = superposition.embed(inputs[shown[part]], active[part])
         last = superposition.network.run(first)[-1]
         read = superposition.read(last, active[part, :1], superposition.circuits.n_layers)
         given[part] = answers(read)[:, 0]
@@ -168,22 +188,42 @@ def _with_companions(
     return np.concatenate([which[:, None], others], axis=1)
 
 
-def save_circuits(path: str | Path, circuits: ResidualCircuits, made_by: str = "") -> None:
-    """Write circuits to one .npz file, whole or not at all, with a note on how they were made."""
+def save_circuits(path: str | Path, circuits: Circuits, made_by: str = "") -> None:
+    """Write circuits to one .npz file, whole or not at all, with a note on how they were made.
+
+    A sampler of their inputs is not kept.
+    """
+    if isinstance(circuits, MLPCircuits):
+        named = {f"weights_{i}": array for i, array in enumerate(circuits.weights)}
+        named |= {f"biases_{i}": array for i, array in enumerate(circuits.biases)}
+        arrays: dict[str, Any] = named | {"activations": np.array(circuits.activations)}
+    else:
+        names = ("read_in", "bias", "write_out")
+        arrays = {name: getattr(circuits, name) for name in names}
     with atomic_write(path) as out:
-        np.savez_compressed(
-            out,
-            read_in=circuits.read_in,
-            bias=circuits.bias,
-            write_out=circuits.write_out,
-            made_by=made_by,
-        )
+        np.savez_compressed(out, **arrays, made_by=made_by)
 
 
 def load_circuits(path: str | Path) -> ResidualCircuits:
-    """Circuits from a file written by `save_circuits`; ValueError for any other file."""
+    """Residual circuits from a file of `save_circuits`; ValueError for any other file."""
+    with _stored(path) as arrays:
+        return ResidualCircuits(arrays["read_in"], arrays["bias"], arrays["write_out"])
+
+
+def load_mlps(path: str | Path) -> MLPCircuits:
+    """MLP circuits from a file of `save_circuits`; ValueError for any other file."""
+    with _stored(path) as arrays:
+        names = [str(name) for name in arrays["activations"]]
+        weights = [arrays[f"weights_{i}"] for i in range(len(names))]
+        return MLPCircuits(weights, [arrays[f"biases_{i}"] for i in range(len(names))], names)
+
+
+@contextmanager
+def _stored(path: str | Path) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """The arrays of a file; whatever goes wrong in reading or using them is a ValueError."""
+    broken = (KeyError, TypeError, zipfile.BadZipFile, zlib.error, EOFError, ValueError)
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return ResidualCircuits(arrays["read_in"], arrays["bias"], arrays["write_out"])
-    except (KeyError, TypeError, zipfile.BadZipFile, EOFError, ValueError) as error:
+            yield arrays
+    except broken as error:
         raise ValueError(f"path: wanted a file of circuits, got {path}: {error}") from None
