@@ -145,7 +145,16 @@ CONNECTED = pd.DataFrame(
 FOLLOWED = pd.DataFrame(
     {"n_circuits": 9, "layer": [1, 2], "seed": 0, "mse": 0.1, "followed": 0.2, "published": 0.3}
 )
+BESIDE = pd.DataFrame(
+    {"n_active": [1, 1, 2, 2], "layer": [1, 2] * 2, "published": 0.5, "gated": [0, 0, 0.1, 0.2]}
+)
+NOISY_LAYERS = pd.DataFrame(
+    {"task": list("aabb"), "n_active": 2, "layer": [1, 2] * 2, "mse": 0.1, "predicted": 0.2}
+)
 FIGURES = {
+    "plane": lambda: plotting.plane(5, 2, [(1, 2), (3, 0)]),
+    "beside published": lambda: plotting.beside_published(BESIDE),
+    "noise by layer": lambda: plotting.noise_by_layer(NOISY_LAYERS, {"a": "one", "b": "two"}),
     "slot loads": lambda: plotting.slot_loads({"a": np.array([1, 2]), "b": np.array([2, 2])}),
     "connected slots": lambda: plotting.connected_slots(CONNECTED, 1.5),
     "followed": lambda: plotting.followed(FOLLOWED),

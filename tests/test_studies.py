@@ -21,6 +21,7 @@ STORED = {
     "rotation_scaling": None,
     "rotation_tuning": None,
     "seizures": 900,
+    "gated": None,
 }
 
 

@@ -17,6 +17,7 @@ from superposition.constructions import ResidualConstruction, ResidualSuperposit
 from superposition.digits import N_TASKS, load_circuits, load_tasks, small_scores, superposed_scores
 from superposition.error_studies import ERROR_STUDIES
 from superposition.fits import private_circuits, residual_parameters
+from superposition.gated_studies import GATED_STUDIES
 from superposition.measure import doing_nothing, measure_error
 from superposition.rotation_studies import ROTATION_STUDIES
 from superposition.seizure_studies import SEIZURE_STUDIES
@@ -167,6 +168,7 @@ STUDIES = {
         seed=3,
     ),
     **ERROR_STUDIES,
+    **GATED_STUDIES,
     **ROTATION_STUDIES,
     **SEIZURE_STUDIES,
 }

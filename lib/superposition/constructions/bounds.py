@@ -23,9 +23,11 @@ def state_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
     return np.array(bounds, float)
 
 
-def largest_heard(weights: Floats, biases: Floats, state_bound: float) -> float:
-    """Bound on |w a + b| in any neuron, for states of length `state_bound` at most.
+def largest_heard(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
+    """Bounds on |w a + b| in any neuron of each layer, (L,), by any circuit of any one's state.
 
-    weights (…, d', d), biases (…, d').
+    state_bounds: (L+1,), on the lengths of all states.
     """
-    return float(np.max(np.linalg.norm(weights, axis=-1) * state_bound + np.abs(biases)))
+    layers = zip(circuits.weights, circuits.biases, state_bounds, strict=False)
+    heard = [np.linalg.norm(w, axis=2) * bound + np.abs(b) for w, b, bound in layers]
+    return np.array([layer.max() for layer in heard], float)

@@ -14,13 +14,13 @@ from superposition._check import generator, instance, positive_int, positive_rea
 from superposition.circuits import MLPCircuits
 from superposition.codes import SparseCode
 from superposition.codes.two import GATES, TwoCodes, draw_codes
-from superposition.constructions.bounds import state_bounds
+from superposition.constructions.bounds import largest_heard, state_bounds
 from superposition.constructions.capacity import smallest_true
 from superposition.constructions.compiled import GatedSuperposition
 from superposition.constructions.crosstalk import gated_law
 from superposition.constructions.gates import gated_layer
 from superposition.constructions.laws import last_error
-from superposition.constructions.quiet import Crosstalk, crosstalk
+from superposition.constructions.quiet import Crosstalk, crosstalk, shared_slots
 from superposition.moments import MLPMoments
 from superposition.network import MLPNetwork
 
@@ -35,8 +35,7 @@ class GatedConstruction:
     redundancy:  r, how many slots hold each entry of a circuit's state.
     input_bound: largest length |x| of an input; longer ones are refused when embedded.
     headroom:    how many times as large as one active circuit can need gates and offsets are.
-    quiet:       weights by which circuits hear least of other active ones, (eq-quiet), or of equal
-                 size, (eq-plain); the same at r = 1.
+    quiet:       weights by which circuits hear least of others, (eq-quiet); else (eq-plain).
 
     Raises TypeError or ValueError for sizes or bounds ≤ 0, or a headroom below 1.
     """
@@ -131,7 +130,7 @@ class GatedConstruction:
         *,
         codes: tuple[SparseCode, SparseCode] | None = None,
     ) -> GatedSuperposition:
-        """One large MLP that does what all the circuits do, exactly for one: (eq-gated-weights).
+        """One large MLP that does what all the circuits do, exactly for one: (eq-gate).
 
         Which circuit is which point of the plane is drawn with `rng`, unless two codes are given
         (width 1, equal sizes): the result is exact if no two circuits share a slot in both.
@@ -145,11 +144,12 @@ class GatedConstruction:
             two = draw_codes(prime, self.redundancy, circuits.n_circuits, rng, circuits.dtype)
         else:
             two = self._given(circuits, codes)
-        bounds = state_bounds(circuits, self.input_bound).max(axis=1) * self.headroom
+        bounds = state_bounds(circuits, self.input_bound).max(axis=1)
+        gates, bounds = self.headroom * largest_heard(circuits, bounds), self.headroom * bounds
         linear = [False, *(name == "linear" for name in circuits.activations)]
         offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
         large = [
-            gated_layer(circuits, two, i, self.quiet, bounds, offsets)
+            gated_layer(circuits, two, i, self.quiet, gates[i], offsets)
             for i in range(circuits.n_layers)
         ]
         network = MLPNetwork([layer[0] for layer in large], [layer[1] for layer in large])
@@ -179,11 +179,10 @@ class GatedConstruction:
         return prime
 
     def _law(self, moments: MLPMoments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
-        heard = Crosstalk() if n_active == 1 else self._heard(prime, n_circuits)
+        # what is heard of others does not matter to one alone
+        ways = self.quiet if n_active > 1 else None
+        heard = _crosstalk(prime, self.redundancy, n_circuits, ways)
         return gated_law(moments, heard, self.redundancy, n_active)
-
-    def _heard(self, prime: int, n_circuits: int) -> Crosstalk:
-        return _crosstalk(prime, self.redundancy, n_circuits, self.quiet)
 
     def _given(self, circuits: MLPCircuits, codes: tuple[SparseCode, SparseCode]) -> TwoCodes:
         instance("codes", codes, Sequence)
@@ -217,7 +216,10 @@ def _question(moments: MLPMoments, n_active: int, tolerance: float) -> tuple[int
 
 
 @cache
-def _crosstalk(prime: int, redundancy: int, n_circuits: int, quiet: bool) -> Crosstalk:
-    """Of codes as they are drawn: which circuit is which point makes no difference."""
+def _crosstalk(prime: int, redundancy: int, n_circuits: int, quiet: bool | None) -> Crosstalk:
+    """Of codes as they are drawn: which circuit is which point makes no difference.
+
+    quiet: None for slots shared, and nothing else.
+    """
     two = draw_codes(prime, redundancy, n_circuits, np.random.default_rng(0))
-    return crosstalk(two, quiet)
+    return Crosstalk(shared=shared_slots(two)) if quiet is None else crosstalk(two, quiet)

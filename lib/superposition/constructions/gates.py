@@ -10,7 +10,6 @@ from superposition._check import Floats
 from superposition.circuits import MLPCircuits
 from superposition.codes import superpose
 from superposition.codes.two import TwoCodes
-from superposition.constructions.bounds import largest_heard
 from superposition.constructions.quiet import slot_weights
 
 
@@ -19,13 +18,13 @@ def gated_layer(
     two: TwoCodes,
     layer: int,
     quiet: bool,
-    bounds: Floats,
+    size: float,
     offsets: Sequence[float],
 ) -> tuple[Floats, Floats]:
-    """Weights and biases of one large layer: (eq-gated-weights), (eq-gate), (eq-offset).
+    """Weights and biases of one large layer: (eq-gate), (eq-offset).
 
-    bounds, offsets: (L+1,): lengths of states that gates are to be sure of, and what is added to
-    the values of linear layers.
+    size: what gates are to be sure of that a single circuit makes of a state. offsets: (L+1,), what
+    is added to the values of linear layers.
     """
     before, after = circuits.widths[layer : layer + 2]
     weight, bias = circuits.weights[layer], circuits.biases[layer]
@@ -34,8 +33,8 @@ def gated_layer(
     large, times = (_quiet if quiet else _plain)(small, two, layer)
     rows = after * two.n_slots  # of entries; the gates' come after them
     np.fill_diagonal(large[rows:, before * two.n_slots :], -1)  # g → 1 − g
-    size = times * largest_heard(weight, bias, bounds[layer]) + offsets[layer + 1]
-    _close(large[:rows, two.gates(layer + 1, before)], size)
+    gates = large[:rows, two.gates(layer + 1, before)]
+    _close(gates, times * size + offsets[layer + 1])
     constant = np.ones(len(large), large.dtype)
     constant[:rows] = offsets[layer + 1]
     return large, constant

@@ -72,7 +72,16 @@ class Crosstalk:
 def crosstalk(two: TwoCodes, quiet: bool) -> Crosstalk:
     """Measured on the codes, both ways; 400 circuits are listened to if there are more."""
     both = [_one_way(two, layer, quiet) for layer in (0, 1)]
-    return Crosstalk(*(float(value) for value in np.mean(both, axis=0)))
+    return Crosstalk(*[*np.mean(both, axis=0).tolist(), shared_slots(two)])
+
+
+def shared_slots(two: TwoCodes) -> float:
+    """γ of (eq-slot-shared), counted on both codes."""
+    chances = []
+    for code in (two.slots(0), two.slots(1)):
+        pairs = code.n_circuits * code.redundancy * (code.n_circuits - 1)
+        chances.append((code.load * (code.load - 1)).sum() / max(pairs, 1))
+    return float(np.mean(chances))
 
 
 def _one_way(two: TwoCodes, layer: int, quiet: bool) -> list[float]:
@@ -94,7 +103,5 @@ def _one_way(two: TwoCodes, layer: int, quiet: bool) -> list[float]:
         noise += len(on) * each.sum() - (shared**2).sum()
         spread += (read[on] @ weights**2).trace() - len(on) / r
         averages[:, on] += np.array([through, parts]) / r
-    loads = two.slots(layer + 1).load
-    chance = (loads * (loads - 1)).sum() / max(n * r * (n - 1), 1)
     sums = np.array([own, mean, *(r * (averages**2).sum(axis=(1, 2))), noise])
-    return [*sums / max(pairs, 1), spread / n / r, chance]
+    return [*sums / max(pairs, 1), spread / n / r]

@@ -20,6 +20,7 @@ from superposition.plotting.errors import (
     neuron_errors,
     ratios,
 )
+from superposition.plotting.gated import beside_published, noise_by_layer, plane
 from superposition.plotting.maths import averaging, extremes, load_histogram, read_errors
 from superposition.plotting.rotations import by_layer, firing, scaling, traces, tuning
 from superposition.plotting.sharing import connected_slots, followed, slot_loads
@@ -32,6 +33,7 @@ __all__ = [
     "MARKERS",
     "PAPER",
     "averaging",
+    "beside_published",
     "by_layer",
     "capacities",
     "carriers",
@@ -52,6 +54,8 @@ __all__ = [
     "interference",
     "load_histogram",
     "neuron_errors",
+    "noise_by_layer",
+    "plane",
     "predicted_and_measured",
     "ratios",
     "read_errors",

@@ -25,6 +25,8 @@ own2, mean2, joined2 = (
     for name in (r"|\Delta{w}_{u}a|^{2}", r"|\bar{w}a|^{2}", r"|w_{t}a_{t} \to +w_{u}a|^{2}")
 )
 
+heard2 = sp.Symbol(r"\mathrm{E}\,\overline{h}^{2}", positive=True)
+
 EQUAL_LOAD = Assumption("all slots carry equally many circuits", {load: T * r / slots})
 INDEPENDENT = Assumption(
     "whether two slots have a circuit in common is independent from pair to pair",
@@ -85,7 +87,8 @@ def heard_by_circuit() -> sp.Expr:
 def new_error() -> sp.Expr:
     """Mean square that k − 1 others add to a circuit's state in a layer: (eq-gated-noise).
 
-    Through third circuits, where no slot is shared; and where one is, by what the other writes.
+    Through third circuits (`heard_by_circuit`), where no slot is shared; and where one is, by what
+    the other writes.
     """
-    through = (1 - 2 * shared) * heard_by_circuit()
+    through = (1 - 2 * shared) * heard2
     return (k - 1) * (through + shared * joined2 / r)

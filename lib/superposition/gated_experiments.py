@@ -1,0 +1,122 @@
+"""Measurements for the chapter *Gated superposition*."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from superposition.circuits import MLPCircuits
+from superposition.codes import SparseCode
+from superposition.codes.packings import plane_lines
+from superposition.codes.two import TwoCodes, draw_codes
+from superposition.constructions import GatedConstruction, Superposition
+from superposition.constructions.quiet import crosstalk
+from superposition.measure import measure_error
+from superposition.theory import gating, symbols
+from superposition.theory.derivation import evaluate
+
+_CHUNK = 512  # circuits in memory at once
+
+
+def alone(superposition: Superposition, rng: np.random.Generator) -> pd.DataFrame:
+    """Every circuit by itself, on one input of its own; a row per circuit.
+
+    Columns error: largest |δ| of any entry after any layer, divided by the largest |a| on the
+    trajectory; output: largest |a| after the last layer.
+    """
+    circuits, rows = superposition.circuits, []
+    for start in range(0, circuits.n_circuits, _CHUNK):
+        active = np.arange(start, min(start + _CHUNK, circuits.n_circuits))[:, None]
+        inputs = circuits.default_inputs(active, rng)
+        truth, found = circuits.run(inputs, active), superposition.run(inputs, active)
+        pairs = zip(truth, found, strict=True)
+        wrong = np.max([np.abs(a - b).max(axis=(1, 2)) for a, b in pairs], axis=0)
+        sizes = np.array([np.abs(a).max(axis=(1, 2)) for a in truth])
+        rows.append(pd.DataFrame({"error": wrong / sizes.max(axis=0), "output": sizes[-1]}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def plane_facts(prime: int) -> pd.DataFrame:
+    """What the proof needs of the plane over `prime`, counted pair by pair: least and most."""
+    lines = plane_lines(prime, prime + 1)
+    points = [set(row) for row in lines]
+    shared = [len(a & b) for a, b in combinations(points, 2)]
+    on = [set(np.flatnonzero((lines == line).any(axis=1))) for line in range(prime * (prime + 1))]
+    pairs = list(combinations(range(len(on)), 2))
+    met = [len(on[a] & on[b]) for a, b in pairs if a // prime != b // prime]
+    alike = [len(on[a] & on[b]) for a, b in pairs if a // prime == b // prime]
+    rows = {
+        "lines that two points share": shared,
+        "points that two lines share": met,
+        "the same, lines of one slope": alike,
+    }
+    return pd.DataFrame({name: [min(n), max(n)] for name, n in rows.items()}, ["least", "most"]).T
+
+
+def reused_slopes(
+    circuits: MLPCircuits, prime: int, redundancy: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """`alone`, the worst circuit, if the codes have 0 … r of their r slopes in common.
+
+    Columns reused, plain, quiet: largest error with equal weights, and with quiet ones (NaN
+    where circuits on a slot can no longer be told apart).
+    """
+    two, rows = draw_codes(prime, redundancy, circuits.n_circuits, rng), []
+    for reused in range(redundancy + 1):
+        odd = np.column_stack([two.sets[0][:, :reused], two.sets[1][:, reused:]])
+        codes = [SparseCode(slots[:, None], two.n_slots) for slots in (two.sets[0], odd)]
+        row: dict[str, float] = {"reused": reused}
+        for name, quiet in (("plain", False), ("quiet", True)):
+            construction = GatedConstruction(None, redundancy, quiet=quiet)
+            try:
+                large = construction.compress(circuits, rng, codes=(codes[0], codes[1]))
+                row[name] = alone(large, rng)["error"].max()
+            except ValueError:
+                row[name] = np.nan
+        rows.append(row)
+    return pd.DataFrame(rows).astype({"reused": int})
+
+
+def geometry(prime: int, redundancy: int, n_circuits: int) -> pd.DataFrame:
+    """What is heard of another active circuit, where own weights make 1 of its state.
+
+    Rows equal, as derived, quiet; columns own, mean: the mean square, averaged over r slots,
+    through circuits' own parts of weights and through a mean that all share.
+    """
+    rng = np.random.default_rng(0)  # which circuit is which point makes no difference
+    two = draw_codes(prime, redundancy, n_circuits, rng)
+    rows = {"equal weights": _heard(two, False), "quiet weights": _heard(two, True)}
+    sizes = {symbols.T: n_circuits, gating.slots: two.n_slots, symbols.r: redundancy}
+    chance, shared = (
+        float(evaluate(which(), sizes)) for which in (gating.slots_meet, gating.slot_shared)
+    )
+    values = {gating.chance: chance, symbols.r: redundancy}
+    derived = [
+        (1 - 2 * shared) * float(evaluate(gating.heard_by_circuit(), {**values, **square}))
+        for square in ({gating.own2: 1, gating.mean2: 0}, {gating.own2: 0, gating.mean2: 1})
+    ]
+    rows = {"equal weights, derived": derived, **rows}
+    return pd.DataFrame(rows, index=["own", "mean"]).T
+
+
+def _heard(two: TwoCodes, quiet: bool) -> list[float]:
+    heard = crosstalk(two, quiet)
+    elsewhere = 1 - heard.shared
+    return [elsewhere * heard.own / two.sets[0].shape[1], elsewhere * heard.mean_average]
+
+
+def with_mean(circuits: MLPCircuits, mean: float) -> MLPCircuits:
+    """The same circuits, `mean` added to all their weights."""
+    weights = [weight + mean for weight in circuits.weights]
+    return MLPCircuits(weights, circuits.biases, circuits.activations, circuits.sampler)
+
+
+def compared(
+    construction: GatedConstruction, circuits: MLPCircuits, n_active: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """`measure_error` with 500 samples, beside `predict_error` (column predicted, relative)."""
+    superposition = construction.compress(circuits, rng)
+    table = measure_error(superposition, n_active, 500, rng)
+    return table.assign(predicted=construction.predict_error(circuits, n_active)["relative_mse"])

@@ -1,0 +1,95 @@
+"""Figures of gated superposition: the plane, the published error beside ours, noise by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from superposition.codes.packings import plane_lines
+from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, spread
+
+
+def plane(prime: int, redundancy: int, points: Sequence[tuple[int, int]]) -> Figure:
+    """The plane over `prime`, and which slots of two codes the circuits at `points` (x, y) have.
+
+    A panel per code: every point in the colour of the circuit on whose line it is, and squares
+    around points where lines of different circuits meet.
+    """
+    figure, panels = plt.subplots(1, 2, figsize=(7.2, 3.9), sharex=True, sharey=True)
+    lines = plane_lines(prime, 2 * redundancy)
+    for code, axes in enumerate(panels):
+        mine = lines[:, code * redundancy : (code + 1) * redundancy]
+        handles = _code(axes, mine, prime, points)
+        slopes = ", ".join(str(code * redundancy + s) for s in range(redundancy))
+        axes.set(title=f"code {'AB'[code]}: slopes {slopes}", xlabel="x", aspect="equal")
+        axes.set(xticks=range(0, prime, 2), yticks=range(0, prime, 2))
+        axes.grid(visible=False)
+    panels[0].set_ylabel("y")
+    names = ["all circuits"]
+    names += [f"circuit {i + 1}, and all that share a slot" for i in range(len(points))]
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def _code(
+    axes: Axes, lines: np.ndarray, prime: int, points: Sequence[tuple[int, int]]
+) -> list[Line2D]:
+    """One panel; what its legend is to show."""
+    x, y = np.divmod(np.arange(prime**2), prime)
+    handles = axes.plot(x, y, ".", color=GREY, ms=3, label="_")
+    for i, (at_x, at_y) in enumerate(points):
+        own = lines[at_x * prime + at_y]
+        on = (lines == own).any(axis=1)
+        style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "ls": "none"}
+        axes.plot(x[on], y[on], ms=8 - 3 * i, mfc="none", mew=1.4, label="_", **style)
+        handles += axes.plot(at_x, at_y, ms=9, label="_", **style)
+    return handles
+
+
+def beside_published(table: pd.DataFrame) -> Figure:
+    """Error by layer of the published construction and of the gated one, a panel per k.
+
+    Columns n_active, layer, published, gated; zeros stand at the foot of the panel.
+    """
+    counts = sorted(table["n_active"].unique())
+    figure, panels = plt.subplots(1, len(counts), figsize=(8.2, 3.4), sharey=True)
+    for axes, k in zip(panels, counts, strict=True):
+        rows = table.query("n_active == @k").sort_values("layer")
+        styles = zip(("published", "gated"), ("published", "gated"), (1, 0), strict=True)
+        for column, label, i in styles:
+            style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "label": label}
+            axes.plot(rows["layer"], rows[column], clip_on=False, **style)
+        axes.axhline(1, color=GREY, ls=":", label="answering zero")
+        axes.set_yscale("symlog", linthresh=1e-3, linscale=0.4)
+        axes.set(title=f"{k} active", xlabel="layer", xticks=rows["layer"], ylim=(0, 10))
+        if (rows["gated"] == 0).all():
+            axes.annotate("exact", (rows["layer"].mean(), 2.5e-4), ha="center", color=INK)
+    panels[0].set_ylabel("mean squared error")
+    panels[0].legend(loc="lower right", bbox_to_anchor=(1, 0.12), fontsize=8)
+    return figure
+
+
+def noise_by_layer(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
+    """Measured errors by layer, over seeds, and predicted ones as lines; a panel per task.
+
+    Columns task, n_active, layer, mse, predicted. titles: task → title.
+    """
+    figure, panels = plt.subplots(1, len(titles), figsize=(8.2, 3.6), squeeze=False)
+    for axes, (task, title) in zip(panels[0], titles.items(), strict=True):
+        rows = table[table["task"] == task]
+        for i, (k, at) in enumerate(rows.groupby("n_active")):
+            spread(axes, at, "layer", "mse", i, f"k = {k}", line=False)
+            line = at.groupby("layer")["predicted"].mean()
+            axes.plot(line.index, line, color=COLOURS[i], label="_")
+        axes.plot([], [], color=INK, label="predicted")
+        axes.set(title=title, xlabel="layer", yscale="log")
+        axes.set_ylabel("mean squared error")
+    panels[0, 0].legend(fontsize=9)
+    return figure
