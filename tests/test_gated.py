@@ -19,7 +19,7 @@ from superposition.codes.packings import plane_lines
 from superposition.codes.two import draw_codes
 from superposition.constructions.bounds import largest_heard, state_bounds
 from superposition.constructions.crosstalk import gated_law
-from superposition.constructions.quiet import crosstalk
+from superposition.constructions.quiet import crosstalk, slot_weights
 from superposition.inputs import sample_active, unit_inputs
 
 SEEDS = st.integers(0, 2**32)
@@ -455,6 +455,33 @@ def test_gates_are_larger_than_all_that_slots_not_in_use_can_hear(
         used = np.broadcast_to(in_use(codes[1 - layer % 2], active)[:, None] > 0, heard.shape)
         assert heard[~used].max() <= size * (1 + 1e-12)
         assert heard[~used].max() >= 0.01 * size  # and not beyond all measure
+
+
+def test_gates_are_large_enough_for_quiet_weights(rng):
+    """Of both signs, they can make more of one state than equal weights: 1.8 times as much here.
+
+    Weights ±1, the sign of what one slot not in use hears of one circuit through each on it.
+    """
+    two = draw_codes(11, 6, 100, np.random.default_rng(0))
+    most, signs, place = 0.0, np.ones(100), (0, 0)
+    for slot, on, weights in slot_weights(two, 0, True):
+        through = two.slots(0).matrix @ weights
+        through[on] = 0
+        loudest = int(np.abs(through).sum(axis=1).argmax())
+        if (heard := np.abs(through[loudest]).sum()) > most:
+            most, place, signs = heard, (slot, loudest), np.ones(100)
+            signs[on] = np.where(through[loudest] < 0, -1, 1)
+    assert most > 1.5
+    circuits = MLPCircuits([signs[:, None, None]], [np.zeros((100, 1))])
+    codes = (two.slots(0), two.slots(1))
+    construction = GatedConstruction(redundancy=6, headroom=1.0)
+    superposition = construction.compress(circuits, rng, codes=codes)
+    state = superposition.embed([[[1.0]]], [[place[1]]])
+    row = superposition.network.weights[0][place[0]]
+    assert row[:66] @ state[0, :66] == pytest.approx(most)
+    entries, _, _ = parts(superposition.network.run(state)[1], 1)
+    used = in_use(codes[1], np.array([[place[1]]])) > 0
+    np.testing.assert_array_equal(entries[:, 0][~used], 0)
 
 
 # bounds

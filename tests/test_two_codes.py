@@ -347,6 +347,7 @@ def test_the_first_layers_law_is_the_derived_one(rng):
     heard = crosstalk(drawn(29, 4, 116), False)
     values, _, _ = chances(29, 4, 116)
     values |= {gating.own2: moments.own2[0], gating.mean2: moments.biased_mean2[0]}
+    values |= {gating.heard2: float(evaluate(gating.heard_by_circuit(), values))}
     for n_active in (2, 3):
         values |= {symbols.k: n_active, gating.joined2: moments.joined2[0]}
         law = gated_law(moments, heard, 4, n_active)["mse"]
