@@ -695,6 +695,27 @@ def test_capacity_ends_where_the_plane_is_full(rng):
 
 # predictions
 
+
+@pytest.mark.parametrize(
+    ("name", "own2", "biased_mean2"), [("linear", 34 / 3, 17 / 3), ("relu", 8 / 3, 4 / 3)]
+)
+def test_moments_of_a_circuit_another_and_a_third_by_hand(name, own2, biased_mean2, rng):
+    """Weights and biases 0, 0 and 3 of inputs 1, 1 and 2: differences −1, −1, 2 from means 1.
+
+    A third, whoever it is, makes (Δw) (a' + 1) of another's a', the mean a' + 1. After a ReLU only
+    of use to the last circuit, as the others are not on; whose 9 they take up all the same.
+    """
+    weights, biases = np.reshape([0.0, 0, 3], (3, 1, 1)), np.reshape([0.0, 0, 3], (3, 1))
+
+    def inputs(active, rng):
+        return np.where(active == 2, 2.0, 1.0)[..., None]
+
+    moments = MLPCircuits([weights], [biases], name, inputs).moments(rng, n_samples=20000)
+    assert moments.own2.item() == pytest.approx(own2, rel=0.05)
+    assert moments.biased_mean2.item() == pytest.approx(biased_mean2, rel=0.05)
+    assert moments.joined2.item() == pytest.approx(27, rel=0.05)
+
+
 RANDOM = [MLPCircuits.random(300, (4, 4, 4, 4), np.random.default_rng(i)) for i in (1, 2, 3)]
 ROTATIONS = [rotation_circuits(300, 3, np.random.default_rng(i), False) for i in (1, 2, 3)]
 
