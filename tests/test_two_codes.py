@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from superposition import MLPCircuits
 from superposition.codes.packings import plane_lines
 from superposition.codes.two import TwoCodes, draw_codes
+from superposition.constructions.coupling import coupling
 from superposition.constructions.crosstalk import gated_law
 from superposition.constructions.quiet import RIDGE, crosstalk, slot_weights
 from superposition.theory import gating, symbols
@@ -310,12 +311,31 @@ def test_the_mean_is_heard_as_derived(q, r, n):
 
     assert closed(gating.heard_on_slot(), values, 0, 1) == pytest.approx(square(r) / r**2)
     assert closed(gating.heard_by_circuit(), values, 0, 1) == pytest.approx(square(r * r) / r**4)
-    once, fewer = r * shared / (1 - shared), 2 * r * shared
+    past = square(r * r - r) / r**4
+    assert closed(gating.heard_past_shared(), values, 0, 1) == pytest.approx(past)
+    once = r * shared / (1 - shared)
     slot = ((1 - once) * square(r) + once * square(r - 1)) / r**2
-    average = ((1 - fewer) * square(r * r) + fewer * square(r * r - r)) / r**4 / (1 - shared)
     within = 1e-9 if r == 1 or n == q * q else 0.05
     assert heard.mean == pytest.approx(slot, rel=within)
+    average = added(values, 0, 1) / (1 - shared)
     assert heard.mean_average == pytest.approx(average, rel=within)
+
+
+def added(values, own, mean):
+    """(eq-gated-noise) for one other, of which nothing is heard on shared slots."""
+    values = values | {symbols.k: 2, gating.own2: own, gating.mean2: mean, gating.joined2: 0}
+    values[gating.heard2] = float(evaluate(gating.heard_by_circuit(), values))
+    values[gating.heard_past2] = float(evaluate(gating.heard_past_shared(), values))
+    return float(evaluate(gating.new_error(), values))
+
+
+@pytest.mark.parametrize(("q", "r"), [(7, 4), (7, 2), (11, 6)])
+def test_a_mean_is_heard_in_a_full_plane_as_derived_also_where_slopes_are_few(q, r):
+    """Every pair of circuits shares a slot of one of q + 1 slopes: 2r of them are used."""
+    heard = crosstalk(drawn(q, r, q * q), False)
+    values, shared, _ = chances(q, r, q * q)
+    assert added(values, 0, 1) == pytest.approx((1 - shared) * heard.mean_average, rel=1e-9)
+    assert added(values, 1, 0) == pytest.approx((1 - shared) * heard.own / r, rel=1e-9)
 
 
 @pytest.mark.parametrize(("q", "r", "n"), [*GEOMETRIES, (19, 4, 300), (11, 5, 60)])
@@ -342,17 +362,75 @@ def test_a_lone_circuit_hears_nothing():
 
 
 def test_the_first_layers_law_is_the_derived_one(rng):
-    """What comes in is passed on, (eq-gated-noise) is added: without noise on others' slots."""
+    """What comes in is passed on, (eq-gated-noise) is added."""
     moments = MLPCircuits.random(116, [4, 4], rng).moments(rng)
-    heard = crosstalk(drawn(29, 4, 116), False)
+    two = drawn(29, 4, 116)
+    heard = crosstalk(two, False), coupling(two, False)
     values, _, _ = chances(29, 4, 116)
-    values |= {gating.own2: moments.own2[0], gating.mean2: moments.biased_mean2[0]}
+    values |= {gating.own2: moments.own2[0], gating.mean2: moments.arrived[1, 2, 2]}
     values |= {gating.heard2: float(evaluate(gating.heard_by_circuit(), values))}
+    values |= {gating.heard_past2: float(evaluate(gating.heard_past_shared(), values))}
     for n_active in (2, 3):
-        values |= {symbols.k: n_active, gating.joined2: moments.joined2[0]}
-        law = gated_law(moments, heard, 4, n_active)["mse"]
+        values |= {symbols.k: n_active, gating.joined2: moments.arrived[1, 0, 0]}
+        law = gated_law(moments, *heard, 4, n_active)["mse"]
         added = law[1] - moments.growth[0] * law[0]
         assert added == pytest.approx(float(evaluate(gating.new_error(), values)), rel=0.1)
+
+
+def slow_coupling(two, quiet):
+    """One pair of circuits at a time, from weights between single slots."""
+    n, r = len(two.sets[0]), len(two.sets[0][0])
+    pairs = [(t, u) for t in range(n) for u in range(n) if t != u]
+    small, ways = [{}, {}], []
+    for layer in (0, 1):
+        read, written = (two.sets[i].tolist() for i in (layer, 1 - layer))
+        by_slot = {slot: (list(on), w) for slot, on, w in slot_weights(two, layer, quiet)}
+        for t, u in pairs:
+            through = unheard = own = 0.0
+            for i in set(written[t]) - set(written[u]):
+                on, weights = by_slot[i]
+                for j in read[u]:
+                    through += weights[j].sum() / r
+                    if j in read[t]:
+                        unheard -= weights[j].sum() / r
+                    else:
+                        own += weights[j, on.index(t)] / r
+            shared = len(set(read[t]) & set(read[u])) / r
+            small[layer][t, u] = shared, through, unheard, own
+    for i in (0, 1):
+        rows = []
+        for pair in pairs:
+            here, there = small[i][pair], small[1 - i][pair]
+            rows.append([here[0], here[1], there[1], here[2], there[2], here[3] ** 2])
+        ways.append(np.array(rows))
+    rows = np.concatenate(ways)
+    squares = rows[:, :5].T @ rows[:, :5] / len(rows)
+    return squares, rows[:, :5].mean(axis=0), rows[:, 5].mean()
+
+
+@QUIET
+@pytest.mark.parametrize(("q", "r", "n"), [(5, 2, 13), (5, 3, 18), (7, 3, 21), (5, 1, 11)])
+def test_coupling_is_what_loops_count(q, r, n, quiet):
+    two = drawn(q, r, n, seed=3)
+    found, wanted = coupling(two, quiet), slow_coupling(two, quiet)
+    np.testing.assert_allclose(found.squares, wanted[0], rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(found.means, wanted[1], rtol=1e-9, atol=1e-13)
+    assert found.own_bias == pytest.approx(wanted[2], rel=1e-9)
+
+
+def test_of_more_than_four_hundred_circuits_some_are_coupled():
+    """Within a few percent: no two of them hear the same, but all are alike."""
+    two = drawn(23, 4, 529)
+    found = coupling(two, False)
+    heard = crosstalk(two, False)
+    assert found.squares[0, 0] == pytest.approx(heard.shared / 4, rel=0.05)
+    assert found.means[0] == pytest.approx(heard.shared, rel=0.05)
+
+
+def test_a_lone_circuit_is_coupled_to_nobody():
+    found = coupling(drawn(5, 2, 1), True)
+    assert not found.squares.any()
+    assert not found.means.any()
 
 
 # refusals

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import sympy as sp
 
 from superposition.circuits import MLPCircuits
 from superposition.codes import SparseCode
@@ -88,15 +90,18 @@ def geometry(prime: int, redundancy: int, n_circuits: int) -> pd.DataFrame:
     rng = np.random.default_rng(0)  # which circuit is which point makes no difference
     two = draw_codes(prime, redundancy, n_circuits, rng)
     rows = {"equal weights": _heard(two, False), "quiet weights": _heard(two, True)}
-    sizes = {symbols.T: n_circuits, gating.slots: two.n_slots, symbols.r: redundancy}
+    sizes: dict[sp.Symbol, Any] = {symbols.T: n_circuits, gating.slots: two.n_slots}
+    sizes |= {symbols.r: redundancy}
     chance, shared = (
         float(evaluate(which(), sizes)) for which in (gating.slots_meet, gating.slot_shared)
     )
-    values = {gating.chance: chance, symbols.r: redundancy}
-    derived = [
-        (1 - 2 * shared) * float(evaluate(gating.heard_by_circuit(), {**values, **square}))
-        for square in ({gating.own2: 1, gating.mean2: 0}, {gating.own2: 0, gating.mean2: 1})
-    ]
+    values = {**sizes, gating.chance: chance, gating.shared: shared, symbols.k: 2}
+    derived = []
+    for own, mean in ((1, 0), (0, 1)):
+        values |= {gating.own2: own, gating.mean2: mean, gating.joined2: 0}
+        values |= {gating.heard2: evaluate(gating.heard_by_circuit(), values)}
+        values |= {gating.heard_past2: evaluate(gating.heard_past_shared(), values)}
+        derived.append(float(evaluate(gating.new_error(), values)))
     rows = {"equal weights, derived": derived, **rows}
     return pd.DataFrame(rows, index=["own", "mean"]).T
 

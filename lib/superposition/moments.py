@@ -9,16 +9,9 @@ import numpy as np
 
 from superposition._activations import activate
 from superposition._check import Floats, Integers, positive_int, real_array
+from superposition.arrivals import AT_LAYERS, arrivals
 
-LAYER_SQUARES = (
-    "difference2",
-    "mean2",
-    "doubled2",
-    "growth",
-    "own2",
-    "biased_mean2",
-    "joined2",
-)
+LAYER_SQUARES = ("difference2", "mean2", "doubled2", "growth")
 N_NODES = 64  # equally likely values that stand for all pre-activations of a layer
 
 
@@ -84,9 +77,15 @@ class MLPMoments:
     difference2, mean2: (L,), |Δw a'|² and |w̄ a'|² of another circuit's state a', as far as the
     circuit's own neurons are on. doubled2: (L,), what a layer's state changes by where a' comes
     with a. growth: (L,), by what a small error's square is multiplied in the layer.
-    own2, biased_mean2, joined2: (L,), with biases, of a third circuit's weights: |Δw a' + Δb|² and
-    |w̄ a' + b̄|² where the circuit's own neurons are on, and what a layer's state changes by where
-    another circuit adds w a' + b to it.
+    own2, itself2: (L,), of what the own part of a third circuit's weights and bias makes of a', of
+    what that of the circuit's own weights does where a' comes with a; as far as neurons are on.
+    own_bias2: (L,), of the own part of the circuit's bias. own_growth: (L,), by what the square of
+    such errors, from all layers before, is multiplied.
+    arrived: (L+1, 5, 5), mean products of vectors: by what a state changes where a' comes on top;
+    what has arrived of a' by the mean of all weights and biases 2, 4 … layers ago; 1, 3 … layers
+    ago; and of the mean bias alone in the same two.
+    arrived_apart: likewise, of two others. both2: (L+1,), |a|² where a' has come on top.
+    alike: (L+1,), the mean product of two circuits' states.
     activations: of the layers. step: threshold and gain of conditional rotations, or None.
 
     Raises TypeError or ValueError for arrays of other kinds or shapes.
@@ -99,16 +98,24 @@ class MLPMoments:
     doubled2: Floats
     growth: Floats
     own2: Floats
-    biased_mean2: Floats
-    joined2: Floats
+    itself2: Floats
+    own_bias2: Floats
+    own_growth: Floats
+    arrived: Floats
+    arrived_apart: Floats
+    both2: Floats
+    alike: Floats
     activations: tuple[str, ...]
     step: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         sizes = {"layers": len(self.widths) - 1, "states": len(self.widths)}
-        for name in LAYER_SQUARES:
-            object.__setattr__(self, name, real_array(name, getattr(self, name), "layers", sizes))
-        object.__setattr__(self, "state2", real_array("state2", self.state2, "states", sizes))
+        axes = dict.fromkeys(LAYER_SQUARES + AT_LAYERS, "layers")
+        axes |= dict.fromkeys(("state2", "both2", "alike"), "states")
+        axes |= dict.fromkeys(("arrived", "arrived_apart"), "states five five")
+        sizes["five"] = 5
+        for name, wanted in axes.items():
+            object.__setattr__(self, name, real_array(name, getattr(self, name), wanted, sizes))
 
 
 def mlp_moments(
@@ -124,11 +131,14 @@ def mlp_moments(
 
     which (n, 2): a circuit and another. states: theirs after 0 … L layers, (n, 2, d) each.
     """
-    layers = zip(weights, biases, activations, states, strict=False)
-    squares = [_layer_squares(w, b, name, which, state, rng) for w, b, name, state in layers]
+    squares, thirds = [], []
+    for w, b, name, state in zip(weights, biases, activations, states, strict=False):
+        squares.append(_layer_squares(w, b, name, which, state, rng))
+        thirds.append(rng.permutation(which[:, 1]))  # hardly ever one of the two
     widths = tuple(state.shape[-1] for state in states)
     state2 = np.array([_square(state) for state in states])
     by_name = {name: np.array([layer[name] for layer in squares]) for name in LAYER_SQUARES}
+    by_name |= arrivals(weights, biases, activations, which, states, thirds)
     return MLPMoments(widths, state2, **by_name, activations=activations, step=step)
 
 
@@ -141,27 +151,18 @@ def _layer_squares(
     rng: np.random.Generator,
 ) -> dict[str, float]:
     """The `LAYER_SQUARES` of one layer, states (n, 2, d) before it."""
-    mean, mean_bias = weights.mean(axis=0), bias.mean(axis=0)
+    mean = weights.mean(axis=0)
     heard = np.einsum("nkij,nkj->nki", weights[which], states)
     own, other = heard[:, 0] + bias[which[:, 0]], heard[:, 1]
     shared = states[:, 1] @ mean.T
     on = own > 0 if name == "relu" else np.ones_like(own)
     error = rng.standard_normal(states[:, 0].shape)
     passed = on * np.einsum("nij,nj->ni", weights[which[:, 0]], error)
-    third = rng.permutation(which[:, 1])  # hardly ever one of the two
-    through = np.einsum("nij,nj->ni", weights[third], states[:, 1]) + bias[third]
-
-    def added(more: Floats) -> float:
-        return _square(activate(own + more, name) - activate(own.copy(), name))
-
     return {
         "difference2": _square(on * (other - shared)),
         "mean2": _square(on * shared),
-        "doubled2": added(other),
+        "doubled2": _square(activate(own + other, name) - activate(own.copy(), name)),
         "growth": _square(passed) / _square(error),
-        "own2": _square(on * (through - shared - mean_bias)),
-        "biased_mean2": _square(on * (shared + mean_bias)),
-        "joined2": added(other + bias[which[:, 1]]),
     }
 
 

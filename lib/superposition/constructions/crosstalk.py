@@ -2,38 +2,71 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
+from superposition._check import Floats
+from superposition.constructions.coupling import Coupling
 from superposition.constructions.quiet import Crosstalk
 from superposition.moments import MLPMoments
+from superposition.theory import gating, symbols
+from superposition.theory.derivation import evaluate
 
 
 def gated_law(
-    moments: MLPMoments, heard: Crosstalk, redundancy: int, n_active: int
+    moments: MLPMoments,
+    heard: Crosstalk,
+    coupled: Coupling,
+    redundancy: int,
+    n_active: int,
 ) -> pd.DataFrame:
-    """Errors by layer 0 … L, (eq-gated-law): columns layer, mse, relative_mse, inactive_mse.
-
-    `common` is noise that a circuit's r slots share, `own` what differs from slot to slot, and
-    `joint` comes with circuits that share a slot. Each layer adds what is heard of others, noise
-    on their slots included, and passes on what was there, as its ReLUs let it.
-    """
-    others, r, shared = n_active - 1, redundancy, heard.shared
-    common, own, joint = 0.0, 0.0, others * shared * moments.state2[0]
-    itself = heard.itself / shared if shared else 0.0
+    """Errors by layer 0 … L, (eq-gated-law): columns layer, mse, relative_mse, inactive_mse."""
+    values = _geometry(heard, coupled) | {symbols.r: redundancy, symbols.k: n_active}
+    values |= {gating.common: 0.0, gating.own_noise: 0.0}
     rows = []
     for layer, state2 in enumerate(moments.state2):
-        mse, apart = common + (own + joint) / r, own + joint
-        inactive = n_active * shared / r * (state2 + common + apart)
-        rows.append([layer, mse, mse / state2, inactive])
-        if layer == len(moments.growth):
-            break
-        own2, mean2 = moments.own2[layer], moments.biased_mean2[layer]
-        through = own2 * (heard.own * (1 + common / state2) + heard.noise * apart / state2)
-        slot = through + mean2 * heard.mean
-        average = through / r + mean2 * heard.mean_average
-        alike = (r * average - slot) / max(r - 1, 1)  # mean product of what two slots hear
-        growth, elsewhere = moments.growth[layer], others * (1 - shared)
-        common = growth * (common + own / r + itself * joint) + elsewhere * alike
-        own = growth * own * heard.spread + elsewhere * (slot - alike)
-        joint = others * shared * moments.joined2[layer]
+        alike = np.outer(coupled.means, coupled.means)
+        values |= {
+            symbols.a2: state2,
+            gating.joined2: moments.arrived[layer, 0, 0],
+            gating.both2: moments.both2[layer],
+            gating.alike: moments.alike[layer],
+            gating.layer: max(layer, 1),
+            gating.coupled: max(_by_mean(alike, moments.arrived[layer]) / state2, 0.0) ** 0.5,
+            gating.of_one: (coupled.squares * moments.arrived[layer]).sum(),
+            gating.of_two: (alike * moments.arrived_apart[layer]).sum(),
+        }
+        values[gating.arrived2] = evaluate(gating.arrived(), values)
+        values[gating.joint2] = evaluate(gating.joint_error(), values)
+        mse = float(evaluate(gating.state_error(), values))
+        read = float(evaluate(gating.inactive_square(), values))
+        rows.append([layer, mse, mse / state2, read])
+        if layer < len(moments.own2):
+            values |= {
+                gating.growth: moments.own_growth[layer],
+                gating.own2: moments.own2[layer],
+                gating.itself2: moments.itself2[layer],
+                gating.bias2: moments.own_bias2[layer],
+            }
+            after = (gating.next_common, gating.next_own)
+            common, own = (float(evaluate(formula(), values)) for formula in after)
+            values |= {gating.common: common, gating.own_noise: own}
     return pd.DataFrame(rows, columns=["layer", "mse", "relative_mse", "inactive_mse"])
+
+
+def _geometry(heard: Crosstalk, coupled: Coupling) -> dict[Any, Any]:
+    return {
+        gating.shared: heard.shared,
+        gating.own_share: heard.own,
+        gating.noise_share: heard.noise,
+        gating.itself: heard.itself,
+        gating.own_bias: coupled.own_bias,
+        gating.spread: heard.spread,
+    }
+
+
+def _by_mean(alike: Floats, arrived: Floats) -> float:
+    """Square of what arrives by the mean, without what is on shared slots."""
+    return float((alike * arrived)[1:, 1:].sum())

@@ -12,7 +12,7 @@ from functools import cache
 import sympy as sp
 
 from superposition.theory.derivation import Assumption, Derivation, second_moment_of_sum
-from superposition.theory.symbols import T, k, r
+from superposition.theory.symbols import T, a2, k, r
 
 slots = sp.Symbol("n", positive=True, integer=True)
 load = sp.Symbol("c", positive=True)
@@ -25,7 +25,29 @@ own2, mean2, joined2 = (
     for name in (r"|\Delta{w}_{u}a|^{2}", r"|\bar{w}a|^{2}", r"|w_{t}a_{t} \to +w_{u}a|^{2}")
 )
 
-heard2 = sp.Symbol(r"\mathrm{E}\,\overline{h}^{2}", positive=True)
+# what two circuits hear of each other, averaged over r slots, if they share none, or one
+heard2, heard_past2 = (
+    sp.Symbol(rf"\mathrm{{E}}\,\overline{{h}}_{{{n}}}^{{2}}", positive=True) for n in (0, 1)
+)
+
+# Over the layers: arrived2 is what arrives of others by the mean of all weights and on shared slots
+# (joint2 the latter alone), from the square for one other (of_one) and products for two (of_two);
+# then noise that a circuit's slots have in common, and what each has of its own.
+arrived2, joint2, of_one, of_two = sp.symbols(
+    r"\sigma^{2}_{\text{arr}} \sigma^{2}_{\text{joint}} A A'", nonnegative=True
+)
+common, own_noise, growth = sp.symbols(
+    r"\sigma^{2}_{\text{com}} \sigma^{2}_{\text{own}} \kappa", nonnegative=True
+)
+itself2, bias2, both2 = sp.symbols(
+    r"|\Delta{w}_{t}a_{u}|^{2} |\Delta{b}_{t}|^{2} |a_{t+u}|^{2}", nonnegative=True
+)
+alike = sp.Symbol(r"a_{t}{\cdot}a_{u}", real=True)
+layer = sp.Symbol("l", positive=True, integer=True)
+coupled = sp.Symbol(r"\bar{y}", nonnegative=True)
+own_share, noise_share, itself, own_bias, spread = sp.symbols(
+    r"\phi \psi \iota \iota_b \varsigma", nonnegative=True
+)
 
 EQUAL_LOAD = Assumption("all slots carry equally many circuits", {load: T * r / slots})
 INDEPENDENT = Assumption(
@@ -84,11 +106,89 @@ def heard_by_circuit() -> sp.Expr:
 
 
 @cache
+def heard_past_shared() -> sp.Expr:
+    """The same for a pair that shares a slot of either code: (eq-heard-by-circuit).
+
+    Of r² pairs of slots r cannot meet: N of those left do.
+    """
+    pairs = r**2 - r
+    chances = {
+        met: pairs * chance,
+        met_square: pairs * chance * (1 - chance) + (pairs * chance) ** 2,
+    }
+    square = (met * own2 + met_square * mean2) / r**4
+    return sp.collect(sp.expand(square.xreplace(chances)), [own2, mean2], sp.factor)
+
+
+@cache
 def new_error() -> sp.Expr:
     """Mean square that k − 1 others add to a circuit's state in a layer: (eq-gated-noise).
 
-    Through third circuits (`heard_by_circuit`), where no slot is shared; and where one is, by what
-    the other writes.
+    Through third circuits, whether a slot of one of the codes is shared or not; and where one is,
+    by what the other writes.
     """
-    through = (1 - 2 * shared) * heard2
-    return (k - 1) * (through + shared * joined2 / r)
+    once = 2 * r * shared
+    return (k - 1) * ((1 - once) * heard2 + once * heard_past2 + shared * joined2 / r)
+
+
+@cache
+def arrived() -> sp.Expr:
+    """What arrives of k − 1 others by the mean of all weights and on shared slots: (eq-arrived).
+
+    Amplitudes add up over the layers, so that errors come back: if each of l layers adds κ of a
+    state with its error, that is y = (1 + κ)^l − 1 of it, and lκ, y̅ for each other circuit, without
+    the errors. What both differ by is kept to first order in y̅.
+    """
+    each, size = sp.symbols("kappa_1 y", positive=True)
+    binomial = layer * each + layer * (layer - 1) / 2 * each**2  # to second order
+    ratio = sp.expand(binomial.subs(each, size / layer) / size)
+    more = sp.collect(ratio.subs(size, (k - 1) * coupled), coupled, sp.factor)
+    return more**2 * second_moment_of_sum(k - 1, of_one, of_two)
+
+
+@cache
+def joint_error() -> sp.Expr:
+    """The part of it that is on shared slots, times r: (eq-joint)."""
+    return (k - 1) * shared * joined2
+
+
+@cache
+def state_error() -> sp.Expr:
+    """E|δ|² of an active circuit's state, the mean over its slots: (eq-gated-law)."""
+    return arrived2 + common + own_noise / r
+
+
+@cache
+def next_common() -> sp.Expr:
+    """Noise that a circuit's slots have in common, a layer on: (eq-gated-common).
+
+    What all slots together are read as, passed on; and what the own part of the circuit's own
+    weights makes of others on its slots, where its bias is read from one gate for both.
+    """
+    passed = growth * (common + own_noise / r)
+    return passed + (k - 1) * ((1 - shared) * itself * itself2 + own_bias * bias2)
+
+
+@cache
+def next_own() -> sp.Expr:
+    """Noise of a slot of its own, a layer on: (eq-gated-own).
+
+    Others' states are heard with the noise on them: φ for what their slots have in common, ψ for
+    what each has of its own.
+    """
+    alike_noise, of_slots = arrived2 - joint2 / r + common, own_noise + joint2
+    heard = own_share * (1 + alike_noise / a2) + noise_share * of_slots / a2
+    return growth * spread * own_noise + (k - 1) * (1 - shared) * own2 * heard
+
+
+@cache
+def inactive_square() -> sp.Expr:
+    """What an inactive circuit reads, squared: (eq-gated-inactive).
+
+    On r slots, each one of a given active circuit's with chance γ; on each a state with its noise,
+    or two on top of each other, which are counted once for both; and products of two slots.
+    """
+    other = (k - 1) * shared
+    noise = arrived2 - joint2 / r + common + own_noise
+    slot = (1 - other) * a2 + other / 2 * both2 + noise
+    return k * shared / r * slot + k * (k - 1) * shared**2 * (1 - 1 / r) * alike
