@@ -9,15 +9,18 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from superposition._check import instance, positive_int, positive_real
-from superposition.moments import Moments
+from superposition.moments import MLPMoments, Moments
 
 LARGEST = 2**24  # dimensions or neurons: beyond this no construction is looked for
 MOST_CIRCUITS = 2**50
+WIDEST = 2**13  # neurons in a layer of an MLP: likewise
 
 
-def check_question(moments: Moments, n_active: int, tolerance: float) -> tuple[int, float]:
-    """n_active and tolerance, or a clear error."""
-    instance("moments", moments, Moments)
+def check_question(
+    moments: Moments | MLPMoments, n_active: int, tolerance: float, kind: type = Moments
+) -> tuple[int, float]:
+    """n_active and tolerance, or a clear error; also for moments that are not of that kind."""
+    instance("moments", moments, kind)
     return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
 
 

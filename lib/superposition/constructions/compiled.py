@@ -13,7 +13,7 @@ from superposition.circuits import Circuits, MLPCircuits, ResidualCircuits
 from superposition.codes import Code, SparseCode
 from superposition.network import MLPNetwork, Network, ResidualNetwork
 
-_ROUNDED = 1 + 1e-5  # lengths of float32 inputs are rounded
+ROUNDED = 1 + 1e-5  # lengths of float32 inputs are rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +165,7 @@ class GatedSuperposition(Superposition):
         """
         inputs, active = self._checked(inputs, active)
         bound = self.construction.input_bound
-        if (longest := float(np.linalg.norm(inputs, axis=-1).max(initial=0))) > bound * _ROUNDED:
+        if (longest := float(np.linalg.norm(inputs, axis=-1).max(initial=0))) > bound * ROUNDED:
             raise ValueError(f"inputs: wanted none longer than {bound}, the bound, got {longest}")
         on = np.ones((*active.shape, 2), inputs.dtype)
         state = self.door.encode(np.concatenate([inputs, on], axis=-1), active)

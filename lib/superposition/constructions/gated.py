@@ -15,17 +15,17 @@ from superposition.circuits import MLPCircuits
 from superposition.codes import SparseCode
 from superposition.codes.two import GATES, TwoCodes, draw_codes
 from superposition.constructions.bounds import largest_heard, state_bounds
-from superposition.constructions.capacity import smallest_true
-from superposition.constructions.compiled import GatedSuperposition
+from superposition.constructions.capacity import WIDEST, check_question, smallest_true
+from superposition.constructions.compiled import ROUNDED, GatedSuperposition
 from superposition.constructions.coupling import Coupling, coupling
 from superposition.constructions.crosstalk import gated_law
 from superposition.constructions.gates import gated_layer
 from superposition.constructions.laws import last_error
-from superposition.constructions.quiet import Crosstalk, crosstalk, shared_slots
+from superposition.constructions.quiet import Crosstalk, crosstalk
 from superposition.moments import MLPMoments
 from superposition.network import MLPNetwork
-
-_WIDEST = 2**13
+from superposition.theory import gating, symbols
+from superposition.theory.derivation import evaluate
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,10 @@ class GatedConstruction:
         n = circuits.n_circuits
         n_active = positive_int("n_active", n_active, n, ", the number of circuits")
         prime = self._prime(circuits.widths, n)
+        if n == 1:  # there are no pairs to measure, and nobody to hear
+            names = ["mse", "relative_mse", "inactive_mse"]
+            nothing = pd.DataFrame(0.0, range(circuits.n_layers + 1), names)
+            return nothing.rename_axis("layer").reset_index()
         moments = circuits.moments(np.random.default_rng(0))
         return self._law(moments, prime, n, n_active)
 
@@ -87,7 +91,7 @@ class GatedConstruction:
         As much too large as `predict_error` is too low, for circuits that share a mean.
         Raises ValueError without a `width`, or where the active circuits alone have a larger error.
         """
-        n_active, tolerance = _question(moments, n_active, tolerance)
+        n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
         most = self.holds(moments.widths)
         n_active = positive_int("n_active", n_active, most, ", all that the width holds")
         prime = self._prime(moments.widths, 1)
@@ -109,14 +113,17 @@ class GatedConstruction:
         """The narrowest construction in which so many circuits fit; all but its width as here.
 
         By `predict_error`, which see on circuits that share a mean.
-        Raises ValueError for n_active > n_circuits, or a tolerance that no width up to 2^13 meets.
+        Raises ValueError for n_active > n_circuits, more circuits than fit in a width of 2^13, or a
+        tolerance that no width up to that meets.
         """
-        n_active, tolerance = _question(moments, n_active, tolerance)
+        n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
         n_circuits = positive_int("n_circuits", n_circuits)
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+        most = replace(self, width=WIDEST).holds(moments.widths)
+        positive_int("n_circuits", n_circuits, most, f", all that {WIDEST} neurons hold")
         widest = self.redundancy * (max(moments.widths) + GATES)
         primes = [_least_prime(self.redundancy, n_circuits)]
-        while (larger := int(nextprime(primes[-1]))) * widest <= _WIDEST:
+        while (larger := int(nextprime(primes[-1]))) * widest <= WIDEST:
             primes.append(larger)
 
         def does(i: int) -> bool:
@@ -124,7 +131,7 @@ class GatedConstruction:
 
         if (least := smallest_true(does, 0, len(primes) - 1)) is None:
             raise ValueError(
-                f"tolerance: wanted one that up to {_WIDEST} neurons can meet, got {tolerance}"
+                f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
             )
         return replace(self, width=primes[least] * widest)
 
@@ -149,7 +156,7 @@ class GatedConstruction:
             two = draw_codes(prime, self.redundancy, circuits.n_circuits, rng, circuits.dtype)
         else:
             two = self._given(circuits, codes)
-        bounds = state_bounds(circuits, self.input_bound).max(axis=1)
+        bounds = state_bounds(circuits, ROUNDED * self.input_bound).max(axis=1)
         gates, bounds = self.headroom * largest_heard(circuits, bounds), self.headroom * bounds
         linear = [False, *(name == "linear" for name in circuits.activations)]
         offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
@@ -215,20 +222,17 @@ def _least_prime(redundancy: int, n_circuits: int) -> int:
     return int(nextprime(least - 1))
 
 
-def _question(moments: MLPMoments, n_active: int, tolerance: float) -> tuple[int, float]:
-    instance("moments", moments, MLPMoments)
-    return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
-
-
 @cache
 def _crosstalk(
     prime: int, redundancy: int, n_circuits: int, quiet: bool | None
 ) -> tuple[Crosstalk, Coupling]:
     """Of codes as they are drawn: which circuit is which point makes no difference.
 
-    quiet: None for slots shared, and nothing else.
+    quiet: None for slots shared, and nothing else: γ of equal loads, without drawing any.
     """
-    two = draw_codes(prime, redundancy, n_circuits, np.random.default_rng(0))
     if quiet is None:
-        return Crosstalk(shared=shared_slots(two)), Coupling()
+        sizes = {symbols.T: n_circuits, symbols.r: redundancy, gating.slots: redundancy * prime}
+        shared = float(evaluate(gating.slot_shared(), sizes)) if n_circuits > prime else 0.0
+        return Crosstalk(shared=shared), Coupling()
+    two = draw_codes(prime, redundancy, n_circuits, np.random.default_rng(0))
     return crosstalk(two, quiet), coupling(two, quiet)

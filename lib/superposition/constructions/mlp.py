@@ -13,7 +13,7 @@ from superposition.circuits import MLPCircuits
 from superposition.circuits.rotations import rotation_step
 from superposition.codes import SparseCode, superpose
 from superposition.codes.packings import PACKINGS, packing
-from superposition.constructions.capacity import smallest_true
+from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.compiled import MLPSuperposition
 from superposition.constructions.connections import shared_weights
 from superposition.constructions.laws import last_error, published_law, small_noise_law
@@ -23,7 +23,6 @@ from superposition.moments import MLPMoments
 from superposition.network import MLPNetwork
 
 LAWS = ("followed", "published", "small noise")
-_WIDEST = 2**13
 
 
 @dataclass(frozen=True)
@@ -97,9 +96,9 @@ class MLPConstruction:
                 return False
             return sized._last_error(n_circuits, moments, n_active) <= tolerance
 
-        if (width := smallest_true(does, lowest, _WIDEST)) is None:
+        if (width := smallest_true(does, lowest, WIDEST)) is None:
             raise ValueError(
-                f"tolerance: wanted one that up to {_WIDEST} neurons can meet, got {tolerance}"
+                f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
             )
         return replace(self, width=width)
 
@@ -182,12 +181,12 @@ class MLPConstruction:
         return table
 
     def _question(self, moments: MLPMoments, n_active: int, tolerance: float) -> tuple[int, float]:
-        instance("moments", moments, MLPMoments)
+        question = check_question(moments, n_active, tolerance, MLPMoments)
         if set(moments.activations) != {"relu"}:
             raise ValueError(
                 f"moments: wanted those of ReLU circuits, got activations {moments.activations}"
             )
-        return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
+        return question
 
     def _last_error(self, n_circuits: int, moments: MLPMoments, n_active: int) -> float:
         if moments.step is not None:
