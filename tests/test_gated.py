@@ -18,9 +18,10 @@ from superposition import (
 from superposition.codes.packings import plane_lines
 from superposition.codes.two import draw_codes
 from superposition.constructions.bounds import largest_heard, state_bounds
+from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.coupling import coupling
 from superposition.constructions.crosstalk import gated_law
-from superposition.constructions.quiet import crosstalk, slot_weights
+from superposition.constructions.quiet import crosstalk, shared_slots, slot_weights
 from superposition.inputs import sample_active, unit_inputs
 
 SEEDS = st.integers(0, 2**32)
@@ -97,7 +98,7 @@ def test_four_circuits_by_hand(rng):
     circuits = MLPCircuits(weights, biases, ["relu", "linear", "relu"])
     codes = [SparseCode(np.reshape(slots, (4, 1, 1)), 2) for slots in ([0, 1, 0, 1], [0, 1, 1, 0])]
     for quiet in (False, True):  # the same with one slot each
-        construction = GatedConstruction(headroom=1.0, quiet=quiet)
+        construction = GatedConstruction(input_bound=1 / ROUNDED, headroom=1.0, quiet=quiet)
         superposition = construction.compress(circuits, rng, codes=tuple(codes))
         flip = np.hstack([np.zeros((4, 2)), -np.eye(4)])
         wanted = [
@@ -282,10 +283,9 @@ def test_circuits_of_very_different_sizes_do_not_disturb_each_other(quiet, rng):
 def told_apart(codes):
     """Whether circuits on a slot of one code have independent slots in the other, everywhere.
 
-    Or weights are of equal size: where √T of n / r slots or more are circuits', or r = 1.
+    Or weights are of equal size: where r = 1.
     """
-    n, r, slots = len(codes[0].slots), codes[0].redundancy, codes[0].size
-    if r == 1 or r >= slots / np.sqrt(n):
+    if codes[0].redundancy == 1:
         return True
     dense = [code.matrix.toarray() for code in codes]
     groups = [
@@ -356,6 +356,25 @@ def test_with_a_slope_in_both_codes_equal_weights_fail(redundancy, reused, rng):
         assert error(True, codes) < 1e-12
 
 
+@pytest.mark.parametrize("n", [20, 25])
+@pytest.mark.parametrize("reused", [1, 2])
+def test_quiet_weights_are_exact_with_slopes_reused_up_to_the_full_plane(reused, n, rng):
+    circuits, codes = mixed(n, (3, 3, 3), ("relu",) * 2, rng), plane_codes(5, 2, n, reused)
+    construction = GatedConstruction(redundancy=2)
+    assert worst(construction.compress(circuits, rng, codes=codes), rng) < 1e-12
+
+
+def test_quiet_weights_are_quiet_also_where_codes_are_dense_but_no_plane(rng):
+    """r ≥ n / √T: four circuits with three of five slots, any two with two in common."""
+    together = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]])
+    codes = tuple(SparseCode(together[order][:, None], 5) for order in ([0, 1, 2, 3], [3, 1, 0, 2]))
+    circuits = mixed(4, (2, 3, 2), ("relu", "linear"), rng)
+    for quiet, fails in ((True, False), (False, True)):
+        construction = GatedConstruction(redundancy=3, quiet=quiet)
+        superposition = construction.compress(circuits, rng, codes=codes)
+        assert (worst(superposition, rng) > 1e-12) == fails
+
+
 def test_one_circuit_in_a_network_of_its_own(rng):
     circuits = mixed(1, (2, 3, 1), ("relu", "linear"), rng)
     for redundancy in (1, 2):
@@ -393,38 +412,32 @@ def test_gates_tell_which_slots_are_in_use(q, r, n, n_active, quiet, rng):
         np.testing.assert_array_equal(gates[to_come], 1 - in_use(codes[to_come], active))
 
 
-@QUIET
-@pytest.mark.parametrize("n_active", [1, 2, 3, 4, 5])
-def test_slots_not_in_use_are_silent(n_active, quiet, rng):
-    """Exactly zero, at every layer, while headroom lasts; those in use are not all zero."""
-    circuits = mixed(60, (3, 4, 2, 3), ("relu", "linear", "relu"), rng)
-    codes = plane_codes(11, 2, 60)
-    construction = GatedConstruction(redundancy=2, quiet=quiet)
-    superposition = construction.compress(circuits, rng, codes=codes)
-    active = sample_active(60, n_active, 30, rng)
-    first = superposition.embed(unit_inputs(3)(active, rng), active)
+def assert_silent(superposition, codes, active, rng):
+    """Slots not in use hold exactly zero, in every layer; those in use, not all of them."""
+    widths = superposition.circuits.widths
+    first = superposition.embed(unit_inputs(widths[0])(active, rng), active)
     for layer, state in enumerate(superposition.network.run(first)):
-        entries, _, _ = parts(state, circuits.widths[layer])
+        entries, _, _ = parts(state, widths[layer])
         used = np.broadcast_to(in_use(codes[layer % 2], active)[:, None] > 0, entries.shape)
         np.testing.assert_array_equal(entries[~used], 0)
         assert np.count_nonzero(entries[used]) > 30
 
 
+LITTLE_BUT_BIASES = {"scale": 0.001, "bias": 0.1}
+
+
 @QUIET
-@pytest.mark.parametrize("n_active", [1, 3, 5])
-def test_headroom_is_for_biases_too(n_active, quiet, rng):
-    """Five circuits with little but their biases: what each adds is as much as it is alone."""
-    circuits = mixed(60, (2, 3, 3), ("relu", "relu"), rng, scale=0.001, bias=0.1)
-    circuits = replace(circuits, biases=[np.abs(bias) for bias in circuits.biases])
+@pytest.mark.parametrize("n_active", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("sizes", [{}, LITTLE_BUT_BIASES], ids=["weights", "biases"])
+def test_slots_not_in_use_are_silent(sizes, n_active, quiet, rng):
+    """While headroom lasts, which is for biases too: what each adds is as much as it is alone."""
+    circuits = mixed(60, (3, 4, 2, 3), ("relu", "linear", "relu"), rng, **sizes)
+    if sizes:
+        circuits = replace(circuits, biases=[np.abs(bias) for bias in circuits.biases])
     codes = plane_codes(11, 2, 60)
     construction = GatedConstruction(redundancy=2, quiet=quiet)
     superposition = construction.compress(circuits, rng, codes=codes)
-    active = sample_active(60, n_active, 30, rng)
-    first = superposition.embed(unit_inputs(2)(active, rng), active)
-    for layer, state in enumerate(superposition.network.run(first)):
-        entries, _, _ = parts(state, circuits.widths[layer])
-        used = np.broadcast_to(in_use(codes[layer % 2], active)[:, None] > 0, entries.shape)
-        np.testing.assert_array_equal(entries[~used], 0)
+    assert_silent(superposition, codes, sample_active(60, n_active, 30, rng), rng)
 
 
 @given(
@@ -456,6 +469,35 @@ def test_gates_are_larger_than_all_that_slots_not_in_use_can_hear(
         used = np.broadcast_to(in_use(codes[1 - layer % 2], active)[:, None] > 0, heard.shape)
         assert heard[~used].max() <= size * (1 + 1e-12)
         assert heard[~used].max() >= 0.01 * size  # and not beyond all measure
+
+
+@QUIET
+@pytest.mark.parametrize("redundancy", [1, 2])
+def test_inputs_a_rounding_error_longer_than_the_bound_open_no_gate(redundancy, quiet, rng):
+    """All weights 1, so that some slot hears just the input; without headroom it stays at zero."""
+    circuits = MLPCircuits([np.ones((49, 1, 1))], [np.zeros((49, 1))])
+    construction = GatedConstruction(redundancy=redundancy, headroom=1.0, quiet=quiet)
+    codes = plane_codes(7, redundancy, 49)
+    superposition = construction.compress(circuits, rng, codes=codes)
+    active = one_by_one(circuits)
+    state = superposition.embed(np.full((49, 1, 1), 1 + 9e-6), active)
+    entries, _, _ = parts(superposition.network.run(state)[1], 1)
+    np.testing.assert_array_equal(entries[:, 0][in_use(codes[1], active) == 0], 0)
+
+
+@pytest.mark.parametrize(("q", "r", "n"), [(11, 6, 100), (13, 4, 150)])
+def test_gates_are_no_larger_than_weights_of_any_sign_can_need(q, r, n, rng):
+    """The largest |Σ of a slot's weights for a circuit on it| · what it makes, over circuits."""
+    two, needed = draw_codes(q, r, n, np.random.default_rng(0)), 0.0
+    for _, on, weights in slot_weights(two, 0, True):
+        heard = np.abs(two.slots(0).matrix @ weights).sum(axis=1)
+        needed = max(needed, np.delete(heard, on).max())
+    circuits = MLPCircuits([np.ones((n, 1, 1))], [np.zeros((n, 1))])
+    codes = (two.slots(0), two.slots(1))
+    construction = GatedConstruction(input_bound=1 / ROUNDED, redundancy=r, headroom=1.0)
+    network = construction.compress(circuits, rng, codes=codes).network
+    closed = network.weights[0][: q * r, 2 * q * r :]
+    np.testing.assert_allclose(np.diag(closed), -needed)
 
 
 def test_gates_are_large_enough_for_quiet_weights(rng):
@@ -791,6 +833,25 @@ def test_what_inactive_circuits_read_of_inputs_is_counted_once(n_active):
     assert law["inactive_mse"][0] == pytest.approx(measured["inactive_mse"][0], rel=0.05)
 
 
+def test_a_single_circuit_is_predicted_to_hear_nothing(rng):
+    law = GatedConstruction(redundancy=2).predict_error(mixed(1, (2, 3, 1), ("relu",) * 2, rng), 1)
+    assert law["layer"].tolist() == [0, 1, 2]
+    assert not law[["mse", "relative_mse", "inactive_mse"]].to_numpy().any()
+
+
+@pytest.mark.parametrize("n", [5, 29, 290])
+def test_what_is_read_of_one_needs_no_codes_to_be_drawn(n, monkeypatch, rng):
+    """γ of equal loads is that of the codes; 10^6 circuits take no longer than ten."""
+    moments = MLPCircuits.random(n, (4, 4), rng).moments(rng)
+    shared = shared_slots(draw_codes(29, 3, n, rng))
+    monkeypatch.setattr("superposition.constructions.gated.draw_codes", None)
+    law = GatedConstruction()._law(moments, 29, n, 1)
+    assert GatedConstruction(redundancy=3)._law(moments, 29, n, 1)["inactive_mse"][0] == (
+        pytest.approx(shared / 3 * moments.state2[0], rel=1e-9)
+    )
+    assert not law["mse"].any()
+
+
 def test_what_inactive_circuits_read_of_one_is_predicted():
     """They read on the slots that they share, so it is not zero."""
     law, measured = predicted_and_found(GatedConstruction(29 * 4 * 6, 4), RANDOM, 1)
@@ -954,6 +1015,16 @@ REFUSED = [
         lambda: GatedConstruction().size_for(9, MOMENTS, 2, -1.0),
         ValueError,
         "tolerance: wanted a finite number above 0",
+    ),
+    (
+        lambda: GatedConstruction().size_for(10**8, MOMENTS, 1, 0.1),
+        ValueError,
+        f"n_circuits: wanted at most {1637**2}, all that 8192 neurons hold, got 100000000",
+    ),
+    (
+        lambda: GatedConstruction(redundancy=1000).size_for(9, MOMENTS, 1, 0.1),
+        ValueError,
+        "width: wanted at least 9995000 for two codes of redundancy 1000, got 8192",
     ),
     (
         lambda: GatedConstruction().size_for(50, WIDE, 2, 1e-9),

@@ -17,27 +17,29 @@ from superposition._check import Floats, Integers
 from superposition.codes.two import TwoCodes
 
 RIDGE = 0.1  # noise on slots that quiet weights allow for, as a share of what they hold
-_LISTENERS = 400  # of so many circuits it is measured what others hear of them
+_LISTENERS = 400  # of so many circuits it is measured what others hear of them,
+_PAIRS = 2**23  # if that makes no more pairs
 
 
 def slot_weights(two: TwoCodes, layer: int, quiet: bool) -> Iterator[tuple[int, Integers, Floats]]:
     """How each slot that layer `layer` writes to reads the slots before it: (eq-quiet).
 
     Yields its number, the circuits on it (c,), and weights (n_slots, c), of equal size if not
-    `quiet`.
+    `quiet`, or where each circuit has one slot, so that there is no choice.
     Raises ValueError for codes in which the circuits on a slot cannot be told apart.
     """
     code, written = two.slots(layer), two.slots(layer + 1).matrix.tocsc()
-    read = code.matrix.toarray().astype(float)
-    # where every circuit has one slot, or all slots are joined, equal weights are quiet
-    quiet = quiet and 1 < code.redundancy < two.n_slots / code.n_circuits**0.5
-    if quiet:
+    read = code.matrix.astype(float)
+    if quiet := quiet and code.redundancy > 1:
         noise = RIDGE * code.load.mean() * np.eye(two.n_slots)
-        inverse = np.linalg.inv(read.T @ read + noise)
+        inverse = np.linalg.inv((read.T @ read).toarray() + noise)
     for slot in range(two.n_slots):
         on = written.indices[written.indptr[slot] : written.indptr[slot + 1]]
-        own = read[on]
-        yield slot, on, _solved(inverse, own) if quiet and len(on) else own.T / code.redundancy
+        own = read[on].toarray()
+        equal = own.T / code.redundancy
+        best = _solved(inverse, own) if quiet and len(on) else equal
+        # where all slots are joined, as in a full plane, both are the same but for rounding
+        yield slot, on, equal if np.allclose(best, equal, rtol=0, atol=1e-12) else best
 
 
 def _solved(inverse: Floats, own: Floats) -> Floats:
@@ -70,7 +72,7 @@ class Crosstalk:
 
 
 def crosstalk(two: TwoCodes, quiet: bool) -> Crosstalk:
-    """Measured on the codes, both ways; 400 circuits are listened to if there are more."""
+    """Measured on the codes, both ways; 400 circuits at most are listened to."""
     both = [_one_way(two, layer, quiet) for layer in (0, 1)]
     return Crosstalk(*[*np.mean(both, axis=0).tolist(), shared_slots(two)])
 
@@ -87,16 +89,17 @@ def shared_slots(two: TwoCodes) -> float:
 def _one_way(two: TwoCodes, layer: int, quiet: bool) -> list[float]:
     """Sums over slots and the circuits on them (first axis), of all that are elsewhere (second)."""
     code = two.slots(layer)
-    n, r, read = code.n_circuits, code.redundancy, code.matrix.toarray().astype(float)
-    talk = np.unique(np.linspace(0, n - 1, min(n, _LISTENERS)).astype(int))
+    n, r, read = code.n_circuits, code.redundancy, code.matrix.astype(float)
+    talk = np.unique(np.linspace(0, n - 1, min(n, _LISTENERS, 1 + _PAIRS // n)).astype(int))
+    heard = read[talk].toarray()
     own = mean = noise = spread = pairs = 0.0
     averages = np.zeros((2, n, len(talk)))  # through the mean, and through itself
     for _, on, weights in slot_weights(two, layer, quiet):
         elsewhere = ~np.isin(talk, on)
-        parts = (read[talk] @ weights).T * elsewhere  # whose weights are heard, and how much
-        shared = read[on] @ read[talk].T * elsewhere / r
+        parts = (heard @ weights).T * elsewhere  # whose weights are heard, and how much
+        shared = (read[on] @ heard.T) * elsewhere / r
         through = parts.sum(axis=0) - shared
-        each = (read[talk] @ (weights**2).sum(axis=1)) * elsewhere
+        each = (heard @ (weights**2).sum(axis=1)) * elsewhere
         pairs += elsewhere.sum() * len(on)
         own += (len(on) - 1) * (parts**2).sum()
         mean += (through**2).sum()
