@@ -1,7 +1,10 @@
 """The library's shape: imports one way, a small public surface, no hidden randomness."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -203,3 +206,9 @@ def test_the_readmes_python_runs_as_printed():
         scope: dict = {}
         exec(snippet, scope)
         assert list(scope["errors"]["layer"]) == [0, 1, 2]
+
+
+def test_what_is_slow_to_load_is_loaded_where_it_is_used():
+    code = "import sys, superposition; sys.exit('scipy.stats' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(LIB.parent)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0

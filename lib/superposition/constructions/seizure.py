@@ -15,8 +15,6 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import sympy as sp
-from scipy.signal import convolve2d
-from scipy.stats import norm
 
 from superposition._check import Floats
 from superposition.constructions.sharing import Sharing
@@ -151,6 +149,8 @@ def _idle_slot(
 
     slope: how its indicator follows what it hears, as a regression coefficient.
     """
+    from scipy.signal import convolve2d  # slow to load, and seldom needed
+
     r, k, load = how.redundancy, how.n_active, int(how.loads[c])
     cases = one = how.hits(load)
     for _ in range(k - 1):
@@ -226,6 +226,8 @@ def _watershed(threshold: float, gain: float) -> float:
 
 def _above(least: float, mean: float, variance: float) -> tuple[float, float, float]:
     """Share above `least` of a Gaussian, and mean (at most 1) and variance of these."""
+    from scipy.stats import norm  # slow to load, and seldom needed
+
     spread = max(float(np.sqrt(max(variance, 0))), 1e-9)
     cut = (least - mean) / spread
     share = float(norm.sf(cut))

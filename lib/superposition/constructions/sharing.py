@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from scipy.stats import binom
 
 from superposition._check import Floats, Integers
 from superposition.theory import sharing, symbols
@@ -84,6 +83,8 @@ class Sharing:
         for hit in range(others):
             table[hit + 1] = table[hit] * n / places
             table[hit + 1, 1:] += table[hit, :-1] * (places - n[:-1]) / places
+        from scipy.stats import binom  # slow to load, and seldom needed
+
         return binom.pmf(np.arange(others + 1), others, self.shared)[:, None] * table
 
 

@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
 from superposition._check import Floats, Integers
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, spread
@@ -85,6 +84,8 @@ def interference(values: Floats, variance: float) -> Figure:
     grid = np.linspace(-5 * spread, 5 * spread, 400)
     bins = np.linspace(-5 * spread, 5 * spread, 81).tolist()
     axes.hist(values.ravel(), bins=bins, density=True, color=COLOURS[5], label="measured")
+    from scipy import stats  # slow to load, and seldom needed
+
     density = stats.norm.pdf(grid, scale=spread)
     axes.plot(grid, density, color=COLOURS[1], label="normal curve of the predicted variance")
     axes.set(xlabel="interference in a large neuron's pre-activation", ylabel="density")

@@ -7,7 +7,6 @@ from functools import cache
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy import integrate, stats
 
 from superposition.theory.derivation import Assumption, Derivation, second_moment_of_sum
 from superposition.theory.symbols import (
@@ -94,6 +93,8 @@ def largest_overlap(n_pairs: ArrayLike, size: ArrayLike) -> NDArray[np.floating]
 
 @cache
 def _mean_of_largest(n_pairs: float, size: float) -> float:
+    from scipy import integrate, stats  # slow to load, and seldom needed
+
     squared = stats.beta(0.5, (size - 1) / 2)
     grid = np.linspace(0, 1, 20001)
     exceeds = -np.expm1(n_pairs * squared.logcdf(grid**2))
