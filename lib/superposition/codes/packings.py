@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sympy import isprime, prevprime
+from sympy import isprime, nextprime, prevprime
 
 from superposition._check import Integers, positive_int
 
@@ -101,3 +101,8 @@ def plane_lines(q: int, n_slopes: int) -> Integers:
     if n_slopes > q:
         lines = np.column_stack([lines, x])
     return lines + q * np.arange(n_slopes)
+
+
+def smallest_plane(n_points: int, n_slopes: int) -> int:
+    """The least prime q whose plane has so many points, q², and slopes, q + 1."""
+    return int(nextprime(max(n_slopes - 1, int(np.ceil(np.sqrt(n_points))), 2) - 1))

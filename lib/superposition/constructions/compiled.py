@@ -70,6 +70,14 @@ class Superposition(ABC):
         dtype = self.circuits.dtype
         return real_array("inputs", inputs, "batch active width", sizes, dtype), active
 
+    def _bounded(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
+        """`_checked`, and inputs no longer than the construction's `input_bound`."""
+        inputs, active = self._checked(inputs, active)
+        bound = self.construction.input_bound
+        if (longest := float(np.linalg.norm(inputs, axis=-1).max(initial=0))) > bound * ROUNDED:
+            raise ValueError(f"inputs: wanted none longer than {bound}, the bound, got {longest}")
+        return inputs, active
+
 
 @dataclass(frozen=True, eq=False)
 class ResidualSuperposition(Superposition):
@@ -163,10 +171,7 @@ class GatedSuperposition(Superposition):
         Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as
         the circuits' own `run` does.
         """
-        inputs, active = self._checked(inputs, active)
-        bound = self.construction.input_bound
-        if (longest := float(np.linalg.norm(inputs, axis=-1).max(initial=0))) > bound * ROUNDED:
-            raise ValueError(f"inputs: wanted none longer than {bound}, the bound, got {longest}")
+        inputs, active = self._bounded(inputs, active)
         on = np.ones((*active.shape, 2), inputs.dtype)
         state = self.door.encode(np.concatenate([inputs, on], axis=-1), active)
         n_slots = self.door.size // self.door.width

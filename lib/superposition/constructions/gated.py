@@ -13,6 +13,7 @@ from sympy import nextprime, prevprime
 from superposition._check import generator, instance, positive_int, positive_real
 from superposition.circuits import MLPCircuits
 from superposition.codes import SparseCode
+from superposition.codes.packings import smallest_plane
 from superposition.codes.two import GATES, TwoCodes, draw_codes
 from superposition.constructions.bounds import largest_heard, state_bounds
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
@@ -218,8 +219,7 @@ class GatedConstruction:
 
 def _least_prime(redundancy: int, n_circuits: int) -> int:
     """The smallest plane with slopes for two codes and points for so many circuits."""
-    least = max(2 * redundancy - 1, int(np.ceil(np.sqrt(n_circuits))), 2)
-    return int(nextprime(least - 1))
+    return smallest_plane(n_circuits, 2 * redundancy)
 
 
 @cache

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from superposition._check import Floats, Integers
+from superposition.codes.sparse import SparseCode
 from superposition.codes.two import TwoCodes
 
 RIDGE = 0.1  # noise on slots that quiet weights allow for, as a share of what they hold
@@ -22,18 +23,24 @@ _PAIRS = 2**23  # if that makes no more pairs
 
 
 def slot_weights(two: TwoCodes, layer: int, quiet: bool) -> Iterator[tuple[int, Integers, Floats]]:
-    """How each slot that layer `layer` writes to reads the slots before it: (eq-quiet).
+    """How each slot that layer `layer` writes to reads the slots before it: `reading_weights`."""
+    return reading_weights(two.slots(layer), two.slots(layer + 1), quiet)
 
-    Yields its number, the circuits on it (c,), and weights (n_slots, c), of equal size if not
+
+def reading_weights(
+    code: SparseCode, write: SparseCode, quiet: bool
+) -> Iterator[tuple[int, Integers, Floats]]:
+    """How each slot of `write` reads the slots of `code`, both of width 1: (eq-quiet).
+
+    Yields its number, the circuits on it (c,), and weights (code.size, c), of equal size if not
     `quiet`, or where each circuit has one slot, so that there is no choice.
     Raises ValueError for codes in which the circuits on a slot cannot be told apart.
     """
-    code, written = two.slots(layer), two.slots(layer + 1).matrix.tocsc()
-    read = code.matrix.astype(float)
+    read, written = code.matrix.astype(float), write.matrix.tocsc()
     if quiet := quiet and code.redundancy > 1:
-        noise = RIDGE * code.load.mean() * np.eye(two.n_slots)
+        noise = RIDGE * code.load.mean() * np.eye(code.size)
         inverse = np.linalg.inv((read.T @ read).toarray() + noise)
-    for slot in range(two.n_slots):
+    for slot in range(write.size):
         on = written.indices[written.indptr[slot] : written.indptr[slot + 1]]
         own = read[on].toarray()
         equal = own.T / code.redundancy
@@ -73,28 +80,34 @@ class Crosstalk:
 
 def crosstalk(two: TwoCodes, quiet: bool) -> Crosstalk:
     """Measured on the codes, both ways; 400 circuits at most are listened to."""
-    both = [_one_way(two, layer, quiet) for layer in (0, 1)]
+    both = [_one_way(two.slots(i), two.slots(i + 1), quiet) for i in (0, 1)]
     return Crosstalk(*[*np.mean(both, axis=0).tolist(), shared_slots(two)])
+
+
+def crosstalk_between(code: SparseCode, write: SparseCode, quiet: bool) -> Crosstalk:
+    """Likewise, of slots of `write` that read those of `code`; `shared` is the latter's."""
+    return Crosstalk(*[*_one_way(code, write, quiet), _shared(code)])
 
 
 def shared_slots(two: TwoCodes) -> float:
     """γ of (eq-slot-shared), counted on both codes."""
-    chances = []
-    for code in (two.slots(0), two.slots(1)):
-        pairs = code.n_circuits * code.redundancy * (code.n_circuits - 1)
-        chances.append((code.load * (code.load - 1)).sum() / max(pairs, 1))
-    return float(np.mean(chances))
+    return float(np.mean([_shared(two.slots(0)), _shared(two.slots(1))]))
 
 
-def _one_way(two: TwoCodes, layer: int, quiet: bool) -> list[float]:
+def _shared(code: SparseCode) -> float:
+    pairs = code.n_circuits * code.redundancy * (code.n_circuits - 1)
+    return float((code.load * (code.load - 1)).sum() / max(pairs, 1))
+
+
+def _one_way(code: SparseCode, write: SparseCode, quiet: bool) -> list[float]:
     """Sums over slots and the circuits on them (first axis), of all that are elsewhere (second)."""
-    code = two.slots(layer)
     n, r, read = code.n_circuits, code.redundancy, code.matrix.astype(float)
+    copies = write.redundancy
     talk = np.unique(np.linspace(0, n - 1, min(n, _LISTENERS, 1 + _PAIRS // n)).astype(int))
     heard = read[talk].toarray()
     own = mean = noise = spread = pairs = 0.0
     averages = np.zeros((2, n, len(talk)))  # through the mean, and through itself
-    for _, on, weights in slot_weights(two, layer, quiet):
+    for _, on, weights in reading_weights(code, write, quiet):
         elsewhere = ~np.isin(talk, on)
         parts = (heard @ weights).T * elsewhere  # whose weights are heard, and how much
         shared = (read[on] @ heard.T) * elsewhere / r
@@ -105,6 +118,6 @@ def _one_way(two: TwoCodes, layer: int, quiet: bool) -> list[float]:
         mean += (through**2).sum()
         noise += len(on) * each.sum() - (shared**2).sum()
         spread += (read[on] @ weights**2).trace() - len(on) / r
-        averages[:, on] += np.array([through, parts]) / r
-    sums = np.array([own, mean, *(r * (averages**2).sum(axis=(1, 2))), noise])
-    return [*sums / max(pairs, 1), spread / n / r]
+        averages[:, on] += np.array([through, parts]) / copies
+    sums = np.array([own, mean, *(copies * (averages**2).sum(axis=(1, 2))), noise])
+    return [*sums / max(pairs, 1), spread / n / copies]
