@@ -19,6 +19,7 @@ from superposition.theory import (
     read_in,
     reading,
     rectifier,
+    residual_gating,
     returning,
     sharing,
     symbols,
@@ -89,6 +90,7 @@ DERIVATIONS = {
         gating.slots_meet,
         gating.heard_on_slot,
         gating.heard_in_common,
+        residual_gating.written_by_others,
     )
 }
 DERIVATIONS["jump"] = lambda: over_layers.jump()[1]
@@ -130,6 +132,10 @@ UNKNOWN = {
     gating.load,
     gating.met,
     gating.met_square,
+    residual_gating.met_stream,
+    residual_gating.met_neurons,
+    residual_gating.heard_product,
+    residual_gating.written_product,
     *(
         base[j]
         for base in (symbols.carried_active, symbols.square_when, symbols.mean_when)

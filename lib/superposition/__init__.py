@@ -14,6 +14,7 @@ from superposition.circuits import (
 from superposition.codes import GaussianCode, SparseCode, superpose
 from superposition.constructions import (
     GatedConstruction,
+    GatedResidualConstruction,
     MLPConstruction,
     ResidualConstruction,
     Superposition,
@@ -25,6 +26,7 @@ from superposition.sweep import sweep
 
 __all__ = [
     "GatedConstruction",
+    "GatedResidualConstruction",
     "GaussianCode",
     "MLPCircuits",
     "MLPConstruction",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -13,9 +14,14 @@ from superposition.circuits import MLPCircuits
 from superposition.codes import SparseCode
 from superposition.codes.packings import plane_lines
 from superposition.codes.two import TwoCodes, draw_codes
-from superposition.constructions import GatedConstruction, Superposition
+from superposition.constructions import (
+    GatedConstruction,
+    GatedResidualSuperposition,
+    Superposition,
+)
 from superposition.constructions.quiet import crosstalk
 from superposition.measure import measure_error
+from superposition.network import ResidualNetwork
 from superposition.theory import gating, symbols
 from superposition.theory.derivation import evaluate
 
@@ -125,3 +131,11 @@ def compared(
     superposition = construction.compress(circuits, rng)
     table = measure_error(superposition, n_active, 500, rng)
     return table.assign(predicted=construction.predict_error(circuits, n_active)["relative_mse"])
+
+
+def without_cleaning(superposition: GatedResidualSuperposition) -> GatedResidualSuperposition:
+    """The same without the layers that clean, (eq-cleaning); not exact after the first layer."""
+    network, checkpoints = superposition.network, range(superposition.circuits.n_layers + 1)
+    arrays = (network.read_in, network.bias, network.write_out)
+    raw = ResidualNetwork(*(array[::2] for array in arrays))
+    return replace(superposition, network=raw, checkpoints=tuple(checkpoints))

@@ -7,11 +7,15 @@ from superposition.constructions.compiled import (
     Superposition,
 )
 from superposition.constructions.gated import GatedConstruction
+from superposition.constructions.gated_residual import GatedResidualConstruction
+from superposition.constructions.gated_stream import GatedResidualSuperposition
 from superposition.constructions.mlp import MLPConstruction
 from superposition.constructions.residual import ResidualConstruction
 
 __all__ = [
     "GatedConstruction",
+    "GatedResidualConstruction",
+    "GatedResidualSuperposition",
     "GatedSuperposition",
     "MLPConstruction",
     "MLPSuperposition",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from superposition._check import Floats
-from superposition.circuits import MLPCircuits
+from superposition.circuits import MLPCircuits, ResidualCircuits
 
 
 def state_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
@@ -31,3 +31,20 @@ def largest_heard(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
     layers = zip(circuits.weights, circuits.biases, state_bounds, strict=False)
     heard = [np.linalg.norm(w, axis=2) * bound + np.abs(b) for w, b, bound in layers]
     return np.array([layer.max() for layer in heard], float)
+
+
+def residual_bounds(circuits: ResidualCircuits, input_bound: float) -> tuple[Floats, Floats]:
+    """Bounds for residual circuits, (eq-residual-bound): on states and on what neurons hear.
+
+    Of the length of each circuit's state after 0 … L layers, (L+1, T), for inputs of length
+    `input_bound` at most; and of |w a + b| in any neuron of each layer, (L,), by any circuit of
+    any one's state.
+    """
+    bounds, heard = [np.full(circuits.n_circuits, input_bound)], []
+    for read, bias, write in zip(circuits.read_in, circuits.bias, circuits.write_out, strict=True):
+        lengths = np.linalg.norm(read, axis=2) * bounds[-1].max() + np.abs(bias)
+        heard.append(lengths.max())
+        norms = [np.linalg.norm(weight, 2, axis=(1, 2)) for weight in (write, read)]
+        neurons = norms[1] * bounds[-1] + np.linalg.norm(np.maximum(bias, 0), axis=1)
+        bounds.append(bounds[-1] + norms[0] * neurons)
+    return np.array(bounds, float), np.array(heard, float)

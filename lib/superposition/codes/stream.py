@@ -1,0 +1,70 @@
+"""Two codes at once: one for states in a residual stream, one for neurons, and gates for both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from superposition._check import positive_int
+from superposition.codes.packings import plane_lines
+from superposition.codes.sparse import SparseCode
+
+
+@dataclass(frozen=True, eq=False)
+class StreamCodes:
+    """Which slots of the residual stream each circuit has, and which slots of neurons.
+
+    stream:  a code of width 1: slots for states, a block of them for each entry.
+    neurons: likewise: slots of neurons, a block for each neuron of a circuit.
+
+    A stream for states of width d has d blocks of entries, one of gates of the stream's slots
+    (1 on slots in use), and one of gates of the neurons' slots (1 on slots not in use).
+    """
+
+    stream: SparseCode
+    neurons: SparseCode
+
+    def size(self, width: int) -> int:
+        """D, dimensions of a stream for states of that width."""
+        return (width + 1) * self.stream.size + self.neurons.size
+
+    def n_neurons(self, width: int, n_neurons: int, cleaned: bool) -> int:
+        """M, large neurons for m of a circuit; and for two per entry, if slots are cleaned."""
+        return max(n_neurons * self.neurons.size, 2 * width * self.stream.size * cleaned)
+
+    def gates(self, width: int) -> slice:
+        """Where the gates of the neurons' slots are; those of the stream's come just before."""
+        start = (width + 1) * self.stream.size
+        return slice(start, start + self.neurons.size)
+
+    def blocks(self, width: int) -> SparseCode:
+        """Where `width` entries are in the stream; the entry after them is the gate."""
+        starts = self.stream.size * np.arange(width)[:, None]
+        size = width * self.stream.size
+        return SparseCode(self.stream.slots + starts, size, self.stream.dtype)
+
+
+def draw_stream_codes(
+    prime: int,
+    redundancy: int,
+    neuron_redundancy: int,
+    n_circuits: int,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float64,
+) -> StreamCodes:
+    """Codes from the plane over `prime`: no two circuits share a slot of both, nor two of one.
+
+    Circuits are its points, in random order; slots are the lines of r slopes each: (eq-plane).
+    Raises ValueError for more slopes than prime + 1, or more circuits than points.
+    """
+    n, r = n_circuits, positive_int("redundancy", redundancy)
+    both = r + positive_int("neuron_redundancy", neuron_redundancy)
+    positive_int("n_circuits", n, prime**2, f", the points of the plane over {prime}")
+    lines = plane_lines(prime, both)
+    # the first of them load all slots alike, unless vertical lines are among the slots
+    points = rng.permutation(n) if both <= prime else rng.permutation(prime**2)[:n]
+    stream = SparseCode(lines[points, None, :r], r * prime, dtype)
+    neurons = SparseCode(lines[points, None, r:] - r * prime, neuron_redundancy * prime, dtype)
+    return StreamCodes(stream, neurons)

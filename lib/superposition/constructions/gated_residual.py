@@ -1,0 +1,248 @@
+"""Gated superposition of residual networks: exact while one is active, once told which one is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from sympy import nextprime, prevprime
+
+from superposition._check import generator, instance, positive_int, positive_real
+from superposition.circuits import ResidualCircuits
+from superposition.codes import SparseCode
+from superposition.codes.packings import smallest_plane
+from superposition.codes.stream import StreamCodes, draw_stream_codes
+from superposition.constructions.bounds import residual_bounds
+from superposition.constructions.capacity import check_question, smallest_true
+from superposition.constructions.gated_stream import GatedResidualSuperposition
+from superposition.constructions.laws import last_error
+from superposition.constructions.prediction import default_moments
+from superposition.constructions.quiet import Crosstalk, crosstalk_between
+from superposition.constructions.stream_gates import cleaning_layer, computing_layer
+from superposition.constructions.stream_law import gated_residual_law
+from superposition.moments import Moments
+from superposition.network import ResidualNetwork
+
+_WIDEST = 2**13
+
+
+@dataclass(frozen=True)
+class GatedResidualConstruction:
+    """Sizes of gated superposition for residual networks (chapter *Gated superposition*).
+
+    stream_width:      D, dimensions at most; None: as many as the circuits need.
+    redundancy:        how many slots of the stream hold each entry of a circuit's state.
+    neuron_redundancy: how many large neurons carry each small one.
+    input_bound:       largest length |x| of an input; longer ones are refused when embedded.
+    headroom:          how many times as large as one active circuit can need gates are.
+    quiet:             weights by which circuits hear least of others, (eq-quiet); else equal ones.
+
+    Raises TypeError or ValueError for sizes or bounds ≤ 0, or a headroom below 1.
+    """
+
+    stream_width: int | None = None
+    redundancy: int = 1
+    neuron_redundancy: int = 1
+    input_bound: float = 1.0
+    headroom: float = 16.0
+    quiet: bool = True
+
+    def __post_init__(self) -> None:
+        if self.stream_width is not None:
+            positive_int("stream_width", self.stream_width)
+        positive_int("redundancy", self.redundancy)
+        positive_int("neuron_redundancy", self.neuron_redundancy)
+        positive_real("input_bound", self.input_bound)
+        if positive_real("headroom", self.headroom) < 1:
+            raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
+
+    def holds(self, width: int) -> int:
+        """How many circuits of width d fit, whatever the error: q², (eq-plane).
+
+        Raises ValueError without a `stream_width`, or where it is too small for both codes.
+        """
+        if self.stream_width is None:
+            raise ValueError("stream_width: wanted one, to say how many circuits it holds")
+        return self._largest_prime(positive_int("width", width)) ** 2
+
+    def predict_error(self, circuits: ResidualCircuits, n_active: int) -> pd.DataFrame:
+        """Errors that `measure_error` should find by layer 0 … L, while they are small.
+
+        Columns layer, mse, relative_mse, inactive_mse: (eq-residual-law), from the geometry of the
+        codes and the circuits' moments (sampled from one fixed seed). Zero for one active circuit;
+        too low for more, if circuits' weights have a mean in common.
+        Raises ValueError for more circuits than `stream_width` holds, n_active > T.
+        """
+        instance("circuits", circuits, ResidualCircuits)
+        n = circuits.n_circuits
+        n_active = positive_int("n_active", n_active, n, ", the number of circuits")
+        prime = self._prime(circuits.width, n)
+        return self._law(default_moments(circuits), prime, n, n_active)
+
+    def capacity(self, moments: Moments, n_active: int, tolerance: float) -> int:
+        """How many circuits fit: the largest T with a predicted error within `tolerance`.
+
+        tolerance: on relative_mse after the last layer. All that `stream_width` holds, for one
+        active. Raises ValueError without a `stream_width`, or where the active circuits alone have
+        a larger error.
+        """
+        n_active, tolerance = check_question(moments, n_active, tolerance)
+        most = self.holds(moments.width)
+        n_active = positive_int("n_active", n_active, most, ", all that the stream holds")
+        prime = self._prime(moments.width, 1)
+
+        def exceeds(n_circuits: int) -> bool:
+            return self._last_error(moments, prime, n_circuits, n_active) > tolerance
+
+        first = smallest_true(exceeds, n_active, most)
+        if first == n_active:
+            raise ValueError(
+                f"tolerance: wanted one that {n_active} active circuits with no others in "
+                f"{self.stream_width} dimensions meet, got {tolerance}"
+            )
+        return most if first is None else first - 1
+
+    def size_for(
+        self, n_circuits: int, moments: Moments, n_active: int, tolerance: float
+    ) -> GatedResidualConstruction:
+        """The narrowest construction in which so many circuits fit; all but its width as here.
+
+        Raises ValueError for n_active > n_circuits, or a tolerance that no stream of up to 2^13
+        dimensions meets.
+        """
+        n_active, tolerance = check_question(moments, n_active, tolerance)
+        n_circuits = positive_int("n_circuits", n_circuits)
+        positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+        per_slope = self._per_slope(moments.width)
+        primes = [smallest_plane(n_circuits, sum(self._redundancies))]
+        while (larger := int(nextprime(primes[-1]))) * per_slope <= _WIDEST:
+            primes.append(larger)
+
+        def does(i: int) -> bool:
+            return self._last_error(moments, primes[i], n_circuits, n_active) <= tolerance
+
+        if (least := smallest_true(does, 0, len(primes) - 1)) is None:
+            raise ValueError(
+                f"tolerance: wanted one that up to {_WIDEST} dimensions can meet, got {tolerance}"
+            )
+        return replace(self, stream_width=primes[least] * per_slope)
+
+    def compress(
+        self,
+        circuits: ResidualCircuits,
+        rng: np.random.Generator,
+        *,
+        codes: tuple[SparseCode, SparseCode] | None = None,
+    ) -> GatedResidualSuperposition:
+        """One large network of 2L − 1 layers that does what all circuits do, exactly for one.
+
+        Layers that compute, (eq-residual-gate), and between them layers that clean, (eq-cleaning).
+        Which circuit is which point of the plane is drawn with `rng`, unless codes are given, the
+        stream's and the neurons' (of width 1): the result is exact if no two circuits share a slot
+        in both. Raises TypeError for other circuits or codes, ValueError for more circuits than
+        `stream_width` holds, or codes that do not fit.
+        """
+        instance("circuits", circuits, ResidualCircuits)
+        generator(rng)
+        if codes is None:
+            drawn = self._prime(circuits.width, circuits.n_circuits), *self._redundancies
+            both = draw_stream_codes(*drawn, circuits.n_circuits, rng, circuits.dtype)
+        else:
+            both = self._given(circuits, codes)
+        network = self._network(circuits, both)
+        checkpoints = (0, *range(1, network.n_layers + 1, 2))
+        return GatedResidualSuperposition(circuits, self, network, checkpoints, both)
+
+    def _network(self, circuits: ResidualCircuits, codes: StreamCodes) -> ResidualNetwork:
+        bounds, heard = residual_bounds(circuits, self.input_bound)
+        n, n_layers = circuits.width, 2 * circuits.n_layers - 1
+        size, dtype = codes.size(n), circuits.dtype
+        n_neurons = codes.n_neurons(n, circuits.n_neurons, cleaned=n_layers > 1)
+        read_in = np.zeros((n_layers, n_neurons, size), dtype)
+        write_out = np.zeros((n_layers, size, n_neurons), dtype)
+        for i in range(n_layers):
+            layer, cleans = divmod(i, 2)
+            if cleans:
+                gate = self.headroom * bounds[layer + 1].max()
+                large = cleaning_layer(n, codes, gate, dtype)
+            else:
+                gate = self.headroom * heard[layer]
+                large = computing_layer(circuits, codes, layer, self.quiet, gate)
+            read_in[i, : len(large[0])], write_out[i, :, : len(large[0])] = large
+        return ResidualNetwork(read_in, np.zeros((n_layers, n_neurons), dtype), write_out)
+
+    def _law(self, moments: Moments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
+        heard = _crosstalk(prime, *self._redundancies, n_circuits, self.quiet)
+        return gated_residual_law(moments, heard, self._redundancies, n_active)
+
+    def _last_error(self, moments: Moments, prime: int, n_circuits: int, n_active: int) -> float:
+        if n_active == 1:  # what is heard of others does not matter to one alone
+            return 0.0
+        return last_error(self._law(moments, prime, n_circuits, n_active))
+
+    @property
+    def _redundancies(self) -> tuple[int, int]:
+        return self.redundancy, self.neuron_redundancy
+
+    def _per_slope(self, width: int) -> int:
+        """D / q for circuits of that width."""
+        return self.redundancy * (width + 1) + self.neuron_redundancy
+
+    def _largest_prime(self, width: int) -> int:
+        """The largest plane that `stream_width` dimensions hold."""
+        lines = (self.stream_width or 0) // self._per_slope(width)
+        prime = prevprime(lines + 1) if lines >= 2 else 0
+        if prime < (least := smallest_plane(1, sum(self._redundancies))):
+            raise ValueError(
+                f"stream_width: wanted at least {least * self._per_slope(width)} for codes of "
+                f"redundancy {self.redundancy} and {self.neuron_redundancy}, got "
+                f"{self.stream_width}"
+            )
+        return int(prime)
+
+    def _prime(self, width: int, n_circuits: int) -> int:
+        """The plane for so many circuits: the least that holds them, or the largest that fits."""
+        if self.stream_width is None:
+            return smallest_plane(n_circuits, sum(self._redundancies))
+        prime = self._largest_prime(width)
+        why = f", all that a plane over {prime} holds, in {self.stream_width} dimensions"
+        positive_int("n_circuits", n_circuits, prime**2, why)
+        return prime
+
+    def _given(
+        self, circuits: ResidualCircuits, codes: tuple[SparseCode, SparseCode]
+    ) -> StreamCodes:
+        instance("codes", codes, Sequence)
+        if len(codes) != 2:
+            raise ValueError(f"codes: wanted two, got {len(codes)}")
+        for i, (code, r) in enumerate(zip(codes, self._redundancies, strict=True)):
+            instance(f"codes[{i}]", code, SparseCode)
+            wanted = (circuits.n_circuits, 1, r)
+            got = (code.n_circuits, code.width, code.redundancy)
+            if got != wanted:
+                raise ValueError(
+                    f"codes[{i}]: wanted (circuits, width, redundancy) = {wanted}, got {got}"
+                )
+        both = StreamCodes(*(replace(code, dtype=circuits.dtype) for code in codes))
+        if self.stream_width is not None and both.size(circuits.width) > self.stream_width:
+            raise ValueError(
+                f"codes: wanted at most {self.stream_width} dimensions, the stream's width, got "
+                f"{both.size(circuits.width)}"
+            )
+        return both
+
+
+@cache
+def _crosstalk(
+    prime: int, redundancy: int, neuron_redundancy: int, n_circuits: int, quiet: bool
+) -> tuple[Crosstalk, Crosstalk]:
+    """Of neurons that read the stream, and of the stream that reads neurons, as codes are drawn."""
+    rng = np.random.default_rng(0)  # which circuit is which point makes no difference
+    codes = draw_stream_codes(prime, redundancy, neuron_redundancy, n_circuits, rng)
+    return (
+        crosstalk_between(codes.stream, codes.neurons, quiet),
+        crosstalk_between(codes.neurons, codes.stream, quiet),
+    )
