@@ -249,6 +249,41 @@ def test_without_cleaning_only_the_first_layer_is_exact(quiet, rng):
     assert (measure_error(superposition, 1, 300, rng)["relative_mse"] < 1e-28).all()
 
 
+@QUIET
+@pytest.mark.parametrize(("q", "r", "r_neurons"), PLANES)
+def test_sparing_neurons_costs_precision_only(q, r, r_neurons, quiet, rng):
+    """d + 1 that clean a slot instead of 2 d; slots not in use keep rounding errors."""
+    circuits = ResidualCircuits.random(q * q, 5, 4, 4, rng)
+    construction = GatedResidualConstruction(None, r, r_neurons, quiet=quiet, sparing=True)
+    superposition = construction.compress(circuits, rng)
+    assert superposition.network.n_neurons == q * max(4 * r_neurons, 6 * r)
+    assert worst(superposition, rng) < 1e-10
+    active = np.arange(q * q)[:, None]
+    states = superposition.network.run(superposition.embed(unit_inputs(5)(active, rng), active))
+    unused = in_use(superposition.codes.stream, active)[:, None] == 0
+    for layer, state in enumerate(states):
+        entries, *gates = parts(state, superposition.codes, 5)
+        assert all(np.isin(gate, [0, 1]).all() for gate in gates)
+        left = np.abs(np.where(unused, entries, 0)).max()
+        assert left > 0.01 if layer % 2 else left < 1e-11
+
+
+@given(seed=SEEDS, quiet=st.booleans(), scale=st.floats(0.1, 3))
+def test_offsets_are_larger_than_what_is_written_for_others(seed, quiet, scale):
+    """At the input bound, without headroom: else something would be left on slots not in use."""
+    rng = np.random.default_rng(seed)
+    circuits, codes = drawn(40, 2, 3, 2, rng, scale), plane_codes(7, 2, 3, 40)
+    construction = GatedResidualConstruction(None, 2, 3, headroom=1.0, quiet=quiet, sparing=True)
+    superposition = construction.compress(circuits, rng, codes=codes)
+    active = np.arange(40)[:, None]
+    states = superposition.network.run(superposition.embed(unit_inputs(2)(active, rng), active))
+    unused = in_use(codes[0], active)[:, None] == 0
+    before, after = (np.where(unused, parts(s, superposition.codes, 2)[0], 0) for s in states[1:3])
+    offset = superposition.network.bias[1].max()
+    assert 0.005 * offset <= np.abs(before).max() <= offset
+    assert np.abs(after).max() <= 1e-14 * offset
+
+
 @pytest.mark.parametrize("redundancy", [1, 2, 3])
 def test_with_a_slope_in_both_codes_equal_weights_fail(redundancy, rng):
     """Quiet ones tell circuits apart that share a slot of both codes, with two slots or more."""
@@ -352,16 +387,17 @@ def test_bounds_by_hand():
     """
     read = np.array([[[[3.0, 0], [0, 4]]], [[[3.0, 4], [0, 0]]]])
     bias, write = np.array([[[1.0, -5]], [[-7.0, 0]]]), np.array([[2 * np.eye(2)], [np.eye(2)]])
-    states, heard = residual_bounds(ResidualCircuits(read, bias, write), 2.0)
+    states, heard, written = residual_bounds(ResidualCircuits(read, bias, write), 2.0)
     np.testing.assert_allclose(states, [[2], [20], [120]])
     np.testing.assert_allclose(heard, [4 * 2 + 5, 5 * 20 + 7])
+    np.testing.assert_allclose(written, [2 * 9, 100])
 
 
 @given(seed=SEEDS, bound=st.floats(0.1, 10))
 def test_no_state_is_longer_than_its_bound(seed, bound):
     rng = np.random.default_rng(seed)
     circuits = drawn(5, 3, 4, 4, rng)
-    states, heard = residual_bounds(circuits, bound)
+    states, heard, written = residual_bounds(circuits, bound)
     active = np.tile(np.arange(5)[:, None], (40, 1))
     found = circuits.run(bound * unit_inputs(3)(active, rng), active)
     for limit, state in zip(states, found, strict=True):
@@ -369,6 +405,9 @@ def test_no_state_is_longer_than_its_bound(seed, bound):
     for layer, limit in enumerate(heard):
         inner = circuits.hear(found[layer], active, layer) + circuits.bias[layer][active]
         assert np.abs(inner).max() <= limit * (1 + 1e-12)
+        outputs = np.maximum(inner[:, 0], 0)
+        by_any = np.einsum("tdm,bm->btd", circuits.write_out[layer], outputs)
+        assert np.abs(by_any).max() <= written[layer] * (1 + 1e-12)
 
 
 def test_slot_sums_are_what_loops_add(rng):
@@ -538,7 +577,7 @@ def test_stream_codes_need_slopes_and_points(rng):
 
 
 @pytest.mark.parametrize(
-    ("q", "r", "r_neurons", "n"), [(5, 2, 3, 15), (5, 3, 3, 25), (7, 1, 4, 30)]
+    ("q", "r", "r_neurons", "n"), [(5, 2, 3, 15), (5, 3, 3, 15), (7, 1, 4, 30)]
 )
 def test_two_circuits_share_one_slot_of_both_codes_at_most(q, r, r_neurons, n, rng):
     codes = draw_stream_codes(q, r, r_neurons, n, rng)
@@ -549,6 +588,8 @@ def test_two_circuits_share_one_slot_of_both_codes_at_most(q, r, r_neurons, n, r
     if r + r_neurons <= q:  # evenly loaded
         loads = np.concatenate([codes.stream.load, codes.neurons.load])
         assert np.ptp(loads) <= 1
+    else:  # not on the first vertical lines only
+        assert codes.neurons.load.min() > 0
 
 
 # predictions

@@ -30,9 +30,9 @@ class StreamCodes:
         """D, dimensions of a stream for states of that width."""
         return (width + 1) * self.stream.size + self.neurons.size
 
-    def n_neurons(self, width: int, n_neurons: int, cleaned: bool) -> int:
-        """M, large neurons for m of a circuit; and for two per entry, if slots are cleaned."""
-        return max(n_neurons * self.neurons.size, 2 * width * self.stream.size * cleaned)
+    def n_neurons(self, n_neurons: int, cleaners: int) -> int:
+        """M, large neurons for m of a circuit, and for so many that clean a slot of the stream."""
+        return max(n_neurons * self.neurons.size, cleaners * self.stream.size)
 
     def gates(self, width: int) -> slice:
         """Where the gates of the neurons' slots are; those of the stream's come just before."""

@@ -33,18 +33,21 @@ def largest_heard(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
     return np.array([layer.max() for layer in heard], float)
 
 
-def residual_bounds(circuits: ResidualCircuits, input_bound: float) -> tuple[Floats, Floats]:
-    """Bounds for residual circuits, (eq-residual-bound): on states and on what neurons hear.
+def residual_bounds(
+    circuits: ResidualCircuits, input_bound: float
+) -> tuple[Floats, Floats, Floats]:
+    """Bounds for residual circuits, (eq-residual-bound): on states, what is heard, and written.
 
     Of the length of each circuit's state after 0 … L layers, (L+1, T), for inputs of length
-    `input_bound` at most; and of |w a + b| in any neuron of each layer, (L,), by any circuit of
-    any one's state.
+    `input_bound` at most; of |w a + b| in any neuron of each layer, (L,), by any circuit of any
+    one's state; and of what any circuit's w' makes of any one's neurons, in any entry, (L,).
     """
-    bounds, heard = [np.full(circuits.n_circuits, input_bound)], []
+    bounds, heard, written = [np.full(circuits.n_circuits, input_bound)], [], []
     for read, bias, write in zip(circuits.read_in, circuits.bias, circuits.write_out, strict=True):
         lengths = np.linalg.norm(read, axis=2) * bounds[-1].max() + np.abs(bias)
         heard.append(lengths.max())
         norms = [np.linalg.norm(weight, 2, axis=(1, 2)) for weight in (write, read)]
         neurons = norms[1] * bounds[-1] + np.linalg.norm(np.maximum(bias, 0), axis=1)
         bounds.append(bounds[-1] + norms[0] * neurons)
-    return np.array(bounds, float), np.array(heard, float)
+        written.append(np.linalg.norm(write, axis=2).max() * neurons.max())
+    return np.array(bounds, float), np.array(heard, float), np.array(written, float)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -21,7 +21,12 @@ from superposition.constructions.gated_stream import GatedResidualSuperposition
 from superposition.constructions.laws import last_error
 from superposition.constructions.prediction import default_moments
 from superposition.constructions.quiet import Crosstalk, crosstalk_between
-from superposition.constructions.stream_gates import cleaning_layer, computing_layer
+from superposition.constructions.stream_gates import (
+    Layer,
+    cleaning_layer,
+    computing_layer,
+    sparing_layer,
+)
 from superposition.constructions.stream_law import gated_residual_law
 from superposition.moments import Moments
 from superposition.network import ResidualNetwork
@@ -39,6 +44,7 @@ class GatedResidualConstruction:
     input_bound:       largest length |x| of an input; longer ones are refused when embedded.
     headroom:          how many times as large as one active circuit can need gates are.
     quiet:             weights by which circuits hear least of others, (eq-quiet); else equal ones.
+    sparing:           fewer neurons that clean, exact up to rounding: (eq-sparing).
 
     Raises TypeError or ValueError for sizes or bounds ≤ 0, or a headroom below 1.
     """
@@ -49,6 +55,7 @@ class GatedResidualConstruction:
     input_bound: float = 1.0
     headroom: float = 16.0
     quiet: bool = True
+    sparing: bool = False
 
     def __post_init__(self) -> None:
         if self.stream_width is not None:
@@ -157,22 +164,32 @@ class GatedResidualConstruction:
         return GatedResidualSuperposition(circuits, self, network, checkpoints, both)
 
     def _network(self, circuits: ResidualCircuits, codes: StreamCodes) -> ResidualNetwork:
-        bounds, heard = residual_bounds(circuits, self.input_bound)
-        n, n_layers = circuits.width, 2 * circuits.n_layers - 1
-        size, dtype = codes.size(n), circuits.dtype
-        n_neurons = codes.n_neurons(n, circuits.n_neurons, cleaned=n_layers > 1)
-        read_in = np.zeros((n_layers, n_neurons, size), dtype)
-        write_out = np.zeros((n_layers, size, n_neurons), dtype)
-        for i in range(n_layers):
-            layer, cleans = divmod(i, 2)
-            if cleans:
-                gate = self.headroom * bounds[layer + 1].max()
-                large = cleaning_layer(n, codes, gate, dtype)
+        n_layers, size = 2 * circuits.n_layers - 1, codes.size(circuits.width)
+        cleaners = circuits.width + 1 if self.sparing else 2 * circuits.width
+        n_neurons = codes.n_neurons(circuits.n_neurons, cleaners if n_layers > 1 else 0)
+        read_in = np.zeros((n_layers, n_neurons, size), circuits.dtype)
+        bias = np.zeros((n_layers, n_neurons), circuits.dtype)
+        write_out = np.zeros((n_layers, size, n_neurons), circuits.dtype)
+        for i, layer in enumerate(self._layers(circuits, codes)):
+            used = len(layer[1])
+            read_in[i, :used], bias[i, :used], write_out[i, :, :used] = layer
+        return ResidualNetwork(read_in, bias, write_out)
+
+    def _layers(self, circuits: ResidualCircuits, codes: StreamCodes) -> Iterator[Layer]:
+        """The large layers in order, without neurons that have nothing to do."""
+        bounds = residual_bounds(circuits, self.input_bound)
+        states, heard, written = (self.headroom * bound for bound in bounds)
+        shape = circuits.width, codes
+        for i in range(circuits.n_layers):
+            layer, loudest = computing_layer(circuits, codes, i, self.quiet, heard[i])
+            yield layer
+            if i == circuits.n_layers - 1:
+                return
+            size = states[i + 1].max()
+            if self.sparing:
+                yield sparing_layer(*shape, size, loudest * written[i], circuits.dtype)
             else:
-                gate = self.headroom * heard[layer]
-                large = computing_layer(circuits, codes, layer, self.quiet, gate)
-            read_in[i, : len(large[0])], write_out[i, :, : len(large[0])] = large
-        return ResidualNetwork(read_in, np.zeros((n_layers, n_neurons), dtype), write_out)
+                yield cleaning_layer(*shape, size, circuits.dtype)
 
     def _law(self, moments: Moments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
         heard = _crosstalk(prime, *self._redundancies, n_circuits, self.quiet)

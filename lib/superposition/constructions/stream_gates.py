@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from superposition._check import Floats
@@ -10,30 +12,31 @@ from superposition.codes.sparse import SparseCode
 from superposition.codes.stream import StreamCodes
 from superposition.constructions.quiet import reading_weights
 
+Layer = tuple[Floats, Floats, Floats]  # read-in (neurons, D), bias, write-out (D, neurons)
+
 
 def computing_layer(
     circuits: ResidualCircuits, codes: StreamCodes, layer: int, quiet: bool, size: float
-) -> tuple[Floats, Floats]:
-    """Read-in (m·n_B, D) and write-out (D, m·n_B) of one small layer: (eq-residual-gate).
+) -> tuple[Layer, float]:
+    """One small layer in m·n_B neurons: (eq-residual-gate).
 
-    size: what gates are to be sure of that a single circuit makes of a state.
+    size: what gates are to be sure of that a single circuit makes of a state. Also returns how
+    many times as much as any circuit can write for itself is written on slots not in use.
     """
     small = np.concatenate([circuits.read_in[layer], circuits.bias[layer][..., None]], axis=-1)
     heard, times = slot_sum(small, codes.stream, codes.neurons, quiet)
-    written, _ = slot_sum(circuits.write_out[layer], codes.neurons, codes.stream, quiet)
+    written, loudest = slot_sum(circuits.write_out[layer], codes.neurons, codes.stream, quiet)
     read_in = np.zeros((len(heard), codes.size(circuits.width)), heard.dtype)
     read_in[:, : heard.shape[1]] = heard
     neurons, gates = np.arange(len(heard)), codes.gates(circuits.width)
     read_in[neurons, gates.start + neurons % codes.neurons.size] = -times * size
     write_out = np.zeros(read_in.T.shape, heard.dtype)
     write_out[: len(written)] = written
-    return read_in, write_out
+    return (read_in, np.zeros(len(heard), heard.dtype), write_out), loudest
 
 
-def cleaning_layer(
-    width: int, codes: StreamCodes, size: float, dtype: np.dtype
-) -> tuple[Floats, Floats]:
-    """Read-in (2·d·n_A, D) and write-out that set slots not in use to zero: (eq-cleaning).
+def cleaning_layer(width: int, codes: StreamCodes, size: float, dtype: np.dtype[Any]) -> Layer:
+    """2·d·n_A neurons that set slots not in use to zero: (eq-cleaning).
 
     size: more than is on any slot in use.
     """
@@ -44,7 +47,26 @@ def cleaning_layer(
     write_out = -np.sign(read_in).T
     neurons = np.arange(2 * rows)
     read_in[neurons, rows + neurons % codes.stream.size] = -size
-    return read_in, write_out
+    return read_in, np.zeros(len(read_in), dtype), write_out
+
+
+def sparing_layer(
+    width: int, codes: StreamCodes, size: float, offset: float, dtype: np.dtype[Any]
+) -> Layer:
+    """(d + 1)·n_A neurons that do so up to rounding: (eq-sparing).
+
+    offset: more than is on any slot not in use.
+    """
+    n = codes.stream.size
+    rows = width * n
+    read_in = np.zeros((rows + n, codes.size(width)), dtype)
+    write_out = np.zeros(read_in.T.shape, dtype)
+    entries, slots = np.arange(rows), rows + np.arange(n)
+    read_in[entries, entries], write_out[entries, entries] = 1, -1
+    read_in[entries, slots[entries % n]] = -(size + offset)
+    read_in[slots, slots] = -offset
+    write_out[entries, slots[entries % n]] = 1
+    return read_in, np.full(len(read_in), offset, dtype), write_out
 
 
 def slot_sum(
@@ -53,14 +75,12 @@ def slot_sum(
     """Σ_t of circuits' matrices (T, n, m), from the slots of `read` to those of `write`.
 
     By `reading_weights`: (n · write.size, m · read.size); and how many times as much as the
-    largest of them a slot can hear of a circuit that is not on it.
+    largest of them makes of one circuit's slots a slot can hear of them.
     """
     rows, columns = small.shape[1:]
     large = np.zeros((rows, write.size, columns, read.size), small.dtype)
     times = 0.0
     for slot, on, weights in reading_weights(read, write, quiet):
         large[:, slot] = np.einsum("tij,st->ijs", small[on], weights)
-        heard = np.abs(read.matrix @ weights).sum(axis=1)
-        heard[on] = 0
-        times = max(times, float(heard.max()))
+        times = max(times, float(np.abs(read.matrix @ weights).sum(axis=1).max()))
     return large.reshape(rows * write.size, columns * read.size), times
