@@ -439,6 +439,10 @@ def test_read_is_linear_and_does_not_depend_on_who_is_active(rng):
     for call in (superposition.read_all, lambda state, layer: superposition.read(state, which, 3)):
         with pytest.raises(ValueError, match="layer: wanted entries from 0 to 2"):
             call(a, 3)
+    wide = np.zeros((3, superposition.network.stream_width + 1))
+    for call in (superposition.read_all, lambda state, layer: superposition.read(state, which, 1)):
+        with pytest.raises(ValueError, match="state: wanted shape"):
+            call(wide, 1)
 
 
 def test_same_seed_same_network(rng):

@@ -34,16 +34,22 @@ class StreamCodes:
         """M, large neurons for m of a circuit, and for so many that clean a slot of the stream."""
         return max(n_neurons * self.neurons.size, cleaners * self.stream.size)
 
-    def gates(self, width: int) -> slice:
-        """Where the gates of the neurons' slots are; those of the stream's come just before."""
-        start = (width + 1) * self.stream.size
-        return slice(start, start + self.neurons.size)
+    def gates(self, width: int) -> tuple[slice, slice]:
+        """Where the gates of the stream's slots are, and those of the neurons'."""
+        start, end = width * self.stream.size, (width + 1) * self.stream.size
+        return slice(start, end), slice(end, end + self.neurons.size)
 
-    def blocks(self, width: int) -> SparseCode:
-        """Where `width` entries are in the stream; the entry after them is the gate."""
-        starts = self.stream.size * np.arange(width)[:, None]
-        size = width * self.stream.size
-        return SparseCode(self.stream.slots + starts, size, self.stream.dtype)
+    def entries(self, width: int) -> SparseCode:
+        """Where states are read."""
+        return self._blocks(width, width)
+
+    def door(self, width: int) -> SparseCode:
+        """Where inputs are written: entries, and last the gates of the stream's slots."""
+        return self._blocks(width + 1, width)
+
+    def _blocks(self, n_blocks: int, width: int) -> SparseCode:
+        starts = self.stream.size * np.arange(n_blocks)[:, None]
+        return SparseCode(self.stream.slots + starts, self.size(width), self.stream.dtype)
 
 
 def draw_stream_codes(

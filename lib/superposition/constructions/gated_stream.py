@@ -8,7 +8,6 @@ import numpy as np
 
 from superposition._check import Floats, Integers
 from superposition.circuits import ResidualCircuits
-from superposition.codes import SparseCode
 from superposition.codes.stream import StreamCodes
 from superposition.constructions.compiled import Superposition
 from superposition.network import ResidualNetwork
@@ -37,21 +36,17 @@ class GatedResidualSuperposition(Superposition):
         """
         inputs, active = self._bounded(inputs, active)
         on = np.ones((*active.shape, 1), inputs.dtype)
-        entries = self.codes.blocks(self.circuits.width + 1)
-        state = entries.encode(np.concatenate([inputs, on], axis=-1), active)
-        gates = state[:, -self.codes.stream.size :]
-        np.minimum(gates, 1, out=gates)
-        used = np.minimum(self.codes.neurons.encode(on, active), 1)
-        return np.concatenate([state, 1 - used], axis=1)
+        door = self.codes.door(self.circuits.width)
+        state = door.encode(np.concatenate([inputs, on], axis=-1), active)
+        of_stream, of_neurons = self.codes.gates(self.circuits.width)
+        state[:, of_stream] = np.minimum(state[:, of_stream], 1)
+        state[:, of_neurons] = 1 - np.minimum(self.codes.neurons.encode(on, active), 1)
+        return state
 
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
         self._layer(layer)
-        return self._entries.decode(state[..., : self._entries.size], which)
+        return self.codes.entries(self.circuits.width).decode(state, which)
 
     def read_all(self, state: Floats, layer: int) -> Floats:
         self._layer(layer)
-        return self._entries.decode_all(state[..., : self._entries.size])
-
-    @property
-    def _entries(self) -> SparseCode:
-        return self.codes.blocks(self.circuits.width)
+        return self.codes.entries(self.circuits.width).decode_all(state)

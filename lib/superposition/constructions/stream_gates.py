@@ -28,7 +28,7 @@ def computing_layer(
     written, loudest = slot_sum(circuits.write_out[layer], codes.neurons, codes.stream, quiet)
     read_in = np.zeros((len(heard), codes.size(circuits.width)), heard.dtype)
     read_in[:, : heard.shape[1]] = heard
-    neurons, gates = np.arange(len(heard)), codes.gates(circuits.width)
+    neurons, (_, gates) = np.arange(len(heard)), codes.gates(circuits.width)
     read_in[neurons, gates.start + neurons % codes.neurons.size] = -times * size
     write_out = np.zeros(read_in.T.shape, heard.dtype)
     write_out[: len(written)] = written
