@@ -161,6 +161,7 @@ def slow_run(circuits, sets, sizes, inputs, active):
     return states
 
 
+@hypothesis.settings(max_examples=40)
 @given(
     seed=SEEDS,
     plane=st.sampled_from(PLANES[:4]),
@@ -268,6 +269,18 @@ def test_sparing_neurons_costs_precision_only(q, r, r_neurons, quiet, rng):
         assert left > 0.01 if layer % 2 else left < 1e-11
 
 
+@QUIET
+def test_circuits_of_very_different_sizes_do_not_disturb_each_other(quiet, rng):
+    """One circuit's weights a thousand times larger: every digit is kept, if not by sparing."""
+    circuits = ResidualCircuits.random(49, 3, 4, 4, rng)
+    larger = np.where(np.arange(49)[:, None, None] == 7, 1e3, 1.0) * circuits.read_in
+    circuits = replace(circuits, read_in=larger)
+    construction = GatedResidualConstruction(None, 2, 2, quiet=quiet)
+    assert worst(construction.compress(circuits, rng), rng) < 1e-12
+    assert worst(replace(construction, sparing=True).compress(circuits, rng), rng) > 1e-9
+
+
+@hypothesis.settings(max_examples=30)
 @given(seed=SEEDS, quiet=st.booleans(), scale=st.floats(0.1, 3))
 def test_offsets_are_larger_than_what_is_written_for_others(seed, quiet, scale):
     """At the input bound, without headroom: else something would be left on slots not in use."""
@@ -299,6 +312,7 @@ def test_with_a_slope_in_both_codes_equal_weights_fail(redundancy, rng):
     assert (error(True, codes[1]) < 1e-12) == (redundancy > 1)
 
 
+@hypothesis.settings(max_examples=40)
 @given(seed=SEEDS, slots=st.integers(2, 8), r=st.integers(1, 3), r_neurons=st.integers(1, 3))
 def test_codes_of_which_no_two_circuits_share_a_slot_in_both_are_enough(seed, slots, r, r_neurons):
     """Not planes, nor of one size; in one code circuits may share all slots."""
@@ -641,6 +655,16 @@ def test_errors_are_as_predicted(redundancies, n_active, quiet):
     np.testing.assert_allclose(law[:, :2], measured[:, :2], rtol=0.15)
     np.testing.assert_allclose(law[:, 2], measured[:, 2], rtol=0.2)
     assert 0.02 < law[-1, 1] < 0.3
+
+
+def test_what_a_mean_in_common_does_is_not_predicted(rng):
+    """It is heard through all circuits alike, and adds up; as the docstring says."""
+    circuits = RANDOM[0]
+    shifted = replace(circuits, read_in=circuits.read_in + 0.5, write_out=circuits.write_out + 0.2)
+    construction = GatedResidualConstruction(None, 3, 3)
+    measured = measure_error(construction.compress(shifted, rng), 2, 300, rng)["relative_mse"]
+    law = construction.predict_error(shifted, 2)["relative_mse"]
+    assert measured.iloc[-1] > 3 * law.iloc[-1]
 
 
 def test_what_inactive_circuits_read_of_one_is_predicted():

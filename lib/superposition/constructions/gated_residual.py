@@ -44,7 +44,7 @@ class GatedResidualConstruction:
     input_bound:       largest length |x| of an input; longer ones are refused when embedded.
     headroom:          how many times as large as one active circuit can need gates are.
     quiet:             weights by which circuits hear least of others, (eq-quiet); else equal ones.
-    sparing:           fewer neurons that clean, exact up to rounding: (eq-sparing).
+    sparing:           fewer neurons that clean, up to rounding of the largest bound: (eq-sparing).
 
     Raises TypeError or ValueError for sizes or bounds ≤ 0, or a headroom below 1.
     """
