@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from superposition.certificate_studies import CERTIFICATE_STUDIES
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction, ResidualSuperposition
 from superposition.digits import N_TASKS, load_circuits, load_tasks, small_scores, superposed_scores
@@ -169,6 +170,7 @@ STUDIES = {
     ),
     **ERROR_STUDIES,
     **GATED_STUDIES,
+    **CERTIFICATE_STUDIES,
     **ROTATION_STUDIES,
     **SEIZURE_STUDIES,
 }

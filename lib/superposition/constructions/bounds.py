@@ -23,6 +23,24 @@ def state_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
     return np.array(bounds, float)
 
 
+def value_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
+    """Closer ones than `state_bounds`, (L+1, T): (eq-value-bound).
+
+    Between two ReLU layers |ReLU(w a + b)| ≤ ‖w⁺‖ |a| + |b⁺|, of what is above zero in w, too.
+    """
+    bounds, positive = [np.full(circuits.n_circuits, input_bound)], False
+    layers = zip(circuits.weights, circuits.biases, circuits.activations, strict=True)
+    for weight, bias, name in layers:
+        norms = np.linalg.norm(weight, 2, axis=(1, 2))
+        if name == "relu":
+            bias = np.maximum(bias, 0)
+            above = np.linalg.norm(np.maximum(weight, 0), 2, axis=(1, 2))
+            norms = np.minimum(norms, above) if positive else norms
+        bounds.append(norms * bounds[-1] + np.linalg.norm(bias, axis=1))
+        positive = name == "relu"
+    return np.array(bounds, float)
+
+
 def largest_heard(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
     """Bounds on |w a + b| in any neuron of each layer, (L,), by any circuit of any one's state.
 

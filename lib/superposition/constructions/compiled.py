@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from superposition._check import Floats, Integers, active_sets, real_array, whole_array
 from superposition.circuits import Circuits, MLPCircuits, ResidualCircuits
 from superposition.codes import Code, SparseCode
+from superposition.constructions.certificate import gated_certificate
 from superposition.network import MLPNetwork, Network, ResidualNetwork
 
 ROUNDED = 1 + 1e-5  # lengths of float32 inputs are rounded
@@ -59,6 +61,17 @@ class Superposition(ABC):
         return tuple(
             self.read(states[checkpoint], active, layer)
             for layer, checkpoint in enumerate(self.checkpoints)
+        )
+
+    def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
+        """Bounds on errors that no active set and no input within bounds exceeds: (eq-certificate).
+
+        Raises TypeError but for gated superpositions: elsewhere circuits that are not active pass
+        noise on, of which nothing short of the sum over all of them is sure.
+        """
+        raise TypeError(
+            "superposition: wanted GatedSuperposition, where what is not in use is silenced, got "
+            f"{type(self).__name__}, where inactive circuits pass noise on"
         )
 
     def _layer(self, layer: int) -> int:
@@ -186,6 +199,21 @@ class GatedSuperposition(Superposition):
     def read_all(self, state: Floats, layer: int) -> Floats:
         layer = self._layer(layer)
         return self._lowered(self.codes[layer].decode_all(state), layer)
+
+    def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
+        """Bounds on errors that no active set and no input within the bound exceeds, by layer.
+
+        From the weights of `network` as they are, in exact arithmetic: (eq-certificate), for every
+        set of `n_active` circuits. A row for each small layer 0 … n_layers (default: all), columns
+        layer; bound: on ‖δ‖, as `worst` of `measure_error`; size: on the length of any state,
+        (eq-value-bound); circuit: whose bound it is.
+        Zero for one active circuit, if the weights say so: what a slot hears of its own circuit
+        may be wrong by 1e-12 of the size, offset included, which counts as rounding.
+        Raises TypeError or ValueError for counts ≤ 0, n_active > T or n_layers > L; ValueError for
+        a bound above the size, saying how many layers have a lower one, and for a network whose
+        gates are not copied exactly, or may leave slots open that are not in use.
+        """
+        return gated_certificate(self, n_active, n_layers)
 
     def _lowered(self, read: Floats, layer: int) -> Floats:
         """Entries less the offset times the gate, which is read last."""
