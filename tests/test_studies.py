@@ -23,6 +23,7 @@ STORED = {
     "seizures": 900,
     "gated": None,
     "certificate": 1,
+    "chains": None,
 }
 
 

@@ -1,5 +1,7 @@
 """Derived formulas: what they are, what they need, and what is measured."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from superposition.inputs import sample_active, unit_inputs
 from superposition.measure import read_in_interference
 from superposition.theory import (
     carrying,
+    chains,
     embedding,
     gating,
     one_neuron,
@@ -91,8 +94,12 @@ DERIVATIONS = {
         gating.heard_on_slot,
         gating.heard_in_common,
         residual_gating.written_by_others,
+        chains.corner_taken,
+        chains.same_bucket,
+        chains.no_bucket_left,
     )
 }
+DERIVATIONS |= {f"{n} chains": partial(chains.no_chain_left, n) for n in (1, 3)}
 DERIVATIONS["jump"] = lambda: over_layers.jump()[1]
 DERIVATIONS["disjoint"] = lambda: over_layers.own_noise_of_a_carrier(carrying.DISJOINT_CARRIERS)
 DERIVATIONS["free"] = lambda: over_layers.active_read_out(over_layers.FREE)
@@ -136,6 +143,10 @@ UNKNOWN = {
     residual_gating.met_neurons,
     residual_gating.heard_product,
     residual_gating.written_product,
+    chains.load,
+    chains.bucket_shared,
+    chains.pair,
+    *(base[i] for base in (chains.apart, chains.clear) for i in (1, 2, 3)),
     *(
         base[j]
         for base in (symbols.carried_active, symbols.square_when, symbols.mean_when)

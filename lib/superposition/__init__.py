@@ -13,6 +13,7 @@ from superposition.circuits import (
 )
 from superposition.codes import GaussianCode, SparseCode, superpose
 from superposition.constructions import (
+    ChainConstruction,
     GatedConstruction,
     GatedResidualConstruction,
     MLPConstruction,
@@ -25,6 +26,7 @@ from superposition.network import MLPNetwork, ResidualNetwork
 from superposition.sweep import sweep
 
 __all__ = [
+    "ChainConstruction",
     "GatedConstruction",
     "GatedResidualConstruction",
     "GaussianCode",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.certificate_studies import CERTIFICATE_STUDIES
+from superposition.chain_studies import CHAIN_STUDIES
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction, ResidualSuperposition
 from superposition.digits import N_TASKS, load_circuits, load_tasks, small_scores, superposed_scores
@@ -168,6 +169,7 @@ STUDIES = {
         n_seeds=1,
         seed=3,
     ),
+    **CHAIN_STUDIES,
     **ERROR_STUDIES,
     **GATED_STUDIES,
     **CERTIFICATE_STUDIES,

@@ -1,5 +1,7 @@
 """Constructions: how circuits are compiled into one large network."""
 
+from superposition.constructions.chained import ChainSuperposition
+from superposition.constructions.chains import ChainConstruction
 from superposition.constructions.compiled import (
     GatedSuperposition,
     MLPSuperposition,
@@ -13,6 +15,8 @@ from superposition.constructions.mlp import MLPConstruction
 from superposition.constructions.residual import ResidualConstruction
 
 __all__ = [
+    "ChainConstruction",
+    "ChainSuperposition",
     "GatedConstruction",
     "GatedResidualConstruction",
     "GatedResidualSuperposition",

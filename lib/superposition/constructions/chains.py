@@ -1,0 +1,275 @@
+"""Chains: several active circuits without noise, each by itself in a gated network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from sympy import nextprime, prevprime
+
+from superposition._check import Floats, generator, instance, positive_int, positive_real
+from superposition.circuits import MLPCircuits
+from superposition.codes.chains import ChainCodes, bucket_chains, bucket_slots, plane_chains
+from superposition.codes.two import GATES
+from superposition.constructions.bounds import largest_heard, state_bounds
+from superposition.constructions.capacity import smallest_true
+from superposition.constructions.chained import ChainSuperposition
+from superposition.constructions.compiled import GatedSuperposition
+from superposition.constructions.failing import no_bucket_left, no_chain_left, unplaced
+from superposition.constructions.gates import gated_layer
+from superposition.moments import MLPMoments
+from superposition.network import MLPNetwork
+
+EMBEDDINGS = ("coordinated", "local")
+_WIDEST = 2**13
+
+
+@dataclass(frozen=True)
+class ChainConstruction:
+    """Sizes of r gated networks side by side (chapter *Chains*).
+
+    n_chains:    r, the networks; each holds every circuit, in one slot of each of two codes.
+    width:       neurons of the widest layer, at most; None: as many as the circuits need.
+    embedding:   "coordinated": each active circuit enters one chain; "local": it enters all.
+    input_bound: largest length |x| of an input; longer ones are refused when embedded.
+    headroom:    how many active circuits in one chain gates are made for.
+    buckets:     None: chains are slopes of a plane; otherwise each is so many small networks.
+    silent:      coordinated: place circuits so that the sum over chains reads them, (eq-silent).
+
+    Raises TypeError or ValueError for sizes or bounds ≤ 0, an unknown embedding, or a headroom
+    below 1.
+    """
+
+    n_chains: int
+    width: int | None = None
+    embedding: str = "coordinated"
+    input_bound: float = 1.0
+    headroom: float = 16.0
+    buckets: int | None = None
+    silent: bool = True
+
+    def __post_init__(self) -> None:
+        positive_int("n_chains", self.n_chains)
+        for name in ("width", "buckets"):
+            if (value := getattr(self, name)) is not None:
+                positive_int(name, value)
+        if self.embedding not in EMBEDDINGS:
+            raise ValueError(f"embedding: wanted one of {EMBEDDINGS}, got {self.embedding!r}")
+        positive_real("input_bound", self.input_bound)
+        if positive_real("headroom", self.headroom) < 1:
+            raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
+
+    def holds(self, widths: Sequence[int]) -> int:
+        """How many circuits of widths d_0 … d_L fit, however often they conflict.
+
+        q² in a plane, (eq-plane); c² in each bucket, of c slots.
+        Raises ValueError without a `width`, or where it is too small for these chains.
+        """
+        if self.width is None:
+            raise ValueError("width: wanted one, to say how many circuits it holds")
+        slots = self.width // (self.n_chains * _neurons(widths))
+        if self.buckets is not None:
+            circuits = self.buckets * (slots // self.buckets) ** 2
+            least = self.buckets
+        else:
+            circuits = int(prevprime(slots + 1)) ** 2 if slots >= 2 else 0
+            least = _least_prime(self.n_chains, 1)
+        if circuits < least ** (2 if self.buckets is None else 1):
+            raise ValueError(
+                f"width: wanted at least {least * self.n_chains * _neurons(widths)} for "
+                f"{self.n_chains} chains, got {self.width}"
+            )
+        return circuits
+
+    def draw(self, n_circuits: int, widths: Sequence[int], rng: np.random.Generator) -> ChainCodes:
+        """Codes for so many circuits: in a plane, as many slots as `width` has room for.
+
+        Raises ValueError for more circuits than `width` holds, or codes that do not exist.
+        """
+        n = self._room(n_circuits, widths)
+        if self.buckets is not None:
+            return bucket_chains(self.buckets, self.n_chains, n, rng)
+        return plane_chains(self._prime(n, widths), self.n_chains, n, rng)
+
+    def failing(self, n_circuits: int, n_active: int, widths: Sequence[int]) -> float:
+        """The chance that active circuits cannot be read exactly.
+
+        Local: that one of them has no chain left; derived, (eq-no-chain) or (eq-no-bucket), and 0
+        where words differ enough, (eq-words). Coordinated: that a set of them has no placement;
+        counted in 1,000 random sets (of one fixed seed), so that 0 is less than about .003.
+        Raises ValueError as `draw` does, or for n_active > n_circuits.
+        """
+        n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+        self._room(n_circuits, widths)
+        prime = self._prime(n_circuits, widths) if self.buckets is None else None
+        if self.embedding == "coordinated":
+            sizes = prime, self.buckets, self.n_chains, n_circuits, n_active
+            return unplaced(*sizes, self.silent)
+        if prime is not None:
+            return no_chain_left(prime, self.n_chains, n_circuits, n_active)
+        return no_bucket_left(self.buckets or 1, self.n_chains, n_circuits, n_active)
+
+    def predict_error(self, circuits: MLPCircuits, n_active: int) -> pd.DataFrame:
+        """Errors of circuits read from undisturbed chains: none; and how many have no such chain.
+
+        Columns layer, mse, relative_mse (0: the theorem of the chapter), failing: `failing`.
+        There is no prediction of what the mean over all chains reads at local embedding.
+        Raises as `failing` does.
+        """
+        instance("circuits", circuits, MLPCircuits)
+        failing = self.failing(circuits.n_circuits, n_active, circuits.widths)
+        layers = np.arange(circuits.n_layers + 1)
+        return pd.DataFrame({"layer": layers, "mse": 0.0, "relative_mse": 0.0, "failing": failing})
+
+    def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
+        """How many circuits fit: the largest T with `failing` within `tolerance`.
+
+        There is no other error. Of moments only the widths count.
+        Raises ValueError without a `width`, or where the active circuits alone fail more often.
+        """
+        tolerance = _question(moments, n_active, tolerance)
+        most = self.holds(moments.widths)
+        n_active = positive_int("n_active", n_active, most, ", all that the width holds")
+
+        def exceeds(n_circuits: int) -> bool:
+            return self.failing(n_circuits, n_active, moments.widths) > tolerance
+
+        first = smallest_true(exceeds, n_active, most)
+        if first == n_active:
+            raise ValueError(
+                f"tolerance: wanted one that {n_active} active circuits with no others in "
+                f"{self.width} neurons meet, got {tolerance}"
+            )
+        return most if first is None else first - 1
+
+    def size_for(
+        self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
+    ) -> ChainConstruction:
+        """The narrowest of so many chains in which so many circuits fail within `tolerance`.
+
+        In a plane the prime is looked for, otherwise the number of buckets; the rest is as here.
+        Raises ValueError for n_active > n_circuits, or a tolerance that no width up to 2^13 meets.
+        """
+        tolerance = _question(moments, n_active, tolerance)
+        n_circuits = positive_int("n_circuits", n_circuits)
+        positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+        sizes = self._sizes(n_circuits, moments.widths)
+
+        def does(i: int) -> bool:
+            return sizes[i].failing(n_circuits, n_active, moments.widths) <= tolerance
+
+        if (least := smallest_true(does, 0, len(sizes) - 1)) is None:
+            raise ValueError(
+                f"tolerance: wanted one that up to {_WIDEST} neurons can meet, got {tolerance}"
+            )
+        return sizes[least]
+
+    def compress(
+        self,
+        circuits: MLPCircuits,
+        rng: np.random.Generator,
+        *,
+        codes: ChainCodes | None = None,
+    ) -> ChainSuperposition:
+        """One large MLP of r chains, exact for active circuits that meet nobody: (eq-chain).
+
+        Which circuit has which slots is drawn with `rng`, unless `codes` are given.
+        Raises TypeError for other circuits or codes, ValueError for more circuits than `width`
+        holds, or codes that do not fit.
+        """
+        instance("circuits", circuits, MLPCircuits)
+        generator(rng)
+        if codes is None:
+            codes = self.draw(circuits.n_circuits, circuits.widths, rng)
+        self._check(codes, circuits)
+        two = codes.copies(circuits.dtype)
+        copies = circuits.take(np.repeat(np.arange(codes.n_circuits), codes.n_chains))
+        bounds = state_bounds(circuits, self.input_bound).max(axis=1)
+        linear = [False, *(name == "linear" for name in circuits.activations)]
+        offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
+        sizes = self.headroom * largest_heard(circuits, self._largest(circuits, bounds))
+        large = [
+            gated_layer(copies, two, i, False, sizes[i], offsets) for i in range(circuits.n_layers)
+        ]
+        network = MLPNetwork([layer[0] for layer in large], [layer[1] for layer in large])
+        states = tuple(two.state(i, width) for i, width in enumerate(circuits.widths))
+        door, checkpoints = two.door(circuits.widths[0]), tuple(range(len(states)))
+        parts = GatedSuperposition(copies, self, network, checkpoints, states, door, offsets)
+        return ChainSuperposition(circuits, self, network, checkpoints, codes, parts)
+
+    def _largest(self, circuits: MLPCircuits, alone: Floats) -> Floats:
+        """Bounds on what a slot in use holds after each layer, (L+1,): (eq-chain-bound).
+
+        alone: (L+1,), bounds on states. Where all active circuits are in each chain, a slot may
+        hear `headroom` others in every layer, and again in the next.
+        """
+        if self.embedding == "coordinated":
+            return alone
+        held = [self.headroom * alone[0]]
+        for layer in zip(circuits.weights, circuits.biases, alone[1:], strict=True):
+            norms = np.linalg.norm(layer[0], 2, axis=(1, 2)) * held[-1]
+            heard = float((norms + np.linalg.norm(layer[1], axis=1)).max())
+            held.append(max(self.headroom * heard, float(layer[2])))
+        return np.array(held)
+
+    def _check(self, codes: ChainCodes, circuits: MLPCircuits) -> None:
+        instance("codes", codes, ChainCodes)
+        wanted, got = (circuits.n_circuits, self.n_chains), (codes.n_circuits, codes.n_chains)
+        if got != wanted:
+            raise ValueError(f"codes: wanted (circuits, chains) = {wanted}, got {got}")
+        needs = codes.n_chains * codes.n_slots * _neurons(circuits.widths)
+        if self.width is not None and needs > self.width:
+            raise ValueError(f"codes: wanted at most {self.width} neurons, the width, got {needs}")
+
+    def _room(self, n_circuits: int, widths: Sequence[int]) -> int:
+        """n_circuits, if there is room for so many."""
+        most = None if self.width is None else self.holds(widths)
+        return positive_int("n_circuits", n_circuits, most, f", all that {self.width} neurons hold")
+
+    def _prime(self, n_circuits: int, widths: Sequence[int]) -> int:
+        if self.width is None:
+            return _least_prime(self.n_chains, n_circuits)
+        return int(prevprime(self.width // (self.n_chains * _neurons(widths)) + 1))
+
+    def _sizes(self, n_circuits: int, widths: Sequence[int]) -> list[ChainConstruction]:
+        """Constructions to choose from, narrowest first."""
+        each = self.n_chains * _neurons(widths)
+        found, width = [], 0
+        number = _least_prime(self.n_chains, n_circuits) if self.buckets is None else 1
+        while number * each <= _WIDEST:
+            if self.buckets is None:
+                found.append(replace(self, width=number * each))
+            elif number == 1 or number >= self.n_chains:
+                width = number * bucket_slots(n_circuits, number) * each
+                found.append(replace(self, width=width, buckets=number))
+            number = int(nextprime(number))
+        fitting = [one for one in found if (one.width or 0) <= _WIDEST]
+        return sorted(fitting, key=lambda one: one.width or 0)
+
+
+def copies_of_one(n_copies: int, **other: object) -> ChainConstruction:
+    """k copies of a gated network for one active circuit each: chains with one bucket.
+
+    Each active circuit enters a copy of its own, any one; no active set is refused, and all are
+    exact, read where their gates say. other: fields of `ChainConstruction`.
+    """
+    return ChainConstruction(n_copies, buckets=1, silent=False, **other)  # type: ignore[arg-type]
+
+
+def _neurons(widths: Sequence[int]) -> int:
+    """Of one slot, in the widest layer."""
+    return max(positive_int("widths", width) for width in widths) + GATES
+
+
+def _least_prime(n_chains: int, n_circuits: int) -> int:
+    """The smallest plane with two slopes for each chain and points for so many circuits."""
+    least = max(2 * n_chains - 1, int(np.ceil(np.sqrt(n_circuits))), 2)
+    return int(nextprime(least - 1))
+
+
+def _question(moments: MLPMoments, n_active: int, tolerance: float) -> float:
+    instance("moments", moments, MLPMoments)
+    positive_int("n_active", n_active)
+    return positive_real("tolerance", tolerance)

@@ -1,0 +1,81 @@
+"""Placing active circuits: each in one chain, none beside another that it conflicts with."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from superposition._check import Integers
+from superposition.codes.chains import Booleans, ChainCodes
+
+NOWHERE = -1
+STEPS = 5_000  # choices tried before a placement counts as not found
+
+
+def place(codes: ChainCodes, active: Integers, silent: bool) -> Integers:
+    """A chain for each of the active circuits (batch, k); rows of −1 where none was found.
+
+    No two circuits in one chain conflict there: (eq-placement). silent: nor does a circuit enter
+    a chain in which another active one, wherever that is placed, has one of its slots.
+    Exact in buckets, by matching; otherwise by search, given up after 5,000 choices.
+    """
+    active = np.asarray(active)
+    free = ~codes.crowded(active) if silent else np.ones((*active.shape, codes.n_chains), bool)
+    if codes.buckets is not None:
+        return _match(codes.buckets[active], free, codes.n_slots)
+    found = map(_colour, codes.conflicts(active), free)
+    return np.array(list(found), int).reshape(active.shape)
+
+
+def _match(buckets: Integers, free: Booleans, n_slots: int) -> Integers:
+    """One circuit a bucket: the largest matching of circuits with buckets of chains, of all rows.
+
+    buckets, free (batch, k, r), buckets below n_slots.
+    """
+    batch, k, r = free.shape
+    sample, circuit, chain = np.nonzero(free)
+    cells = (sample * r + chain) * n_slots + buckets[sample, circuit, chain]
+    edges = (np.ones(len(cells), bool), (sample * k + circuit, cells))
+    graph = sparse.csr_array(edges, (batch * k, batch * r * n_slots))
+    found = maximum_bipartite_matching(graph, perm_type="column").reshape(batch, k)
+    chains = found // n_slots % r
+    return np.where((found < 0).any(axis=1, keepdims=True), NOWHERE, chains)
+
+
+def _colour(conflicts: Booleans, free: Booleans) -> Integers:
+    """Search, of the circuits left always the one with fewest chains left to choose from.
+
+    conflicts (r, k, k), free (k, r). Sets of circuits and of chains are whole numbers' bits.
+    """
+    against = [_bits(chain) for chain in conflicts]  # [chain][circuit] → circuits
+    degree = conflicts.sum(axis=(0, 2))
+    chains = [NOWHERE] * len(free)
+    left, steps = _bits(free), STEPS
+
+    def search(left: list[int], todo: int) -> bool:
+        nonlocal steps
+        if not todo:
+            return True
+        waiting = [t for t in range(len(chains)) if todo >> t & 1]
+        t = min(waiting, key=lambda u: (left[u].bit_count(), -degree[u]))
+        options = [j for j in range(len(against)) if left[t] >> j & 1]
+        harm = {j: sum(left[u] >> j & against[j][t] >> u & 1 for u in waiting) for j in options}
+        for j in sorted(options, key=lambda j: harm[j]):
+            steps -= 1
+            taken = against[j][t]
+            rest = [own & ~(1 << j) if taken >> u & 1 else own for u, own in enumerate(left)]
+            chains[t] = j
+            if all(rest[u] for u in waiting if u != t) and search(rest, todo & ~(1 << t)):
+                return True
+            if steps <= 0:
+                return False
+        return False
+
+    found = all(left) and search(left, (1 << len(chains)) - 1)
+    return np.array(chains if found else [NOWHERE] * len(chains))
+
+
+def _bits(rows: Booleans) -> list[int]:
+    """Each row of truth values as one whole number, first value lowest."""
+    return [sum(1 << int(i) for i in np.flatnonzero(row)) for row in rows]

@@ -1,0 +1,143 @@
+"""Chains: how often active circuits conflict (chapter *Chains: several active, without noise*).
+
+A chain's circuits are points of a q × q grid, even slots by odd slots. Two conflict there if
+another corner of their rectangle is a circuit, or if they share a slot, which makes them their
+rectangle's other corners themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from math import comb
+
+import sympy as sp
+
+from superposition.theory.derivation import Assumption, Derivation
+from superposition.theory.symbols import T, k, r
+
+side, load, buckets = sp.symbols("q c B", positive=True)
+chains = sp.Symbol("i", nonnegative=True, integer=True)
+# in all of i chains: none of k − 1 others shares a slot; nor is a corner a circuit
+apart, clear = sp.IndexedBase("S"), sp.IndexedBase("F")
+bucket_shared = sp.Symbol(r"\beta", positive=True)
+pair = sp.Symbol("p", positive=True)
+
+EQUAL_LOAD = Assumption("all slots carry equally many circuits", {load: T / side})
+EQUAL_BUCKETS = Assumption(
+    "all buckets hold equally many circuits", {bucket_shared: (T / buckets - 1) / (T - 1)}
+)
+INDEPENDENT = "conflicts in different chains are independent"
+
+
+def apart_from_all(i: sp.Expr) -> sp.Expr:
+    """S_i: all of k − 1 other points are on none of the 2i lines of i chains through a point.
+
+    Each line has q − 1 other points, and no two of them meet elsewhere: (eq-apart).
+    """
+    others = side**2 - 1
+    return sp.binomial(others - 2 * i * (side - 1), k - 1) / sp.binomial(others, k - 1)
+
+
+def corners_clear(i: sp.Expr) -> sp.Expr:
+    """F_i: none of 2i(k − 1) corners, two for each other circuit and chain, is a circuit.
+
+    The corners are no active circuits' points; T − k circuits are on the other q² − k: (eq-clear).
+    """
+    rest, corners = side**2 - k, 2 * i * (k - 1)
+    return sp.binomial(rest - corners, T - k) / sp.binomial(rest, T - k)
+
+
+def points(n_chains: int) -> tuple[Assumption, ...]:
+    """Circuits are random points of the plane: what that makes of S_i and F_i."""
+    each = range(1, n_chains + 1)
+    return (
+        Assumption(
+            "circuits are random points of the plane, and chains' slopes all different",
+            {apart[i]: apart_from_all(sp.Integer(i)) for i in each},
+        ),
+        Assumption(
+            "the corners of an active circuit's rectangles are all different",
+            {clear[i]: corners_clear(sp.Integer(i)) for i in each},
+        ),
+    )
+
+
+@cache
+def no_chain_left(n_chains: int) -> Derivation:
+    """The chance that an active circuit is disturbed in each of r chains: (eq-no-chain).
+
+    Inclusion and exclusion over the sets of i chains in which nothing disturbs it.
+    """
+    general = 1 + sum(
+        (-1) ** i * sp.binomial(n_chains, i) * apart[i] * clear[i] for i in range(1, n_chains + 1)
+    )
+    return Derivation(r"P_{\text{none}}", general, points(n_chains), simplify=False)
+
+
+@cache
+def conflict() -> sp.Expr:
+    """The chance that two active circuits conflict in a chain: (eq-conflict)."""
+    chance = no_chain_left(1).result.subs(k, 2)
+    return 1 - sp.factor(sp.expand_func(sp.combsimp(1 - chance)))
+
+
+@cache
+def corner_taken() -> Derivation:
+    """The chance that a given other corner of two circuits' rectangle is a circuit: (eq-corner).
+
+    A circuit (a, b) is that corner for every circuit on a and every one on b; it alone is both.
+    """
+    return Derivation(r"P_{\text{corner}}", (load**2 - 1) / (T - 1), (EQUAL_LOAD,))
+
+
+@cache
+def same_bucket() -> Derivation:
+    """The chance that two circuits are in one bucket of a chain: (eq-bucket)."""
+    return Derivation(r"P_{\text{bucket}}", bucket_shared, (EQUAL_BUCKETS,))
+
+
+@cache
+def no_bucket_left() -> Derivation:
+    """As `no_chain_left`, in buckets, were they drawn anew for each chain: (eq-no-bucket).
+
+    An upper estimate for words that agree in few places.
+    """
+    general = (1 - (1 - pair) ** (k - 1)) ** r
+    return Derivation(
+        r"P_{\text{none}}",
+        general,
+        (Assumption(INDEPENDENT, {pair: same_bucket().result}),),
+        simplify=False,
+    )
+
+
+def placements(n_chains: int, n_active: int) -> sp.Expr:
+    """The mean number of placements of k circuits in r chains, with conflict chance p.
+
+    Each with n_1 + … + n_r = k circuits in the chains is free of conflict with the chance
+    (1 − p)^Σ n_j (n_j − 1)/2. No placement exists with a chance of at least 1 less this number:
+    (eq-placements).
+    """
+    # by circuits placed and pairs that share a chain: how many ways there are, chain after chain
+    ways = Counter({(0, 0): 1})
+    for _ in range(n_chains):
+        more: Counter[tuple[int, int]] = Counter()
+        for (placed, pairs), count in ways.items():
+            for n in range(n_active - placed + 1):
+                key = (placed + n, pairs + comb(n, 2))
+                more[key] += count * comb(n_active - placed, n)
+        ways = more
+    return sp.Add(
+        *(count * (1 - pair) ** n for (placed, n), count in ways.items() if placed == n_active)
+    )
+
+
+def in_logarithms(expression: sp.Expr) -> sp.Expr:
+    """Binomial coefficients as exponentials of log Γ: they may be too large for a float."""
+
+    def gamma(n: sp.Expr, m: sp.Expr) -> sp.Expr:
+        return sp.exp(sp.loggamma(n + 1) - sp.loggamma(m + 1) - sp.loggamma(n - m + 1))
+
+    ratio = expression.replace(sp.binomial, gamma)
+    return sp.powsimp(ratio)
