@@ -363,6 +363,16 @@ def test_the_chance_of_a_conflict_by_enumeration(q, n_circuits):
     assert chance == sp.Rational(sum(conflicts), len(conflicts))
 
 
+def test_inclusion_and_exclusion_by_enumeration():
+    """Three chains with independent chances to be undisturbed: all eight outcomes."""
+    chance = sp.symbols("x")
+    alone = {theory.apart[i]: chance**i for i in (1, 2, 3)} | {
+        theory.clear[i]: 1 for i in (1, 2, 3)
+    }
+    none = theory.no_chain_left(3).general.xreplace(alone)
+    assert sp.expand(none - (1 - chance) ** 3) == 0
+
+
 def test_a_full_plane_always_conflicts_and_a_large_one_never():
     full = theory.conflict().subs(symbols.T, theory.side**2)
     assert sp.simplify(full) == 1

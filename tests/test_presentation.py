@@ -11,6 +11,7 @@ import pytest
 import sympy as sp
 
 from superposition import notebook, plotting
+from superposition.chain_experiments import blocks, examples
 from superposition.notebook import assumptions, equation, glue, show
 from superposition.theory import carrying
 
@@ -151,7 +152,12 @@ BESIDE = pd.DataFrame(
 NOISY_LAYERS = pd.DataFrame(
     {"task": list("aabb"), "n_active": 2, "layer": [1, 2] * 2, "mse": 0.1, "predicted": 0.2}
 )
+FAILURES = pd.DataFrame({"way": list("aabb"), "n_active": [2, 3] * 2, "circuits": [0, 0.1] * 2})
 FIGURES = {
+    "rectangles": lambda: plotting.rectangles({"a": (blocks(3, 2), examples(blocks(3, 2)))}),
+    "failures": lambda: plotting.failures(
+        {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2
+    ),
     "plane": lambda: plotting.plane(5, 2, [(1, 2), (3, 0)]),
     "beside published": lambda: plotting.beside_published(BESIDE),
     "noise by layer": lambda: plotting.noise_by_layer(NOISY_LAYERS, {"a": "one", "b": "two"}),

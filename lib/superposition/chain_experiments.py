@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from superposition._check import Floats, Integers
-from superposition.codes.chains import Booleans, ChainCodes, bucket_chains, plane_chains
+from superposition._check import Floats
+from superposition.codes.chains import (
+    Booleans,
+    ChainCodes,
+    bucket_chains,
+    bucket_slots,
+    plane_chains,
+)
 from superposition.codes.packings import plane_lines
+from superposition.codes.two import GATES
+from superposition.constructions import ChainConstruction, failing
 from superposition.constructions.chained import ChainSuperposition
 from superposition.constructions.placing import NOWHERE, place
 from superposition.inputs import sample_active
+from superposition.moments import MLPMoments
+from superposition.theory import chains as theory
+from superposition.theory import symbols
+from superposition.theory.derivation import evaluate
 
 KINDS = ("plane", "buckets")
 
@@ -41,86 +54,143 @@ def conflict_share(codes: ChainCodes, n_pairs: int, rng: np.random.Generator) ->
     return pd.Series({"one chain": pairs.mean(), "all chains": np.all(pairs, axis=1).mean()})
 
 
-def at_random(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: each circuit enters a random chain, looking at nobody."""
-    chains = rng.integers(codes.n_chains, size=active.shape)
-    return _meeting(codes.conflicts(active), chains)
+def examples(codes: ChainCodes) -> tuple[int, int, int]:
+    """Three circuits: the second is in no conflict with the first in chain 0, the third is.
 
-
-def two_choices(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: the first of two random chains without conflict with those before.
-
-    If both have one, the second: whom it meets there fails, too.
+    Without sharing slots, of the pairs those with the largest rectangles. Raises ValueError for
+    codes without such circuits.
     """
-    draws = np.argsort(rng.random((*active.shape, codes.n_chains)), axis=2)[..., :2]
-    conflicts = codes.conflicts(active)
-    return _meeting(conflicts, _arriving(conflicts, draws, stay=True))
+    everybody = np.arange(codes.n_circuits)[None]
+    conflicts = codes.conflicts(everybody)[0, 0]
+    even, odd = codes.even[:, 0], codes.odd[:, 0]
+    size = np.minimum(abs(even[:, None] - even), abs(odd[:, None] - odd))
+    free, taken = (np.where(which, size, 0) for which in (~conflicts, conflicts))
+    both = np.minimum(free.max(axis=1), taken.max(axis=1))
+    if both.max() < 1:
+        raise ValueError("codes: wanted circuits with and without conflict, got none")
+    first = int(both.argmax())
+    return first, int(free[first].argmax()), int(taken[first].argmax())
 
 
-def first_free(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: the first chain without conflict with those before; if none, none."""
-    shape = (*active.shape, codes.n_chains)
-    order = np.broadcast_to(np.arange(codes.n_chains), shape)
-    return np.asarray(_arriving(codes.conflicts(active), order, stay=False) == NOWHERE)
+def blocks(n_buckets: int, n_slots: int) -> ChainCodes:
+    """One chain of as many buckets of n_slots slots a code, all full, in order."""
+    bucket, even, odd = np.indices((n_buckets, n_slots, n_slots)).reshape(3, -1, 1)
+    first = bucket * n_slots
+    return ChainCodes(first + even, first + odd, n_buckets * n_slots, bucket)
 
 
-def local(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: every circuit enters all chains."""
-    return np.asarray(codes.disturbed(active).all(axis=2))
+def local_failures(
+    kind: str,
+    size: int,
+    n_chains: int,
+    n_circuits: int,
+    n_active: Sequence[int],
+    n_sets: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Shares of active circuits that local embedding leaves no chain: found, and as derived.
 
-
-def local_again(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing twice: those that fail are embedded again, without the others."""
-    failing = local(codes, active, rng)
-    again = codes.conflicts(active) & failing[:, None, None]
-    left = np.asarray(again.any(axis=3))
-    return failing & np.all(left, axis=1)
-
-
-def coordinated(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: all circuits of a set, if no placement is found."""
-    return np.asarray(place(codes, active, silent=False) == NOWHERE)
-
-
-def silent(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """As `coordinated`, so that a sum over chains reads each circuit."""
-    return np.asarray(place(codes, active, silent=True) == NOWHERE)
-
-
-WAYS: dict[str, Callable[[ChainCodes, Integers, np.random.Generator], Booleans]] = {
-    "random chain": at_random,
-    "two choices": two_choices,
-    "first free": first_free,
-    "local": local,
-    "local, twice": local_again,
-    "coordinated": coordinated,
-    "coordinated, silent": silent,
-}
-
-
-def _meeting(conflicts: Booleans, chains: Integers) -> Booleans:
-    """Circuits that meet one they conflict with, in chains (batch, k) that they were put in."""
-    rows, places = np.arange(len(chains))[:, None], np.arange(chains.shape[1])
-    there = conflicts[rows, chains, places]
-    return np.asarray((there & (chains[:, :, None] == chains[:, None])).any(axis=2))
-
-
-def _arriving(conflicts: Booleans, choices: Integers, stay: bool) -> Integers:
-    """Chains (batch, k), one circuit after another: its first choice without conflict so far.
-
-    choices (batch, k, n). Without one: the last choice if `stay`, else nowhere.
+    Columns kind, size, chains, slots, n_active, found, derived.
     """
-    batch, n_active, n_choices = choices.shape
-    chains = np.full((batch, n_active), NOWHERE)
-    rows = np.arange(len(chains))
-    for i in range(n_active):
-        chain = choices[:, i, -1].copy() if stay else np.full(len(chains), NOWHERE)
-        for n in reversed(range(n_choices)):
-            own = choices[:, i, n]
-            met = conflicts[rows, own, i, :i] & (chains[:, :i] == own[:, None])
-            chain = np.where(met.any(axis=1), chain, own)
-        chains[:, i] = chain
-    return chains
+    codes, rows = codes_of(kind, size, n_chains, n_circuits, rng), []
+    chances = derived(kind, size, n_chains, n_circuits, n_active).query("way == 'local'")
+    for k, chance in zip(n_active, chances["circuits"], strict=True):
+        found = codes.disturbed(sample_active(n_circuits, k, n_sets, rng)).all(axis=2).mean()
+        slots = n_chains * codes.n_slots
+        rows.append((kind, size, n_chains, slots, k, float(found), chance))
+    names = ["kind", "size", "chains", "slots", "n_active", "found", "derived"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def placed(
+    kind: str,
+    size: int,
+    n_chains: int,
+    n_circuits: int,
+    n_active: int,
+    n_sets: int,
+    rng: np.random.Generator,
+) -> dict[str, str | int]:
+    """Of so many random active sets, how many `place` finds a placement for."""
+    codes = codes_of(kind, size, n_chains, n_circuits, rng)
+    found = place(codes, sample_active(n_circuits, n_active, n_sets, rng), False)[:, 0]
+    slots = n_chains * codes.n_slots
+    row: dict[str, str | int] = {"circuits are": kind, "chains": n_chains, "slots": slots}
+    return row | {"T": n_circuits, "k": n_active, "placed": int((found != NOWHERE).sum())}
+
+
+def threshold(n_chains: int, chance: float) -> int:
+    """The first k at which the mean number of placements is below one: (eq-placements)."""
+    k = 1
+    while theory.placements(n_chains, k, chance) >= 1:
+        k += 1
+    return k
+
+
+def derived(
+    kind: str, size: int, n_chains: int, n_circuits: int, n_active: Sequence[int]
+) -> pd.DataFrame:
+    """Chances that an active circuit is not read exactly: columns way, n_active, circuits.
+
+    Ways "local", (eq-no-chain) or (eq-no-bucket), and "random chain", (eq-at-random).
+    """
+    rows = []
+    for k in n_active:
+        if kind == "plane":
+            none = failing.no_chain_left(size, n_chains, n_circuits, k)
+        else:
+            none = failing.no_bucket_left(size, n_chains, n_circuits, k)
+        sizes = {theory.pair: conflict_chance(kind, size, n_circuits), symbols.r: n_chains}
+        met = float(evaluate(theory.met_at_random(), {**sizes, symbols.k: k}))
+        rows += [("local", k, none), ("random chain", k, met)]
+    return pd.DataFrame(rows, columns=["way", "n_active", "circuits"])
+
+
+def conflict_chance(kind: str, size: int, n_circuits: int) -> float:
+    """Of two circuits in one chain: (eq-conflict) in a plane, (eq-bucket) in buckets."""
+    if kind == "plane":
+        values = {symbols.T: n_circuits, theory.side: size}
+        return float(evaluate(theory.conflict(), values))
+    return float(evaluate(theory.same_bucket(), {symbols.T: n_circuits, theory.buckets: size}))
+
+
+def narrowest(
+    n_circuits: int, n_active: int, moments: MLPMoments, most_chains: int = 7
+) -> pd.Series:
+    """The fewest slots, of all chains together, with which active circuits are read exactly.
+
+    copies: k networks for one circuit each. placed: buckets, coordinated, at most one of 1,000
+    random active sets without placement. local 1 %: buckets, at most 1 % of active circuits
+    without a chain. local: buckets in which words guarantee every circuit a chain. NaN where
+    `size_for` finds none for these moments' widths.
+    """
+    ways = {
+        "placed": (ChainConstruction(1, buckets=1, silent=False), 1e-3),
+        "local 1 %": (ChainConstruction(1, embedding="local", buckets=1), 1e-2),
+        "local": (ChainConstruction(1, embedding="local", buckets=1), 1e-12),
+    }
+    slots: dict[str, float] = {"copies": n_active * bucket_slots(n_circuits, 1)}
+    for name, (construction, tolerance) in ways.items():
+        found = [
+            _slots(replace(construction, n_chains=r), n_circuits, n_active, tolerance, moments)
+            for r in range(1, most_chains + 1)
+        ]
+        slots[name] = float(np.nan if np.isnan(found).all() else np.nanmin(found))
+    return pd.Series(slots)
+
+
+def _slots(
+    construction: ChainConstruction,
+    n_circuits: int,
+    n_active: int,
+    tolerance: float,
+    moments: MLPMoments,
+) -> float:
+    try:
+        found = construction.size_for(n_circuits, moments, n_active, tolerance)
+    except ValueError:
+        return np.nan
+    return (found.width or 0) / (max(moments.widths) + GATES)
 
 
 def exactness(
@@ -129,16 +199,17 @@ def exactness(
     """Random active sets, run through the large network and read from undisturbed chains.
 
     n_left: circuits that were read; n_none: those known to fail; error: largest |δ| of any entry
-    after any layer of those read, divided by the largest |a| on the trajectory.
+    after any layer of those read, divided by the largest |a| on the trajectory. linear:
+    relative_mse after the last layer, of all active circuits, by the linear `read`.
     """
     circuits = superposition.circuits
     active = sample_active(circuits.n_circuits, n_active, n_sets, rng)
     inputs = circuits.default_inputs(active, rng)
     truth, read = circuits.run(inputs, active), superposition.run_undisturbed(inputs, active)
     none = np.asarray(np.isnan(read[-1]).any(axis=2))
-    return pd.Series(
-        {"n_left": (~none).sum(), "n_none": none.sum(), "error": _worst(truth, read, ~none)}
-    )
+    wrong = superposition.run(inputs, active)[-1] - truth[-1]
+    row = {"n_left": (~none).sum(), "n_none": none.sum(), "error": _worst(truth, read, ~none)}
+    return pd.Series({**row, "linear": (wrong**2).sum() / (truth[-1] ** 2).sum()})
 
 
 def _worst(truth: tuple[Floats, ...], read: tuple[Floats, ...], kept: Booleans) -> float:

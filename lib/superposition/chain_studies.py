@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from superposition.chain_experiments import WAYS, codes_of
+from superposition.chain_experiments import codes_of
+from superposition.chain_ways import WAYS
 from superposition.inputs import sample_active
 from superposition.study import Study, data
 from superposition.sweep import Setting, read_table

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from sympy import nextprime, prevprime
+from sympy import prevprime
 
 from superposition._check import Floats, generator, instance, positive_int, positive_real
 from superposition.circuits import MLPCircuits
 from superposition.codes.chains import ChainCodes, bucket_chains, bucket_slots, plane_chains
-from superposition.codes.two import GATES
 from superposition.constructions.bounds import largest_heard, state_bounds
 from superposition.constructions.capacity import smallest_true
+from superposition.constructions.chain_sizes import least_prime, neurons_of_slot, primes
 from superposition.constructions.chained import ChainSuperposition
 from superposition.constructions.compiled import GatedSuperposition
 from superposition.constructions.failing import no_bucket_left, no_chain_left, unplaced
@@ -69,16 +69,16 @@ class ChainConstruction:
         """
         if self.width is None:
             raise ValueError("width: wanted one, to say how many circuits it holds")
-        slots = self.width // (self.n_chains * _neurons(widths))
+        slots = self.width // (self.n_chains * neurons_of_slot(widths))
         if self.buckets is not None:
             circuits = self.buckets * (slots // self.buckets) ** 2
             least = self.buckets
         else:
             circuits = int(prevprime(slots + 1)) ** 2 if slots >= 2 else 0
-            least = _least_prime(self.n_chains, 1)
+            least = least_prime(self.n_chains, 1)
         if circuits < least ** (2 if self.buckets is None else 1):
             raise ValueError(
-                f"width: wanted at least {least * self.n_chains * _neurons(widths)} for "
+                f"width: wanted at least {least * self.n_chains * neurons_of_slot(widths)} for "
                 f"{self.n_chains} chains, got {self.width}"
             )
         return circuits
@@ -219,7 +219,7 @@ class ChainConstruction:
         wanted, got = (circuits.n_circuits, self.n_chains), (codes.n_circuits, codes.n_chains)
         if got != wanted:
             raise ValueError(f"codes: wanted (circuits, chains) = {wanted}, got {got}")
-        needs = codes.n_chains * codes.n_slots * _neurons(circuits.widths)
+        needs = codes.n_chains * codes.n_slots * neurons_of_slot(circuits.widths)
         if self.width is not None and needs > self.width:
             raise ValueError(f"codes: wanted at most {self.width} neurons, the width, got {needs}")
 
@@ -230,23 +230,24 @@ class ChainConstruction:
 
     def _prime(self, n_circuits: int, widths: Sequence[int]) -> int:
         if self.width is None:
-            return _least_prime(self.n_chains, n_circuits)
-        return int(prevprime(self.width // (self.n_chains * _neurons(widths)) + 1))
+            return least_prime(self.n_chains, n_circuits)
+        return int(prevprime(self.width // (self.n_chains * neurons_of_slot(widths)) + 1))
 
     def _sizes(self, n_circuits: int, widths: Sequence[int]) -> list[ChainConstruction]:
-        """Constructions to choose from, narrowest first."""
-        each = self.n_chains * _neurons(widths)
-        found, width = [], 0
-        number = _least_prime(self.n_chains, n_circuits) if self.buckets is None else 1
-        while number * each <= _WIDEST:
-            if self.buckets is None:
-                found.append(replace(self, width=number * each))
-            elif number == 1 or number >= self.n_chains:
-                width = number * bucket_slots(n_circuits, number) * each
+        """Constructions to choose from, of ever fewer conflicts, each the narrowest of its kind."""
+        each = self.n_chains * neurons_of_slot(widths)
+        if self.buckets is None:
+            first = least_prime(self.n_chains, n_circuits)
+            return [replace(self, width=q * each) for q in primes(first, _WIDEST // each)]
+        found: list[ChainConstruction] = []
+        for number in (1, *primes(max(self.n_chains, 2), _WIDEST // each)):
+            width = number * bucket_slots(n_circuits, number) * each
+            # more buckets of fewer slots may be narrower
+            while found and (found[-1].width or 0) >= width:
+                found.pop()
+            if width <= _WIDEST:
                 found.append(replace(self, width=width, buckets=number))
-            number = int(nextprime(number))
-        fitting = [one for one in found if (one.width or 0) <= _WIDEST]
-        return sorted(fitting, key=lambda one: one.width or 0)
+        return found
 
 
 def copies_of_one(n_copies: int, **other: object) -> ChainConstruction:
@@ -256,17 +257,6 @@ def copies_of_one(n_copies: int, **other: object) -> ChainConstruction:
     exact, read where their gates say. other: fields of `ChainConstruction`.
     """
     return ChainConstruction(n_copies, buckets=1, silent=False, **other)  # type: ignore[arg-type]
-
-
-def _neurons(widths: Sequence[int]) -> int:
-    """Of one slot, in the widest layer."""
-    return max(positive_int("widths", width) for width in widths) + GATES
-
-
-def _least_prime(n_chains: int, n_circuits: int) -> int:
-    """The smallest plane with two slopes for each chain and points for so many circuits."""
-    least = max(2 * n_chains - 1, int(np.ceil(np.sqrt(n_circuits))), 2)
-    return int(nextprime(least - 1))
 
 
 def _question(moments: MLPMoments, n_active: int, tolerance: float) -> float:

@@ -46,34 +46,51 @@ def _match(buckets: Integers, free: Booleans, n_slots: int) -> Integers:
 def _colour(conflicts: Booleans, free: Booleans) -> Integers:
     """Search, of the circuits left always the one with fewest chains left to choose from.
 
-    conflicts (r, k, k), free (k, r). Sets of circuits and of chains are whole numbers' bits.
+    conflicts (r, k, k), free (k, r). Sets of circuits are whole numbers' bits.
     """
     against = [_bits(chain) for chain in conflicts]  # [chain][circuit] → circuits
-    degree = conflicts.sum(axis=(0, 2))
-    chains = [NOWHERE] * len(free)
-    left, steps = _bits(free), STEPS
+    chains, steps = [NOWHERE] * len(free), STEPS
 
-    def search(left: list[int], todo: int) -> bool:
+    def search(open_to: list[int], todo: int) -> bool:
         nonlocal steps
         if not todo:
             return True
-        waiting = [t for t in range(len(chains)) if todo >> t & 1]
-        t = min(waiting, key=lambda u: (left[u].bit_count(), -degree[u]))
-        options = [j for j in range(len(against)) if left[t] >> j & 1]
-        harm = {j: sum(left[u] >> j & against[j][t] >> u & 1 for u in waiting) for j in options}
+        t = _most_constrained(open_to, todo)
+        options = [j for j, circuits in enumerate(open_to) if circuits >> t & 1]
+        todo &= ~(1 << t)
+        harm = {j: (open_to[j] & against[j][t] & todo).bit_count() for j in options}
         for j in sorted(options, key=lambda j: harm[j]):
             steps -= 1
-            taken = against[j][t]
-            rest = [own & ~(1 << j) if taken >> u & 1 else own for u, own in enumerate(left)]
             chains[t] = j
-            if all(rest[u] for u in waiting if u != t) and search(rest, todo & ~(1 << t)):
+            rest = [*open_to[:j], open_to[j] & ~against[j][t], *open_to[j + 1 :]]
+            if not todo & ~_union(rest) and search(rest, todo):
                 return True
             if steps <= 0:
                 return False
         return False
 
-    found = all(left) and search(left, (1 << len(chains)) - 1)
+    everybody, open_to = (1 << len(chains)) - 1, _bits(free.T)
+    found = not everybody & ~_union(open_to) and search(open_to, everybody)
     return np.array(chains if found else [NOWHERE] * len(chains))
+
+
+def _most_constrained(open_to: list[int], todo: int) -> int:
+    """The first of the circuits `todo` that fewest chains are open to."""
+    at_least = [todo] + [0] * len(open_to)  # so many chains
+    for circuits in open_to:
+        for n in range(len(open_to), 0, -1):
+            at_least[n] |= at_least[n - 1] & circuits
+    fewest = max(n for n, circuits in enumerate(at_least) if circuits == todo)
+    most = at_least[fewest + 1] if fewest < len(open_to) else 0
+    circuits = todo & ~most
+    return (circuits & -circuits).bit_length() - 1
+
+
+def _union(sets: list[int]) -> int:
+    every = 0
+    for one in sets:
+        every |= one
+    return every
 
 
 def _bits(rows: Booleans) -> list[int]:

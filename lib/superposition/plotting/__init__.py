@@ -1,5 +1,6 @@
 """The book's figures."""
 
+from superposition.plotting.chains import failures, rectangles
 from superposition.plotting.construction import (
     carriers,
     claim,
@@ -46,6 +47,7 @@ __all__ = [
     "digit_sizes",
     "error_terms",
     "extremes",
+    "failures",
     "firing",
     "fitting",
     "followed",
@@ -59,6 +61,7 @@ __all__ = [
     "predicted_and_measured",
     "ratios",
     "read_errors",
+    "rectangles",
     "scaling",
     "slot_loads",
     "tasks_kept",

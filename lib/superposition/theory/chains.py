@@ -7,9 +7,9 @@ rectangle's other corners themselves.
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cache
-from math import comb
+from math import comb, factorial
+from typing import Any
 
 import sympy as sp
 
@@ -112,25 +112,26 @@ def no_bucket_left() -> Derivation:
     )
 
 
-def placements(n_chains: int, n_active: int) -> sp.Expr:
+def met_at_random() -> sp.Expr:
+    """The chance of a conflict where each circuit enters a random chain: (eq-at-random).
+
+    p is that of two circuits in one chain; another circuit enters the same with the chance 1/r.
+    """
+    return 1 - (1 - pair / r) ** (k - 1)
+
+
+def placements(n_chains: int, n_active: int, chance: sp.Expr | float = pair) -> sp.Expr | float:
     """The mean number of placements of k circuits in r chains, with conflict chance p.
 
     Each with n_1 + … + n_r = k circuits in the chains is free of conflict with the chance
     (1 − p)^Σ n_j (n_j − 1)/2. No placement exists with a chance of at least 1 less this number:
-    (eq-placements).
+    (eq-placements). Sums over n_1, n_2, … one after another.
     """
-    # by circuits placed and pairs that share a chain: how many ways there are, chain after chain
-    ways = Counter({(0, 0): 1})
+    one = [(1 - chance) ** comb(n, 2) / factorial(n) for n in range(n_active + 1)]
+    ways: list[Any] = [1, *[0] * n_active]  # over n!, of n circuits in the chains so far
     for _ in range(n_chains):
-        more: Counter[tuple[int, int]] = Counter()
-        for (placed, pairs), count in ways.items():
-            for n in range(n_active - placed + 1):
-                key = (placed + n, pairs + comb(n, 2))
-                more[key] += count * comb(n_active - placed, n)
-        ways = more
-    return sp.Add(
-        *(count * (1 - pair) ** n for (placed, n), count in ways.items() if placed == n_active)
-    )
+        ways = [sum(ways[i] * one[n - i] for i in range(n + 1)) for n in range(n_active + 1)]
+    return factorial(n_active) * ways[n_active]
 
 
 def in_logarithms(expression: sp.Expr) -> sp.Expr:
