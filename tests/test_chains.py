@@ -1,5 +1,6 @@
 """Chains: rectangles by hand and by loops, undisturbed means exact, placements, words, chances."""
 
+from dataclasses import replace
 from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
@@ -505,6 +506,11 @@ def test_sizes_are_the_narrowest_that_fail_within_the_tolerance():
     assert plane.failing(557, 2, [4, 4]) <= 0.01 < smaller.failing(557, 2, [4, 4])
     never = ChainConstruction(4, embedding="local", buckets=1).size_for(557, moments, 2, 1e-9)
     assert never == ChainConstruction(4, 4 * 55 * 6, "local", buckets=5)
+    # 281 buckets of two slots would do, too, but a slot for each circuit is narrower
+    one = ChainConstruction(1, embedding="local", buckets=1)
+    assert replace(one, buckets=281).failing(557, 2, [4, 4]) < 0.00178
+    private = one.size_for(557, moments, 2, 0.00178)
+    assert private == ChainConstruction(1, 557 * 6, "local", buckets=557)
     placed = ChainConstruction(3, buckets=2, silent=False).size_for(557, moments, 10, 0.001)
     assert placed == ChainConstruction(3, placed.width, buckets=placed.buckets, silent=False)
     assert placed.failing(557, 10, [4, 4]) <= 0.001
