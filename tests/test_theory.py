@@ -17,6 +17,7 @@ from superposition.theory import (
     chains,
     embedding,
     gating,
+    limits,
     one_neuron,
     over_layers,
     read_in,
@@ -97,6 +98,10 @@ DERIVATIONS = {
         chains.corner_taken,
         chains.same_bucket,
         chains.no_bucket_left,
+        limits.price_of_one,
+        limits.read_floor,
+        limits.layer_floor,
+        limits.equal_weights,
     )
 }
 DERIVATIONS |= {f"{n} chains": partial(chains.no_chain_left, n) for n in (1, 3)}
@@ -147,6 +152,11 @@ UNKNOWN = {
     chains.bucket_shared,
     chains.pair,
     *(base[i] for base in (chains.apart, chains.clear) for i in (1, 2, 3)),
+    limits.trace,
+    limits.rank,
+    limits.neurons,
+    limits.read_share,
+    limits.written_share,
     *(
         base[j]
         for base in (symbols.carried_active, symbols.square_when, symbols.mean_when)

@@ -1,0 +1,152 @@
+"""Measurements for the section *What must any construction pay?*"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sympy import prevprime
+
+from superposition._check import Floats, Integers
+from superposition.circuits import MLPCircuits
+from superposition.codes import SparseCode
+from superposition.codes.places import Places
+from superposition.codes.two import TwoCodes, draw_codes
+from superposition.constructions import GatedConstruction
+from superposition.constructions.compiled import GatedSuperposition
+from superposition.constructions.quiet import slot_weights
+from superposition.inputs import sample_active
+from superposition.measure import measure_error
+from superposition.theory import limits, symbols
+from superposition.theory.derivation import evaluate
+
+
+def crosstalk_beside_floors(prime: int, redundancy: int, counts: Sequence[int]) -> pd.DataFrame:
+    """What a layer adds with two active, relative to |w a|², for numbers of circuits `counts`.
+
+    All pairs of circuits, those that share slots too. Columns (own, ·) for random weights, and
+    (mean, ·) for the same weights in all circuits. floor: least for any codes and weights,
+    (eq-layer-floor) and (eq-read-floor); codes: least for these codes; quiet, equal: (eq-quiet),
+    (eq-plain); one slot: equal weights with r = 1, in no more slots.
+    """
+    rows = {}
+    for n_circuits in counts:
+        two = draw_codes(prime, redundancy, n_circuits, np.random.default_rng(0))
+        one = draw_codes(prevprime(two.n_slots + 1), 1, n_circuits, np.random.default_rng(0))
+        best = np.linalg.inv(shares(two))
+        sums = [[best.trace(), best.sum()], heard(two, True), heard(two, False), heard(one, False)]
+        relative = (np.array(sums) / n_circuits - 1) / (n_circuits - 1)
+        rows[n_circuits] = np.vstack([_floors(two), relative]).T.ravel()
+    names = ["floor", "codes", "quiet", "equal", "one slot"]
+    columns = pd.MultiIndex.from_product([["own", "mean"], names])
+    return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("T")
+
+
+def _floors(two: TwoCodes) -> list[float]:
+    sizes = {symbols.T: len(two.sets[0]), symbols.k: 2, symbols.d: 1, symbols.m: 1}
+    sizes |= {symbols.D: two.n_slots, symbols.M: two.n_slots}
+    return [float(evaluate(f, sizes)) for f in (limits.layer_floor(), limits.read_floor())]
+
+
+def shares(two: TwoCodes) -> Floats:
+    """Γ of (eq-shares), (T, T), for the codes that the first layer reads and writes."""
+    return _span(two.slots(0).matrix.toarray()) * _span(two.slots(1).matrix.toarray())
+
+
+def _span(vectors: Floats) -> Floats:
+    """The projection on the columns' span, of rank below n: all slopes' lines sum up to one."""
+    left, sizes, _ = np.linalg.svd(vectors, full_matrices=False)
+    left = left[:, sizes > 1e-9 * sizes[0]]
+    return left @ left.T
+
+
+def heard(two: TwoCodes, quiet: bool) -> list[float]:
+    """|K|² of the first layer: if weights are independent with mean square 1, and if all are 1."""
+    read = two.slots(0).matrix.toarray().astype(float)
+    n, r = len(read), two.sets[0].shape[1]
+    own, each, same = 0.0, np.zeros((n, n)), np.zeros((n, n))
+    for _, on, weights in slot_weights(two, 0, quiet):
+        parts = read @ weights / r  # u, v: what of u is heard with v's weights
+        own += (len(on) - 1) * (parts**2).sum()  # by others than v
+        each[:, on] += parts  # by v itself, on all its slots
+        same[:, on] += parts.sum(axis=1)[:, None]
+    return [own + (each**2).sum(), (same**2).sum()]
+
+
+def linear_circuits(n_circuits: int, width: int, rng: np.random.Generator) -> MLPCircuits:
+    """One linear layer each, of independent weights N(0, 1/width), without biases."""
+    weights = rng.standard_normal((n_circuits, width, width)) / np.sqrt(width)
+    return MLPCircuits([weights], [np.zeros((n_circuits, width))], "linear")
+
+
+def side_by_side(
+    circuits: MLPCircuits, places: Places, rng: np.random.Generator
+) -> list[GatedSuperposition]:
+    """For each place a gated network, r = 1, of the circuits that have a copy there."""
+    construction = GatedConstruction(redundancy=1)
+    return [
+        construction.compress(circuits.take(places.members(place)), rng)
+        for place in range(places.n_places)
+    ]
+
+
+def placed_errors(
+    circuits: MLPCircuits, places: Places, n_active: int, n_samples: int, rng: np.random.Generator
+) -> pd.Series:
+    """Random active sets sent to places, and what the networks there compute.
+
+    unplaced: share of circuits that found no place. error: of the others, the largest |δ| of any
+    entry, divided by the largest |a|. width: of all networks together. parameters: of theirs, those
+    within networks, for each one of the circuits'. square: width² for each weight of a layer.
+    """
+    networks = side_by_side(circuits, places, rng)
+    active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
+    inputs, where = circuits.default_inputs(active, rng), places.assign(active)
+    wrong = largest = 0.0
+    for place, network in enumerate(networks):
+        sent = where == place
+        truth, found = _both(circuits, network, places.members(place), active[sent], inputs[sent])
+        wrong = max(
+            wrong, *(np.abs(a - b).max(initial=0) for a, b in zip(truth, found, strict=True))
+        )
+        largest = max(largest, *(np.abs(a).max(initial=0) for a in truth))
+    width = sum(max(network.network.widths) for network in networks)
+    parameters = sum(network.network.n_parameters for network in networks)
+    return pd.Series(
+        {
+            "unplaced": (where < 0).mean(),
+            "error": wrong / largest,
+            "width": width,
+            "parameters": parameters / circuits.n_parameters,
+            "square": width**2 / circuits.weights[0].size,
+        }
+    )
+
+
+def _both(
+    circuits: MLPCircuits,
+    network: GatedSuperposition,
+    members: Integers,
+    active: Integers,
+    inputs: Floats,
+) -> tuple[Sequence[Floats], Sequence[Floats]]:
+    """States of circuits one by one, (n,), with inputs (n, d): true, and as a place finds them."""
+    one = np.searchsorted(members, active)[:, None]
+    return circuits.run(inputs[:, None], active[:, None]), network.run(inputs[:, None], one)
+
+
+def one_code_or_two(
+    circuits: MLPCircuits, prime: int, redundancy: int, n_active: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """relative_mse by layer of gated networks with quiet weights, 500 samples.
+
+    Columns two codes, one code: of the plane over `prime`, or its first one in all layers.
+    """
+    two, table = draw_codes(prime, redundancy, circuits.n_circuits, rng), {}
+    even, odd = (SparseCode(slots[:, None], two.n_slots) for slots in two.sets)
+    for name, codes in (("two codes", (even, odd)), ("one code", (even, even))):
+        large = GatedConstruction(redundancy=redundancy).compress(circuits, rng, codes=codes)
+        errors = measure_error(large, n_active, 500, rng)
+        table[name] = errors.set_index("layer")["relative_mse"]
+    return pd.DataFrame(table)
