@@ -24,6 +24,8 @@ STORED = {
     "gated": None,
     "certificate": 1,
     "chains": None,
+    "scoreboard": None,
+    "scoreboard_sizes": 384,
 }
 
 
@@ -52,7 +54,7 @@ def test_tables_are_complete_and_say_how_they_were_made(name):
 
 
 def _size(setting):
-    names = ("stream_width", "n_circuits", "n_layers")
+    names = ("stream_width", "n_circuits", "n_layers", "width")
     return next((setting[name] for name in names if name in setting), None)
 
 

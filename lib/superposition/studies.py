@@ -22,6 +22,7 @@ from superposition.fits import private_circuits, residual_parameters
 from superposition.gated_studies import GATED_STUDIES
 from superposition.measure import doing_nothing, measure_error
 from superposition.rotation_studies import ROTATION_STUDIES
+from superposition.scoreboard_studies import SCOREBOARD_STUDIES
 from superposition.seizure_studies import SEIZURE_STUDIES
 from superposition.study import Study, data
 from superposition.sweep import Setting, read_table
@@ -174,6 +175,7 @@ STUDIES = {
     **GATED_STUDIES,
     **CERTIFICATE_STUDIES,
     **ROTATION_STUDIES,
+    **SCOREBOARD_STUDIES,
     **SEIZURE_STUDIES,
 }
 

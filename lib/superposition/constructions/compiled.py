@@ -194,11 +194,11 @@ class GatedSuperposition(Superposition):
 
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self._lowered(self.codes[layer].decode(state, which), layer)
+        return self.lowered(self.codes[layer].decode(state, which), layer)
 
     def read_all(self, state: Floats, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self._lowered(self.codes[layer].decode_all(state), layer)
+        return self.lowered(self.codes[layer].decode_all(state), layer)
 
     def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
         """Bounds on errors that no active set and no input within the bound exceeds, by layer.
@@ -215,7 +215,7 @@ class GatedSuperposition(Superposition):
         """
         return gated_certificate(self, n_active, n_layers)
 
-    def _lowered(self, read: Floats, layer: int) -> Floats:
+    def lowered(self, read: Floats, layer: int) -> Floats:
         """Entries less the offset times the gate, which is read last."""
         values, gate = read[..., :-1], read[..., -1:]
         return values - self.offsets[layer] * gate if self.offsets[layer] else values

@@ -24,6 +24,7 @@ from superposition.plotting.errors import (
 from superposition.plotting.gated import beside_published, noise_by_layer, plane
 from superposition.plotting.maths import averaging, extremes, load_histogram, read_errors
 from superposition.plotting.rotations import by_layer, firing, scaling, traces, tuning
+from superposition.plotting.scoreboard import board, room
 from superposition.plotting.sharing import connected_slots, followed, slot_loads
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, PAPER, use_style
 
@@ -35,6 +36,7 @@ __all__ = [
     "PAPER",
     "averaging",
     "beside_published",
+    "board",
     "by_layer",
     "capacities",
     "carriers",
@@ -62,6 +64,7 @@ __all__ = [
     "ratios",
     "read_errors",
     "rectangles",
+    "room",
     "scaling",
     "slot_loads",
     "tasks_kept",

@@ -1,0 +1,110 @@
+"""The same small networks in another form, so that other constructions take them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from superposition._check import Floats, instance, positive_real
+from superposition.circuits.mlp import MLPCircuits
+from superposition.circuits.residual import ResidualCircuits
+from superposition.inputs import InputSampler
+
+
+def as_residual(circuits: MLPCircuits, *, nonnegative: bool = False) -> ResidualCircuits:
+    """An MLP as a residual network that takes its state back at each layer: (eq-as-residual).
+
+    Width d, the largest of the MLP's; entries that a layer has not are zero. A ReLU layer takes 3d
+    neurons, w·a + b and what takes a away, max(a, 0) and max(−a, 0); 2d where the state before it
+    cannot be below zero. nonnegative: so are all inputs. A linear layer takes 2d.
+    """
+    instance("circuits", circuits, MLPCircuits)
+    width, layers, signed = max(circuits.widths), [], not nonnegative
+    rows = zip(circuits.weights, circuits.biases, circuits.activations, strict=True)
+    for weight, bias, name in rows:
+        layers.append(_layer(_padded(weight, width), _padded_bias(bias, width), name, signed))
+        signed = name == "linear"
+    most = max(layer[1].shape[1] for layer in layers)
+    read, biases, write = ([_filled(layer[i], most, i) for layer in layers] for i in range(3))
+    return ResidualCircuits(np.stack(read), np.stack(biases), np.stack(write))
+
+
+def switched(
+    circuits: MLPCircuits, *, margin: float = 1.0, threshold: float = 0.5, gain: float = 2.0
+) -> MLPCircuits:
+    """The same ReLU circuits with an on-indicator α, the difference of two more neurons, in front.
+
+    Each layer maps α to a step from 0 to 1 around `threshold`, as `rotation_circuits` does, and a
+    to ReLU(w·a + (b + margin) α − margin): while α is 1 that is what it was, while a and α are 0
+    it is silent, with `margin` to spare. All circuits then share their biases: (eq-switched).
+    Raises ValueError for linear layers, or a step that is not flat at 0 and 1.
+    """
+    instance("circuits", circuits, MLPCircuits)
+    margin, gain = positive_real("margin", margin), positive_real("gain", gain)
+    if set(circuits.activations) != {"relu"}:
+        raise ValueError(
+            f"activations: wanted ReLU in every layer, which silences inactive circuits, got "
+            f"{circuits.activations}"
+        )
+    if abs(positive_real("threshold", threshold) - 0.5) > 0.5 - 0.5 / gain + 1e-12:
+        raise ValueError(
+            f"threshold: wanted a step that is flat at 0 and 1, ½/gain ≤ threshold ≤ 1 − ½/gain, "
+            f"got {threshold} with gain {gain}"
+        )
+    pairs = zip(circuits.weights, circuits.biases, strict=True)
+    weights = [_switch(weight, bias + margin, gain) for weight, bias in pairs]
+    step = [0.5 - gain * threshold, -0.5 - gain * threshold]
+    biases = [
+        np.tile(np.array([*step, *[-margin] * weight.shape[1]], weight.dtype), (len(weight), 1))
+        for weight in circuits.weights
+    ]
+    above = gain * (1 - threshold)
+    return MLPCircuits(weights, biases, "relu", _on(circuits.default_inputs, above))
+
+
+def _layer(weight: Floats, bias: Floats, name: str, signed: bool) -> tuple[Floats, Floats, Floats]:
+    """read_in (T, m, d), bias (T, m), write_out (T, d, m) of one layer of width d."""
+    unit = np.broadcast_to(np.eye(weight.shape[1], dtype=weight.dtype), weight.shape)
+    read: list[Floats]
+    if name == "linear":
+        read, biases = [weight - unit, unit - weight], [bias, -bias]
+        write = [unit, -unit]
+    else:
+        read, biases, write = [weight, unit], [bias, np.zeros_like(bias)], [unit, -unit]
+        if signed:
+            read, biases, write = [*read, -unit], [*biases, biases[1]], [*write, unit]
+    return np.hstack(read), np.hstack(biases), np.dstack(write)
+
+
+def _padded(weight: Floats, width: int) -> Floats:
+    more = [(0, 0), *((0, width - size) for size in weight.shape[1:])]
+    return np.pad(weight, more)
+
+
+def _padded_bias(bias: Floats, width: int) -> Floats:
+    return np.pad(bias, [(0, 0), (0, width - bias.shape[1])])
+
+
+def _filled(array: Floats, n_neurons: int, which: int) -> Floats:
+    """Neurons that do nothing, as many as are missing; their axis is the last one of write_out."""
+    axis = 2 if which == 2 else 1
+    more = [(0, n_neurons - size if i == axis else 0) for i, size in enumerate(array.shape)]
+    return np.pad(array, more)
+
+
+def _switch(weight: Floats, column: Floats, gain: float) -> Floats:
+    """(T, d' + 2, d + 2): the step's rows, then w with b + margin read from α."""
+    count, after, before = weight.shape
+    large = np.zeros((count, after + 2, before + 2), weight.dtype)
+    large[:, :2, :2] = gain, -gain
+    large[:, 2:, 0], large[:, 2:, 1], large[:, 2:, 2:] = column, -column, weight
+    return large
+
+
+def _on(sampler: InputSampler, above: float) -> InputSampler:
+    """Inputs that start with α = 1, as later layers hold it."""
+
+    def sample(active, rng):  # type: ignore[no-untyped-def]
+        on = np.broadcast_to([above + 0.5, above - 0.5], (*active.shape, 2))
+        return np.concatenate([on, sampler(active, rng)], axis=-1)
+
+    return sample

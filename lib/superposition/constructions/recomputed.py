@@ -1,0 +1,171 @@
+"""Gated superposition that finds out again in every layer which slots are in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import roots_hermitenorm
+from scipy.stats import binom
+
+from superposition._check import Floats, Integers, instance, positive_int, positive_real
+from superposition.codes import SparseCode
+from superposition.constructions.compiled import GatedSuperposition, Superposition
+from superposition.constructions.connections import shared_weights
+from superposition.network import MLPNetwork
+
+_NODES = 32  # of the Gauss–Hermite rule for a normal distribution
+
+
+@dataclass(frozen=True)
+class RecomputedGates:
+    """A step by which slots take from other slots whether they are in use: (eq-recomputed).
+
+    threshold: where the step is half way.
+    gain:      its slope; from 0 to 1 over a width of 1/gain.
+
+    Raises TypeError or ValueError for values ≤ 0, or a step that is not flat at 0 and 1.
+    """
+
+    threshold: float = 0.875
+    gain: float = 8.0
+
+    def __post_init__(self) -> None:
+        threshold, gain = (
+            positive_real("threshold", self.threshold),
+            positive_real("gain", self.gain),
+        )
+        if abs(threshold - 0.5) > 0.5 - 0.5 / gain + 1e-12:
+            raise ValueError(
+                f"threshold: wanted a step that is flat at 0 and 1, ½/gain ≤ threshold ≤ "
+                f"1 − ½/gain, got {threshold} with gain {gain}"
+            )
+
+    def step(self, heard: Floats) -> Floats:
+        """Gates in [0, 1] from what their slots hear."""
+        return np.clip(self.gain * (heard - self.threshold) + 0.5, 0, 1)
+
+    def rebuild(self, gated: GatedSuperposition) -> RecomputedSuperposition:
+        """The same large network, but that gates are no longer copied: (eq-recomputed).
+
+        Layers get one block of neurons more. Gates of the code to come are the difference of two
+        neurons; each layer passes them on as those of its own code, and finds those of the next
+        from them, by the sequel's weights (eq-capped) between the slots of the two codes.
+        """
+        instance("gated", gated, GatedSuperposition)
+        slots = [_slots(code) for code in (gated.codes[0], gated.codes[1])]
+        # from the code of odd layers to that of even ones, and the other way round
+        shared = [shared_weights(slots[i], slots[1 - i]) for i in (0, 1)]
+        layers = [
+            self._layer(gated, layer, shared[layer % 2]) for layer in range(gated.network.n_layers)
+        ]
+        network = MLPNetwork([layer[0] for layer in layers], [layer[1] for layer in layers])
+        codes = tuple(_with_gate(code, slots[i % 2]) for i, code in enumerate(gated.codes))
+        checkpoints = gated.checkpoints
+        return RecomputedSuperposition(gated.circuits, self, network, checkpoints, gated, codes)
+
+    def follow(
+        self, n_slots: int, redundancy: int, connected: float, n_active: int, n_layers: int
+    ) -> pd.DataFrame:
+        """What becomes of gates, if connections were independent: (eq-gates-followed).
+
+        connected: share of connected pairs of slots that no active circuit joins, ϱ of
+        (eq-slots-meet). Columns layer (1 … L), missed: by how much gates of slots in use fall
+        short of one, and false: mean gate of slots not in use.
+        """
+        n = positive_int("n_slots", n_slots)
+        r = positive_int("redundancy", redundancy, n, ", the number of slots")
+        k, rows = positive_int("n_active", n_active, n // r, ", what the slots hold"), []
+        silent = connected / (1 - connected) / r  # χ, so that slots hear nothing on average
+        alone = (1.0, 0.0, 0.0)  # mean of gates in use; mean and square of others
+        for layer in range(1, n_layers + 1):
+            on, _, square = alone
+            noise = (n - k * r) * square * silent / r  # E B² = ϱ/r² + (1 − ϱ) χ² = χ/r
+            own, _ = self._mean_gate(on, (k - 1) * r, on, connected, r, noise)
+            others = self._mean_gate(0.0, k * r, on, connected, r, noise)
+            alone = (own, *others)
+            rows.append([layer, 1 - own, others[0]])
+        return pd.DataFrame(rows, columns=["layer", "missed", "false"])
+
+    def _mean_gate(
+        self, own: float, n: int, value: float, connected: float, r: int, noise: float
+    ) -> tuple[float, float]:
+        """Mean and mean square of a gate that hears n gates of that value, and normal noise."""
+        joined = np.arange(n + 1)
+        silent = connected / (1 - connected) / r
+        heard = own + value * (joined / r - silent * (n - joined))
+        nodes, weights = roots_hermitenorm(_NODES)
+        gates = self.step(heard[:, None] + np.sqrt(noise) * nodes)
+        chances = binom.pmf(joined, n, connected)[:, None] * weights / weights.sum()
+        return float((chances * gates).sum()), float((chances * gates**2).sum())
+
+    def _layer(
+        self, gated: GatedSuperposition, layer: int, shared: Floats
+    ) -> tuple[Floats, Floats]:
+        """Weights and biases: entries, gates in use, two neurons for each gate to come."""
+        before, after = gated.circuits.widths[layer : layer + 2]
+        copied, constant = gated.network.weights[layer], gated.network.biases[layer]
+        n = len(shared)
+        entries, own, other = np.split(copied[: after * n], [before * n, (before + 1) * n], axis=1)
+        if layer % 2:  # gates of odd layers' code are the last block
+            own, other = other, own
+        dtype = copied.dtype
+        weights = np.zeros(((after + 3) * n, (before + 3) * n), dtype)
+        biases = np.zeros(len(weights), dtype)
+        found = slice((before + 1) * n, (before + 2) * n), slice((before + 2) * n, None)
+        weights[: after * n, : before * n] = entries
+        weights[: after * n, before * n : (before + 1) * n] = own
+        pair = np.vstack([-other, np.eye(n), self.gain * shared, self.gain * shared])
+        weights[:, found[0]], weights[:, found[1]] = pair, -pair
+        # a gate "not in use" was one less the difference of the pair
+        biases[: after * n] = constant[: after * n] + other.sum(axis=1)
+        middle = 0.5 - self.gain * self.threshold
+        biases[(after + 1) * n : (after + 2) * n], biases[(after + 2) * n :] = middle, middle - 1
+        return weights, biases
+
+
+@dataclass(frozen=True, eq=False)
+class RecomputedSuperposition(Superposition):
+    """MLP circuits in an MLP that is told once which are active, and has to work it out from then.
+
+    gated: the superposition that it was made from. codes: after 0 … L layers, where states are
+    read: their entries, then the gates of the code.
+    """
+
+    gated: GatedSuperposition
+    codes: tuple[SparseCode, ...]
+
+    def embed(self, inputs: Floats, active: Integers) -> Floats:
+        """As the gated superposition; the gates of its second code are a pair of neurons here.
+
+        Raises as that does.
+        """
+        state = self.gated.embed(inputs, active)
+        n = _slots(self.gated.codes[0]).size
+        return np.hstack([state[:, :-n], 1 - state[:, -n:], np.zeros_like(state[:, -n:])])
+
+    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
+        layer = self._layer(layer)
+        return self.gated.lowered(self.codes[layer].decode(state, which), layer)
+
+    def read_all(self, state: Floats, layer: int) -> Floats:
+        layer = self._layer(layer)
+        return self.gated.lowered(self.codes[layer].decode_all(state), layer)
+
+    def gates(self, state: Floats, layer: int) -> Floats:
+        """Gates (batch, n) of the slots of `layer`'s code, from a state (batch, D) after it."""
+        n = _slots(self.gated.codes[0]).size
+        start = self.circuits.widths[self._layer(layer)] * n
+        return state[:, start : start + n]
+
+
+def _slots(code: SparseCode) -> SparseCode:
+    """Of a code with a block of slots for each entry and two for gates: one block."""
+    return SparseCode(code.slots[:, :1], code.size // (code.width + 1), code.dtype)
+
+
+def _with_gate(code: SparseCode, slots: SparseCode) -> SparseCode:
+    """Entries of a gated layer's code, and the gates after them: with one block more there."""
+    starts = slots.size * np.arange(code.width)[:, None]
+    return SparseCode(slots.slots + starts, slots.size * (code.width + 2), code.dtype)

@@ -1,0 +1,194 @@
+"""Constructions with noise, each in as many weights as the scoreboard gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import product
+from math import isqrt
+
+import numpy as np
+
+from superposition._check import Floats, Integers
+from superposition.circuits import MLPCircuits, as_residual, rotation_vector, switched
+from superposition.circuits.conditional import conditional_bias, conditional_weights
+from superposition.codes.two import GATES
+from superposition.constructions import (
+    GatedConstruction,
+    GatedResidualConstruction,
+    MLPConstruction,
+    ResidualConstruction,
+    Superposition,
+)
+from superposition.constructions.recomputed import RecomputedGates
+from superposition.network import MLPNetwork
+from superposition.theory import evaluate, gating, symbols
+
+Run = Callable[[Floats, Integers], tuple[Floats, ...]]
+REDUNDANCIES = (1, 2, 3, 4, 6, 8)
+_ALIKE = 1.1  # errors that differ by no more count as equal: then more redundancy is safer
+_STEPS = ((0.5, 2.0), (0.7, 4.0), (0.75, 4.0), (0.875, 8.0))  # thresholds and gains
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Circuits in a large network, and what it takes.
+
+    run:     inputs (batch, k, d_0), active (batch, k) → states after 0 … L layers, NaN if unknown.
+    width:   neurons of its widest layer, or the width of its stream if that is wider.
+    layers:  of the large network.
+    weights: of all its layers, zeros included.
+    """
+
+    run: Run
+    width: int
+    layers: int
+    weights: int
+
+
+Build = Callable[[MLPCircuits, int, int, np.random.Generator], Compiled]
+
+
+def from_superposition(superposition: Superposition, run: Run | None = None) -> Compiled:
+    """What a superposition takes, run as it runs or, for another read-out, by `run`."""
+    network = superposition.network
+    if isinstance(network, MLPNetwork):
+        sizes = max(network.widths), sum(weight.size for weight in network.weights)
+    else:
+        width = max(network.stream_width, network.n_neurons)  # type: ignore[attr-defined]
+        sizes = width, network.read_in.size + network.write_out.size  # type: ignore[attr-defined]
+    return Compiled(run or superposition.run, sizes[0], network.n_layers, sizes[1])
+
+
+def post(redundancy: int | None = None, disjoint_carriers: bool = False) -> Build:
+    """The post's construction, of `as_residual` circuits, M = 2D."""
+
+    def build(
+        circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
+    ) -> Compiled:
+        width = isqrt(weights // 4)
+        construction = ResidualConstruction(
+            width, 2 * width, redundancy, disjoint_carriers=disjoint_carriers
+        )
+        return from_superposition(construction.compress(as_residual(circuits), rng))
+
+    return build
+
+
+def sequel(
+    code: str = "prime_step",
+    redundancy: int = 6,
+    threshold: float = 0.5,
+    gain: float = 2.0,
+    margin: float = 1.0,
+) -> Build:
+    """The sequel's construction, of conditional rotations or `switched` circuits."""
+
+    def build(
+        circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
+    ) -> Compiled:
+        step = {"threshold": threshold, "gain": gain}
+        if linear := set(circuits.activations) == {"linear"}:
+            inner = _conditional(circuits, **step)
+        else:
+            inner = switched(circuits, margin=margin, **step)
+        large = MLPConstruction(isqrt(weights), redundancy, code).compress(inner, rng)
+        above = gain * (1 - threshold)
+
+        def run(inputs: Floats, active: Integers) -> tuple[Floats, ...]:
+            on = np.broadcast_to([above + 0.5, above - 0.5], (*active.shape, 2))
+            states = large.run(np.concatenate([on, inputs + linear], axis=-1), active)
+            return tuple(rotation_vector(a) if linear else a[..., 2:] for a in states)
+
+        return from_superposition(large, run)
+
+    return build
+
+
+def _conditional(circuits: MLPCircuits, threshold: float, gain: float) -> MLPCircuits:
+    """Plain rotations as conditional ones."""
+    bias = np.tile(conditional_bias(threshold, gain), (circuits.n_circuits, 1))
+    weights = [conditional_weights(turns, gain) for turns in circuits.weights]
+    return MLPCircuits(weights, [bias] * len(weights))
+
+
+def gated(circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator) -> Compiled:
+    """Gated superposition, with the redundancy of least predicted error; for several, at least 2.
+
+    With one slot each, errors are few and large: their mean is no measure of what to expect.
+    """
+    made = [GatedConstruction(isqrt(weights), r) for r in REDUNDANCIES[n_active > 1 :]]
+    construction = _best(made, circuits, n_active)
+    return from_superposition(construction.compress(circuits, rng))
+
+
+def found_again(
+    circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
+) -> Compiled:
+    """Gated superposition with `RecomputedGates`, redundancy and step as predicted to do best."""
+    widest = max(circuits.widths) + GATES
+    width = isqrt(weights) * widest // (widest + 1)  # there is one block more
+    found = []
+    for r, step in product(REDUNDANCIES[1:], _STEPS):
+        construction, gates = GatedConstruction(width, r), RecomputedGates(*step)
+        try:
+            holds = construction.holds(circuits.widths)
+        except ValueError:
+            continue
+        if holds >= circuits.n_circuits:
+            slots = r * isqrt(holds)
+            found.append((_lost(gates, slots, r, circuits, n_active), -r, construction, gates))
+    if not found:
+        raise ValueError(f"weights: wanted room for {circuits.n_circuits} circuits, got {weights}")
+    _, _, construction, gates = min(found, key=lambda row: row[:2])
+    return from_superposition(gates.rebuild(construction.compress(circuits, rng)))
+
+
+def _lost(
+    gates: RecomputedGates, slots: int, r: int, circuits: MLPCircuits, n_active: int
+) -> float:
+    """Predicted share of gates in use that are lost, and false ones for each of them."""
+    sizes = {symbols.T: circuits.n_circuits, symbols.r: r, gating.slots: slots}
+    connected = float(np.clip(evaluate(gating.slots_meet(), sizes), 1e-9, 0.999))
+    try:
+        table = gates.follow(slots, r, connected, n_active, circuits.n_layers)
+    except ValueError:  # more slots active than there are
+        return np.inf
+    return float((table["missed"] + table["false"] * slots / (n_active * r)).iloc[-1])
+
+
+def gated_residual(
+    circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
+) -> Compiled:
+    """The same for residual networks, of `as_residual` circuits, in 2L − 1 layers."""
+    inner = as_residual(circuits)
+    stream, neurons = inner.width + 2, max(inner.n_neurons, 2 * inner.width)
+    made = []
+    for r in (1, 2, 3, 4):
+        if width := residual_room(weights, inner.n_layers, r, stream, neurons):
+            made.append(GatedResidualConstruction(width, r, r))
+    return from_superposition(_best(made, inner, n_active).compress(inner, rng))
+
+
+def residual_room(weights: int, layers: int, redundancy: int, stream: int, neurons: int) -> int:
+    """Dimensions of a gated residual network's stream, for so many weights per small layer.
+
+    stream, neurons: its dimensions and neurons for one slot of each code; 2 layers − 1 are needed.
+    """
+    in_all = weights * layers // (2 * layers - 1)
+    return redundancy * stream * isqrt(in_all // (2 * redundancy**2 * stream * neurons))
+
+
+def _best(made: Iterable, circuits: object, n_active: int):  # type: ignore[type-arg, no-untyped-def]
+    """Of those that hold so many circuits and have about the least predicted error, the last."""
+    found = []
+    for construction in made:
+        try:
+            table = construction.predict_error(circuits, n_active)
+        except ValueError:
+            continue
+        found.append((float(table["relative_mse"].iloc[-1]), construction))
+    if not found:
+        raise ValueError(f"weights: wanted room for {circuits.n_circuits} circuits")  # type: ignore[attr-defined]
+    least = min(error for error, _ in found)
+    return [construction for error, construction in found if error <= _ALIKE * least][-1]
