@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from scipy.stats import linregress
+from scipy.stats import t as student
 
 from superposition.circuits import MLPCircuits, rotation_circuits
 from superposition.codes.two import GATES
@@ -131,9 +133,11 @@ def _board_settings() -> list[Setting]:
 def _size_settings() -> list[Setting]:
     return [
         {"entry": entry, "n_active": k, "width": width}
-        for k in (1, 3)
+        for k in (1, 3, 10)
         for entry in ENTRIES
-        if entry not in _AS_THEY_ARE and (entry != "ping-pong" or k == 1)
+        if entry not in _AS_THEY_ARE and (entry, k > 1) != ("ping-pong", True)
+        # noise is measured for up to three: ten use up the tolerance before there are any others
+        if k < 10 or (entry, True) in _WITHOUT_NOISE
         for width in (256, 384, 512, 768, 1024, 1536)
     ]
 
@@ -145,5 +149,22 @@ SCOREBOARD_STUDIES = {
 
 
 def stored(name: str) -> pd.DataFrame:
-    """The study "scoreboard" or "scoreboard_sizes"."""
-    return read_table(data(f"{name}.csv"))[0]
+    """The study "scoreboard" or "scoreboard_sizes"; the latter with `weights` per small layer."""
+    table = read_table(data(f"{name}.csv"))[0]
+    return table.assign(weights=table["width"] ** 2) if name == "scoreboard_sizes" else table
+
+
+def exponents(table: pd.DataFrame) -> pd.DataFrame:
+    """s of n_circuits ∝ weights^s, least squares over all sizes and seeds, with 95 % intervals.
+
+    Columns weights, n_active, entry, n_circuits. A row per n_active and entry for which some fit
+    at three sizes or more: exponent, low, high.
+    """
+    rows = {}
+    for key, group in table[table["n_circuits"] > 0].groupby(["n_active", "entry"], sort=False):
+        if group["weights"].nunique() >= 3:
+            fit = linregress(np.log(group["weights"]), np.log(group["n_circuits"]))
+            wide = student.ppf(0.975, len(group) - 2) * fit.stderr
+            rows[key] = fit.slope, fit.slope - wide, fit.slope + wide
+    found = pd.DataFrame(rows, ["exponent", "low", "high"]).T
+    return found.rename_axis(["n_active", "entry"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -17,13 +18,14 @@ _LARGEST, _LEAST = 10.0, 1e-3  # errors beyond are cut off, below they run into 
 _LINES = ("-", "--", ":")
 
 
-def board(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+def board(table: pd.DataFrame, titles: Mapping[str, str], names: Sequence[str]) -> Figure:
     """Error by layer, a row of panels per task and a column per number of active circuits.
 
     Columns entry, task, n_active, layer, relative_mse (NaN where circuits do not fit). Entries that
-    are exact are named at the foot of a panel; titles: task → title.
+    are exact are named at the foot of a panel. titles: task → title. names: entries, in the order
+    of their styles.
     """
-    counts, names = sorted(table["n_active"].unique()), list(table["entry"].unique())
+    counts = sorted(table["n_active"].unique())
     size = (2.6 * len(counts) + 0.4, 3.1 * len(titles) + 1.2)
     figure, panels = plt.subplots(
         len(titles), len(counts), figsize=size, sharex=True, sharey=True, squeeze=False
@@ -45,7 +47,7 @@ def board(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
+def _panel(axes: Axes, table: pd.DataFrame, names: Sequence[str]) -> None:
     exact = []
     for i, name in enumerate(names):
         rows = table[(table["entry"] == name) & (table["layer"] > 0)].groupby("layer")
@@ -57,21 +59,13 @@ def _panel(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
             continue
         axes.plot(line.index, line.clip(upper=2 * _LARGEST), label=name, **_style(i))
     axes.axhline(1, color=GREY, ls=":", lw=1)
-    axes.set_yscale("symlog", linthresh=_LEAST, linscale=0.5)
-    axes.set_ylim(-6e-4, _LARGEST)
+    axes.set_yscale("symlog", linthresh=_LEAST, linscale=0.9)
+    axes.set_ylim(-1e-3, _LARGEST)
     axes.set_xticks(sorted(table.query("layer > 0")["layer"].unique()))
     if exact:
-        text = "exact: " + ", ".join(exact)
-        axes.set_title("")
-        axes.annotate(
-            text,
-            (0.5, 0.02),
-            xycoords="axes fraction",
-            fontsize=7,
-            color=INK,
-            ha="center",
-            wrap=True,
-        )
+        text = fill("exact: " + "; ".join(exact), 30)
+        note = axes.text(0.5, 0.015, text, transform=axes.transAxes, fontsize=7.5, ha="center")
+        note.set(color=INK, in_layout=False)
 
 
 def _style(i: int) -> dict[str, Any]:
@@ -84,14 +78,19 @@ def _style(i: int) -> dict[str, Any]:
     }
 
 
-def room(table: pd.DataFrame, bounds: Mapping[int, Mapping[str, tuple[float, float]]]) -> Figure:
+def room(
+    table: pd.DataFrame,
+    bounds: Mapping[int, Mapping[str, float]],
+    names: Sequence[str],
+) -> Figure:
     """How many circuits fit, against the weights of a layer; a panel per number of active ones.
 
-    Columns entry, n_active, weights, n_circuits (means and range over seeds). bounds: n_active →
-    name → (factor, power) of a line T = factor · weights^power.
+    Columns entry, n_active, weights, n_circuits (means over seeds). bounds: n_active → name →
+    circuits for each weight, of a line. names: entries, in the order of their styles.
     """
-    names = list(table["entry"].unique())
-    figure, panels = plt.subplots(1, len(bounds), figsize=(8.6, 5.2), sharey=True, squeeze=False)
+    figure, panels = plt.subplots(
+        1, len(bounds), figsize=(3.1 * len(bounds) + 0.4, 5.2), sharey=True, squeeze=False
+    )
     for axes, (k, lines) in zip(panels[0], bounds.items(), strict=True):
         for i, name in enumerate(names):
             rows = table[(table["entry"] == name) & (table["n_active"] == k)]
@@ -99,8 +98,8 @@ def room(table: pd.DataFrame, bounds: Mapping[int, Mapping[str, tuple[float, flo
             if len(means):
                 axes.plot(means.index, means, label=name, **_style(i))
         at = np.array(sorted(table["weights"].unique()), float)
-        for (name, (factor, power)), style in zip(lines.items(), ("-", ":"), strict=False):
-            axes.plot(at, factor * at**power, color=INK, ls=style, lw=1.2, label=name)
+        for (name, each), style in zip(lines.items(), ("-", ":"), strict=False):
+            axes.plot(at, each * at, color=INK, ls=style, lw=1.2, label=name)
         axes.set(xscale="log", yscale="log", xlabel="weights for each small layer")
         axes.set_title(f"{k} active")
     panels[0, 0].set_ylabel("circuits that fit")
