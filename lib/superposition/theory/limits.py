@@ -1,4 +1,4 @@
-"""What any construction must pay (section *What must any construction pay?*).
+"""What any construction must pay (chapter *What must any construction pay?*).
 
 T circuits, k of them active; states of width d are embedded in D neurons by any linear map, and
 each circuit reads by any other, whoever is active. A layer writes m entries for each circuit to M
