@@ -25,7 +25,7 @@ heard2, joined2 = (
     sp.Symbol(name, positive=True)
     for name in (r"(w_{v}a_{u}+b_{v})^{2}", r"(h_{t} \to h_{t+u})^{2}")
 )
-firing = sp.Symbol("p", positive=True)
+firing = sp.Symbol("p_+", positive=True)
 # mean products of what is heard through the weights of two different circuits
 heard_product, written_product = sp.symbols("w_v{\\cdot}w_v' w'_v{\\cdot}w_v''", real=True)
 
@@ -44,9 +44,9 @@ def written_by_others() -> Derivation:
     """Mean square that one other circuit adds to a circuit's state in a layer: (eq-through).
 
     With equal weights; where the two share no slot. A neuron's slot hears N of r slots of the
-    other's state, w/r of each; p of m neurons pass it on to the mean over r' slots, and w' to the
-    state. A slot of the stream hears N' of the other's r' slots of neurons, w'/r' of each; what is
-    read is the mean over r.
+    other's state, w/r of each; of m neurons a share p₊ passes it on to the mean over r' slots, and
+    w' to the state. A slot of the stream hears N' of the other's r' slots of neurons, w'/r' of
+    each; what is read is the mean over r.
     """
     one_slot = met_stream * heard2 / stream**2
     in_neurons = second_moment_of_sum(neurons, one_slot, heard_product) / neurons**2
