@@ -610,6 +610,11 @@ REFUSED = [
     (lambda: plane_chains(3, 2, 10, RNG), ValueError, "n_circuits: wanted at most 9, the points"),
     (lambda: plane_chains(3, 0, 9, RNG), ValueError, "n_chains: wanted at least 1"),
     (lambda: bucket_chains(4, 2, 9, RNG), ValueError, "n_buckets: wanted 1 or a prime, got 4"),
+    (
+        lambda: ChainConstruction(2, buckets=4).failing(9, 2, (1, 1)),
+        ValueError,
+        "n_buckets: wanted 1 or a prime, got 4",
+    ),
     (lambda: bucket_chains(3, 4, 9, RNG), ValueError, "n_chains: wanted at most 3, the values of"),
     (lambda: bucket_chains(3, 2, 0, RNG), ValueError, "n_circuits: wanted at least 1"),
     (

@@ -148,11 +148,7 @@ def bucket_chains(
     Raises ValueError for buckets that are not 1 or a prime, or more chains than a prime has values.
     """
     n_chains, n_circuits = _counts(n_chains, n_circuits)
-    n_buckets = positive_int("n_buckets", n_buckets)
-    if n_buckets > 1 and not isprime(n_buckets):
-        raise ValueError(f"n_buckets: wanted 1 or a prime, got {n_buckets}")
-    if n_buckets > 1:
-        positive_int("n_chains", n_chains, n_buckets, f", the values of {n_buckets} buckets")
+    check_buckets(n_buckets, n_chains)
     numbers, places = rng.permutation(n_circuits), np.arange(n_chains)
     value, rest, power = np.zeros((n_circuits, n_chains), int), numbers, np.ones(n_chains, int)
     for _ in range(n_digits(n_circuits, n_buckets)):
@@ -162,6 +158,15 @@ def bucket_chains(
     # of n_buckets circuits in a row each is in another bucket, in every chain
     even, odd = (part[:, None] for part in np.divmod(numbers // n_buckets, slots))
     return ChainCodes(value * slots + even, value * slots + odd, n_buckets * slots, value)
+
+
+def check_buckets(n_buckets: int, n_chains: int) -> None:
+    """Raises ValueError for buckets that are neither 1 nor a prime of n_chains or more."""
+    if positive_int("n_buckets", n_buckets) == 1:
+        return
+    if not isprime(n_buckets):
+        raise ValueError(f"n_buckets: wanted 1 or a prime, got {n_buckets}")
+    positive_int("n_chains", n_chains, n_buckets, f", the values of {n_buckets} buckets")
 
 
 def bucket_slots(n_circuits: int, n_buckets: int) -> int:

@@ -11,7 +11,13 @@ from sympy import prevprime
 
 from superposition._check import Floats, generator, instance, positive_int, positive_real
 from superposition.circuits import MLPCircuits
-from superposition.codes.chains import ChainCodes, bucket_chains, bucket_slots, plane_chains
+from superposition.codes.chains import (
+    ChainCodes,
+    bucket_chains,
+    bucket_slots,
+    check_buckets,
+    plane_chains,
+)
 from superposition.constructions.bounds import largest_heard, state_bounds
 from superposition.constructions.capacity import smallest_true
 from superposition.constructions.chain_sizes import least_prime, neurons_of_slot, primes
@@ -226,6 +232,8 @@ class ChainConstruction:
     def _room(self, n_circuits: int, widths: Sequence[int]) -> int:
         """n_circuits, if there is room for so many."""
         most = None if self.width is None else self.holds(widths)
+        if self.buckets is not None:
+            check_buckets(self.buckets, self.n_chains)
         return positive_int("n_circuits", n_circuits, most, f", all that {self.width} neurons hold")
 
     def _prime(self, n_circuits: int, widths: Sequence[int]) -> int:
