@@ -26,7 +26,7 @@ def board(table: pd.DataFrame, titles: Mapping[str, str], names: Sequence[str]) 
     of their styles.
     """
     counts = sorted(table["n_active"].unique())
-    size = (2.6 * len(counts) + 0.4, 3.1 * len(titles) + 1.2)
+    size = (2.05 * len(counts) + 0.4, 2.6 * len(titles) + 1.2)
     figure, panels = plt.subplots(
         len(titles), len(counts), figsize=size, sharex=True, sharey=True, squeeze=False
     )
@@ -60,10 +60,11 @@ def _panel(axes: Axes, table: pd.DataFrame, names: Sequence[str]) -> None:
         axes.plot(line.index, line.clip(upper=2 * _LARGEST), label=name, **_style(i))
     axes.axhline(1, color=GREY, ls=":", lw=1)
     axes.set_yscale("symlog", linthresh=_LEAST, linscale=0.9)
-    axes.set_ylim(-1e-3, _LARGEST)
+    axes.set_ylim(-2.4e-3, _LARGEST)
+    axes.set_yticks([0, *10.0 ** np.arange(-3, 2)])
     axes.set_xticks(sorted(table.query("layer > 0")["layer"].unique()))
     if exact:
-        text = fill("exact: " + "; ".join(exact), 30)
+        text = fill("exact: " + "; ".join(exact), 26)
         note = axes.text(0.5, 0.015, text, transform=axes.transAxes, fontsize=7.5, ha="center")
         note.set(color=INK, in_layout=False)
 
@@ -89,7 +90,7 @@ def room(
     circuits for each weight, of a line. names: entries, in the order of their styles.
     """
     figure, panels = plt.subplots(
-        1, len(bounds), figsize=(3.1 * len(bounds) + 0.4, 5.2), sharey=True, squeeze=False
+        1, len(bounds), figsize=(2.7 * len(bounds) + 0.4, 5.0), sharey=True, squeeze=False
     )
     for axes, (k, lines) in zip(panels[0], bounds.items(), strict=True):
         for i, name in enumerate(names):
