@@ -73,13 +73,17 @@ class RecomputedGates:
         connected: share of connected pairs of slots that no active circuit joins, ϱ of
         (eq-slots-meet). Columns layer (1 … L), missed: by how much gates of slots in use fall
         short of one, and false: mean gate of slots not in use.
+        Raises TypeError or ValueError for counts ≤ 0, more active slots than there are, or a
+        `connected` outside [0, 1).
         """
+        if not 0 <= connected < 1:
+            raise ValueError(f"connected: wanted at least 0 and less than 1, got {connected}")
         n = positive_int("n_slots", n_slots)
         r = positive_int("redundancy", redundancy, n, ", the number of slots")
         k, rows = positive_int("n_active", n_active, n // r, ", what the slots hold"), []
         silent = connected / (1 - connected) / r  # χ, so that slots hear nothing on average
         alone = (1.0, 0.0, 0.0)  # mean of gates in use; mean and square of others
-        for layer in range(1, n_layers + 1):
+        for layer in range(1, positive_int("n_layers", n_layers) + 1):
             on, _, square = alone
             noise = (n - k * r) * square * silent / r  # E B² = ϱ/r² + (1 − ϱ) χ² = χ/r
             own, _ = self._mean_gate(on, (k - 1) * r, on, connected, r, noise)
