@@ -70,9 +70,21 @@ def post(redundancy: int | None = None, disjoint_carriers: bool = False) -> Buil
         construction = ResidualConstruction(
             width, 2 * width, redundancy, disjoint_carriers=disjoint_carriers
         )
-        return from_superposition(construction.compress(as_residual(circuits), rng))
+        large = construction.compress(as_residual(circuits), rng)
+        return from_superposition(large, _unpadded(large, circuits))
 
     return build
+
+
+def _unpadded(large: Superposition, circuits: MLPCircuits) -> Run:
+    """Run with states of the circuits' own widths; those of `as_residual` are as wide as any."""
+
+    def run(inputs: Floats, active: Integers) -> tuple[Floats, ...]:
+        missing = large.circuits.widths[0] - inputs.shape[-1]
+        states = large.run(np.pad(inputs, [(0, 0), (0, 0), (0, missing)]), active)
+        return tuple(a[..., :d] for a, d in zip(states, circuits.widths, strict=True))
+
+    return run
 
 
 def sequel(
@@ -106,7 +118,13 @@ def sequel(
 
 
 def _conditional(circuits: MLPCircuits, threshold: float, gain: float) -> MLPCircuits:
-    """Plain rotations as conditional ones."""
+    """Plain rotations as conditional ones; ValueError for other linear circuits."""
+    turns = [
+        weight.swapaxes(1, 2) @ weight - np.eye(weight.shape[2]) for weight in circuits.weights
+    ]
+    off = max(float(np.abs(array).max()) for array in (*turns, *circuits.biases))
+    if set(circuits.widths) != {2} or off > 1e-5:
+        raise ValueError("circuits: wanted ReLU layers or rotations, got other linear layers")
     bias = np.tile(conditional_bias(threshold, gain), (circuits.n_circuits, 1))
     weights = [conditional_weights(turns, gain) for turns in circuits.weights]
     return MLPCircuits(weights, [bias] * len(weights))
@@ -167,7 +185,8 @@ def gated_residual(
     for r in (1, 2, 3, 4):
         if width := residual_room(weights, inner.n_layers, r, stream, neurons):
             made.append(GatedResidualConstruction(width, r, r))
-    return from_superposition(_best(made, inner, n_active).compress(inner, rng))
+    large = _best(made, inner, n_active).compress(inner, rng)
+    return from_superposition(large, _unpadded(large, circuits))
 
 
 def residual_room(weights: int, layers: int, redundancy: int, stream: int, neurons: int) -> int:
