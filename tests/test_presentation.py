@@ -153,7 +153,15 @@ NOISY_LAYERS = pd.DataFrame(
     {"task": list("aabb"), "n_active": 2, "layer": [1, 2] * 2, "mse": 0.1, "predicted": 0.2}
 )
 FAILURES = pd.DataFrame({"way": list("aabb"), "n_active": [2, 3] * 2, "circuits": [0, 0.1] * 2})
+BOARD = pd.DataFrame(
+    {"entry": list("aabbcc"), "task": "x", "n_active": [1, 2] * 3, "layer": 1}
+).assign(relative_mse=[0.1, 0.2, 0, 0.3, np.nan, np.nan])
+ROOM = pd.DataFrame({"entry": list("aabb"), "n_active": [1, 3] * 2, "weights": [1e4, 1e5] * 2})
 FIGURES = {
+    "board": lambda: plotting.board(pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}),
+    "room": lambda: plotting.room(
+        ROOM.assign(n_circuits=[9, 20, 30, 0]), {1: {"bound": (0.1, 0.5)}, 3: {}}
+    ),
     "rectangles": lambda: plotting.rectangles({"a": (blocks(3, 2), examples(blocks(3, 2)))}),
     "failures": lambda: plotting.failures(
         {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2
@@ -215,7 +223,7 @@ def test_every_figure_names_its_axes_and_its_series(make):
     assert main.get_xlabel()
     assert main.get_ylabel()
     series = [line for line in main.lines if not line.get_label().startswith("_")]
-    assert main.get_legend() is not None or len(series) == 0
+    assert main.get_legend() is not None or figure.legends or len(series) == 0
 
 
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
@@ -253,3 +261,12 @@ def test_theory_lines_and_measured_means_are_drawn_where_they_belong():
     line, points = figure.axes[0].lines[0], figure.axes[0].containers[0].lines[0]
     np.testing.assert_array_equal(line.get_ydata(), [1, 2, 4])
     np.testing.assert_array_equal(points.get_ydata(), [1.5, 2.5, 4.5])
+
+
+def test_a_board_names_who_is_exact_and_leaves_out_who_does_not_fit():
+    figure = FIGURES["board"]()
+    one, two = figure.axes
+    assert [text.get_text() for text in one.texts] == ["exact: b"]
+    assert not two.texts
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+    assert [axes.get_title() for axes in figure.axes] == ["circuits, k = 1", "circuits, k = 2"]
