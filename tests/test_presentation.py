@@ -158,9 +158,11 @@ BOARD = pd.DataFrame(
 ).assign(relative_mse=[0.1, 0.2, 0, 0.3, np.nan, np.nan])
 ROOM = pd.DataFrame({"entry": list("aabb"), "n_active": [1, 3] * 2, "weights": [1e4, 1e5] * 2})
 FIGURES = {
-    "board": lambda: plotting.board(pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}),
+    "board": lambda: plotting.board(
+        pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}, list(BOARD["entry"].unique())
+    ),
     "room": lambda: plotting.room(
-        ROOM.assign(n_circuits=[9, 20, 30, 0]), {1: {"bound": (0.1, 0.5)}, 3: {}}
+        ROOM.assign(n_circuits=[9, 20, 30, 0]), {1: {"bound": 0.1}, 3: {}}, ["a", "b"]
     ),
     "rectangles": lambda: plotting.rectangles({"a": (blocks(3, 2), examples(blocks(3, 2)))}),
     "failures": lambda: plotting.failures(
