@@ -274,3 +274,11 @@ def test_places_are_refused():
         copies_needed(100, 5, 6)
     with pytest.raises(ValueError, match=r"n_active: wanted .* the number of circuits"):
         unplaced_bound(4, 5, 2, 6)
+
+
+def test_the_floor_is_at_the_tolerance_where_it_says():
+    at = {symbols.D: 50, symbols.M: 70, symbols.d: 2, symbols.m: 3, symbols.k: 4}
+    most = evaluate(limits.most_under_floor(), {**at, symbols.tolerance: 0.2})
+    assert most > np.sqrt(50 * 70 / 6)  # neurons of their own, without noise
+    floor = evaluate(limits.layer_floor(), {**at, symbols.T: most})
+    assert floor == pytest.approx(0.2)

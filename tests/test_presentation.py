@@ -162,7 +162,9 @@ FIGURES = {
         pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}, list(BOARD["entry"].unique())
     ),
     "room": lambda: plotting.room(
-        ROOM.assign(n_circuits=[9, 20, 30, 0]), {1: {"bound": 0.1}, 3: {}}, ["a", "b"]
+        ROOM.assign(n_circuits=[9, 20, 30, 0]),
+        {1: {"bound": lambda weights, k: 0.1 * weights}, 3: {}},
+        ["a", "b"],
     ),
     "rectangles": lambda: plotting.rectangles({"a": (blocks(3, 2), examples(blocks(3, 2)))}),
     "failures": lambda: plotting.failures(

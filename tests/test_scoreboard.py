@@ -21,7 +21,7 @@ from superposition.circuits import as_residual, switched
 from superposition.circuits.conditional import find_step
 from superposition.contenders import Compiled, from_superposition, residual_room
 from superposition.scoreboard import ENTRIES, Entry, errors
-from superposition.scoreboard_studies import most
+from superposition.scoreboard_studies import counted_room, linear_room, most
 
 NAMES = st.sampled_from(["relu", "linear"])
 WIDTHS = st.lists(st.integers(1, 4), min_size=2, max_size=5)
@@ -434,3 +434,13 @@ def test_a_measured_capacity_lies_between_what_fits_and_what_does_not():
 
     assert error(max(3, round(found / 2)), 5) <= 0.05
     assert not error(round(2 * found), 5) <= 0.05
+
+
+def test_bounds_of_the_figure():
+    weights = np.array([1e4, 1e6])
+    assert counted_room(weights, 3).tolist() == [500, 50_000]
+    room = linear_room(weights, 3)
+    leading = 0.05 * weights / 16 / 2
+    assert (room > leading).all()
+    assert room[1] == pytest.approx(leading[1], rel=0.1)
+    assert room[0] > np.sqrt(weights[0] / 16)

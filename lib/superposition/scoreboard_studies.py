@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import linregress
 from scipy.stats import t as student
 
+from superposition._check import Floats
 from superposition.circuits import MLPCircuits, rotation_circuits
 from superposition.codes.two import GATES
 from superposition.constructions import (
@@ -23,6 +24,7 @@ from superposition.rotation_studies import DEPTH
 from superposition.scoreboard import ENTRIES, errors
 from superposition.study import Study, data
 from superposition.sweep import Setting, read_table
+from superposition.theory import evaluate, limits, symbols
 
 SIZE: Setting = {"n_circuits": 557, "width": 1000}  # as published, *Rotations in Superposition*
 TOLERANCE = (
@@ -152,6 +154,22 @@ def stored(name: str) -> pd.DataFrame:
     """The study "scoreboard" or "scoreboard_sizes"; the latter with `weights` per small layer."""
     table = read_table(data(f"{name}.csv"))[0]
     return table.assign(weights=table["width"] ** 2) if name == "scoreboard_sizes" else table
+
+
+def counted_room(weights: Floats, n_active: int) -> Floats:
+    """T with one parameter for each of the circuits': (eq-count)."""
+    return np.asarray(weights / (WIDTHS[0] * (WIDTHS[0] + 1)))
+
+
+def linear_room(weights: Floats, n_active: int) -> Floats:
+    """T at which one layer of any linear code that is not told the weights is off by `TOLERANCE`.
+
+    weights (n,), of a layer of as many neurons as before it: (eq-layer-floor).
+    """
+    values = {symbols.d: WIDTHS[0], symbols.m: WIDTHS[0], symbols.k: n_active}
+    values |= {symbols.tolerance: TOLERANCE}
+    widths = [{**values, symbols.D: w**0.5, symbols.M: w**0.5} for w in weights]
+    return np.array([evaluate(limits.most_under_floor(), at) for at in widths], float)
 
 
 def exponents(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from superposition._check import Floats
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS
 
 _LARGEST, _LEAST = 10.0, 1e-3  # errors beyond are cut off, below they run into zero
@@ -81,13 +82,13 @@ def _style(i: int) -> dict[str, Any]:
 
 def room(
     table: pd.DataFrame,
-    bounds: Mapping[int, Mapping[str, float]],
+    bounds: Mapping[int, Mapping[str, Callable[[Floats, int], Floats]]],
     names: Sequence[str],
 ) -> Figure:
     """How many circuits fit, against the weights of a layer; a panel per number of active ones.
 
-    Columns entry, n_active, weights, n_circuits (means over seeds). bounds: n_active → name →
-    circuits for each weight, of a line. names: entries, in the order of their styles.
+    Columns entry, n_active, weights, n_circuits (means over seeds). bounds: n_active → name → how
+    many circuits for so many weights and active ones. names: entries, in the order of their styles.
     """
     figure, panels = plt.subplots(
         1, len(bounds), figsize=(2.7 * len(bounds) + 0.4, 5.0), sharey=True, squeeze=False
@@ -99,8 +100,8 @@ def room(
             if len(means):
                 axes.plot(means.index, means, label=name, **_style(i))
         at = np.array(sorted(table["weights"].unique()), float)
-        for (name, each), style in zip(lines.items(), ("-", ":"), strict=False):
-            axes.plot(at, each * at, color=INK, ls=style, lw=1.2, label=name)
+        for (name, bound), style in zip(lines.items(), ("-", ":"), strict=False):
+            axes.plot(at, bound(at, k), color=INK, ls=style, lw=1.2, label=name)
         axes.set(xscale="log", yscale="log", xlabel="weights for each small layer")
         axes.set_title(f"{k} active")
     panels[0, 0].set_ylabel("circuits that fit")

@@ -70,6 +70,14 @@ def layer_floor() -> Derivation:
 
 
 @cache
+def most_under_floor() -> sp.Expr:
+    """T at which `layer_floor` reaches a tolerance: the larger root of (eq-layer-floor)."""
+    roots = sp.solve(sp.Eq(layer_floor().result, tolerance), T)
+    at = {D: 100, M: 100, d: 1, m: 1, k: 2, tolerance: sp.Rational(1, 10)}
+    return max(roots, key=lambda root: root.subs(at))
+
+
+@cache
 def most_circuits() -> sp.Expr:
     """T at which the leading order of `layer_floor` is the tolerance: (eq-most-circuits)."""
     return sp.simplify(tolerance / sp.limit(layer_floor().result / T, T, sp.oo))
