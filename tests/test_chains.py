@@ -18,7 +18,9 @@ from superposition.codes.chains import (
     n_digits,
     plane_chains,
 )
+from superposition.constructions.bounds import largest_heard, state_bounds
 from superposition.constructions.chains import copies_of_one
+from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.placing import NOWHERE, place
 from superposition.inputs import sample_active, unit_inputs
 from superposition.theory import chains as theory
@@ -638,3 +640,11 @@ ONE = ChainCodes([[0, 0]], [[0, 0]], 3)
 def test_bad_input_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_gates_are_for_inputs_as_long_as_are_taken(rng):
+    circuits = MLPCircuits.random(9, [2, 2], rng)
+    exact = ChainConstruction(1, input_bound=1 / ROUNDED, headroom=1.0)
+    network = exact.compress(circuits, rng).network
+    heard = largest_heard(circuits, state_bounds(circuits, 1.0).max(axis=1))
+    assert network.weights[0].min() == pytest.approx(-heard[0], rel=1e-12)

@@ -23,6 +23,7 @@ from superposition import (
 from superposition.codes.packings import plane_lines, smallest_plane
 from superposition.codes.stream import draw_stream_codes
 from superposition.constructions.bounds import residual_bounds
+from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.quiet import crosstalk_between
 from superposition.constructions.stream_gates import slot_sum
 from superposition.inputs import sample_active, unit_inputs
@@ -98,7 +99,7 @@ def test_four_circuits_by_hand(rng):
     shapes = (2, 4, 1, 1), (2, 4, 1), (2, 4, 1, 1)
     arrays = [np.reshape(a, s) for a, s in zip((reads, biases, writes), shapes, strict=True)]
     codes = [SparseCode(np.reshape(slots, (4, 1, 1)), 2) for slots in ([0, 1, 0, 1], [0, 1, 1, 0])]
-    superposition = GatedResidualConstruction(headroom=1.0).compress(
+    superposition = GatedResidualConstruction(input_bound=1 / ROUNDED, headroom=1.0).compress(
         ResidualCircuits(*arrays), rng, codes=tuple(codes)
     )
     network = superposition.network
@@ -744,13 +745,15 @@ def test_one_at_a_time_all_that_the_plane_holds_fit():
 def test_questions_that_make_no_sense_are_refused(rng):
     moments = RANDOM[0].moments(np.random.default_rng(0))
     construction = GatedResidualConstruction(35)
-    wide = GatedResidualConstruction(None, 30, 30, quiet=False)  # 2^13 dimensions: q below 99
+    wide = GatedResidualConstruction(None, 25, 25, quiet=False)  # 2^13 dimensions: q below 66
+    wider = GatedResidualConstruction(None, 30, 30)  # 60 slopes: q of 59 at least
     tight = GatedResidualConstruction(3 * 10, 2, 2)  # all circuits share a slot with all others
     cases = [
         (lambda: construction.capacity(moments, 50, 0.1), "n_active: wanted at most 49, all that"),
         (lambda: tight.capacity(moments, 2, 1e-9), "tolerance: wanted one that 2 active"),
         (lambda: construction.size_for(3, moments, 4, 0.1), "n_active: wanted at most 3, the nu"),
         (lambda: wide.size_for(99, moments, 2, 1e-9), "tolerance: wanted one that up to"),
+        (lambda: wider.size_for(99, moments, 2, 0.1), "stream_width: wanted at least 8850"),
         (lambda: construction.predict_error(RANDOM[0], 301), "n_active: wanted at most 300, the"),
     ]
     for call, message in cases:
@@ -777,3 +780,19 @@ def test_no_answer_of_the_digits_networks_changes(rng):
     np.testing.assert_array_equal(scores, small[which, images])
     two = digits.superposed_scores(superposition, which[::5], images[::5], 2, rng).mean()
     assert 0.55 < two < 0.75
+
+
+def test_gates_are_for_inputs_as_long_as_are_taken(rng):
+    circuits = ResidualCircuits.random(9, 2, 3, 2, rng)
+    exact = GatedResidualConstruction(input_bound=1 / ROUNDED, headroom=1.0, quiet=False)
+    network = exact.compress(circuits, rng).network
+    states, heard, _ = residual_bounds(circuits, 1.0)
+    assert network.read_in[0].min() == pytest.approx(-heard[0], rel=1e-12)
+    assert network.read_in[1].min() == pytest.approx(-states[1].max(), rel=1e-12)
+
+
+def test_more_circuits_than_the_widest_stream_holds_are_refused(rng):
+    moments = ResidualCircuits.random(4, 2, 3, 2, rng).moments(rng)
+    most = GatedResidualConstruction(8192).holds(2)
+    with pytest.raises(ValueError, match=f"n_circuits: wanted at most {most}, all that 8192 dim"):
+        GatedResidualConstruction().size_for(10**8, moments, 1, 0.1)

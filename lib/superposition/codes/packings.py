@@ -106,3 +106,14 @@ def plane_lines(q: int, n_slopes: int) -> Integers:
 def smallest_plane(n_points: int, n_slopes: int) -> int:
     """The least prime q whose plane has so many points, q², and slopes, q + 1."""
     return int(nextprime(max(n_slopes - 1, int(np.ceil(np.sqrt(n_points))), 2) - 1))
+
+
+def draw_lines(prime: int, n_slopes: int, n_circuits: int, rng: np.random.Generator) -> Integers:
+    """Lines (T, n_slopes) of T points of the plane over `prime`, in random order: (eq-plane).
+
+    Raises ValueError for more slopes than prime + 1, or more circuits than points.
+    """
+    n = positive_int("n_circuits", n_circuits, prime**2, f", the points of the plane over {prime}")
+    lines = plane_lines(prime, n_slopes)
+    # the first of them load all slots alike, unless vertical lines are among the slots
+    return lines[rng.permutation(n) if n_slopes <= prime else rng.permutation(prime**2)[:n]]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from superposition._check import positive_int
-from superposition.codes.packings import plane_lines
+from superposition.codes.packings import draw_lines
 from superposition.codes.sparse import SparseCode
 
 
@@ -65,12 +65,9 @@ def draw_stream_codes(
     Circuits are its points, in random order; slots are the lines of r slopes each: (eq-plane).
     Raises ValueError for more slopes than prime + 1, or more circuits than points.
     """
-    n, r = n_circuits, positive_int("redundancy", redundancy)
+    r = positive_int("redundancy", redundancy)
     both = r + positive_int("neuron_redundancy", neuron_redundancy)
-    positive_int("n_circuits", n, prime**2, f", the points of the plane over {prime}")
-    lines = plane_lines(prime, both)
-    # the first of them load all slots alike, unless vertical lines are among the slots
-    points = rng.permutation(n) if both <= prime else rng.permutation(prime**2)[:n]
-    stream = SparseCode(lines[points, None, :r], r * prime, dtype)
-    neurons = SparseCode(lines[points, None, r:] - r * prime, neuron_redundancy * prime, dtype)
+    lines = draw_lines(prime, both, n_circuits, rng)
+    stream = SparseCode(lines[:, None, :r], r * prime, dtype)
+    neurons = SparseCode(lines[:, None, r:] - r * prime, neuron_redundancy * prime, dtype)
     return StreamCodes(stream, neurons)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from superposition._check import Integers, positive_int
-from superposition.codes.packings import plane_lines
+from superposition.codes.packings import draw_lines
 from superposition.codes.sparse import SparseCode
 
 GATES = 2  # neurons per slot besides those for the entries of a state: one gate for each code
@@ -73,10 +73,7 @@ def draw_codes(
     Circuits are its points, in random order; slots are the lines of r slopes each: (eq-plane).
     Raises ValueError for 2r > prime + 1, or more circuits than points.
     """
-    n, r = n_circuits, positive_int("redundancy", redundancy)
-    positive_int("n_circuits", n, prime**2, f", the points of the plane over {prime}")
-    lines = plane_lines(prime, 2 * r)
-    # the first of them load all slots alike, unless vertical lines are among the slots
-    points = rng.permutation(n) if 2 * r <= prime else rng.permutation(prime**2)[:n]
-    even, odd = lines[points, :r], lines[points, r:] - r * prime
+    r = positive_int("redundancy", redundancy)
+    lines = draw_lines(prime, 2 * r, n_circuits, rng)
+    even, odd = lines[:, :r], lines[:, r:] - r * prime
     return TwoCodes((even, odd), r * prime, dtype)

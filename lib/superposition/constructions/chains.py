@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,18 +19,18 @@ from superposition.codes.chains import (
     check_buckets,
     plane_chains,
 )
+from superposition.codes.packings import smallest_plane
 from superposition.constructions.bounds import largest_heard, state_bounds
-from superposition.constructions.capacity import smallest_true
-from superposition.constructions.chain_sizes import least_prime, neurons_of_slot, primes
+from superposition.constructions.capacity import WIDEST, check_question, smallest_true
+from superposition.constructions.chain_sizes import neurons_of_slot, primes
 from superposition.constructions.chained import ChainSuperposition
-from superposition.constructions.compiled import GatedSuperposition
+from superposition.constructions.compiled import ROUNDED, GatedSuperposition
 from superposition.constructions.failing import no_bucket_left, no_chain_left, unplaced
 from superposition.constructions.gates import gated_layer
 from superposition.moments import MLPMoments
 from superposition.network import MLPNetwork
 
 EMBEDDINGS = ("coordinated", "local")
-_WIDEST = 2**13
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class ChainConstruction:
             least = self.buckets
         else:
             circuits = int(prevprime(slots + 1)) ** 2 if slots >= 2 else 0
-            least = least_prime(self.n_chains, 1)
+            least = smallest_plane(1, 2 * self.n_chains)
         if circuits < least ** (2 if self.buckets is None else 1):
             raise ValueError(
                 f"width: wanted at least {least * self.n_chains * neurons_of_slot(widths)} for "
@@ -135,7 +136,7 @@ class ChainConstruction:
         There is no other error. Of moments only the widths count.
         Raises ValueError without a `width`, or where the active circuits alone fail more often.
         """
-        tolerance = _question(moments, n_active, tolerance)
+        n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
         most = self.holds(moments.widths)
         n_active = positive_int("n_active", n_active, most, ", all that the width holds")
 
@@ -158,7 +159,7 @@ class ChainConstruction:
         In a plane the prime is looked for, otherwise the number of buckets; the rest is as here.
         Raises ValueError for n_active > n_circuits, or a tolerance that no width up to 2^13 meets.
         """
-        tolerance = _question(moments, n_active, tolerance)
+        n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
         n_circuits = positive_int("n_circuits", n_circuits)
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
         sizes = self._sizes(n_circuits, moments.widths)
@@ -168,7 +169,7 @@ class ChainConstruction:
 
         if (least := smallest_true(does, 0, len(sizes) - 1)) is None:
             raise ValueError(
-                f"tolerance: wanted one that up to {_WIDEST} neurons can meet, got {tolerance}"
+                f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
             )
         return sizes[least]
 
@@ -192,7 +193,7 @@ class ChainConstruction:
         self._check(codes, circuits)
         two = codes.copies(circuits.dtype)
         copies = circuits.take(np.repeat(np.arange(codes.n_circuits), codes.n_chains))
-        bounds = state_bounds(circuits, self.input_bound).max(axis=1)
+        bounds = state_bounds(circuits, ROUNDED * self.input_bound).max(axis=1)
         linear = [False, *(name == "linear" for name in circuits.activations)]
         offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
         sizes = self.headroom * largest_heard(circuits, self._largest(circuits, bounds))
@@ -238,36 +239,30 @@ class ChainConstruction:
 
     def _prime(self, n_circuits: int, widths: Sequence[int]) -> int:
         if self.width is None:
-            return least_prime(self.n_chains, n_circuits)
+            return smallest_plane(n_circuits, 2 * self.n_chains)
         return int(prevprime(self.width // (self.n_chains * neurons_of_slot(widths)) + 1))
 
     def _sizes(self, n_circuits: int, widths: Sequence[int]) -> list[ChainConstruction]:
         """Constructions to choose from, of ever fewer conflicts, each the narrowest of its kind."""
         each = self.n_chains * neurons_of_slot(widths)
         if self.buckets is None:
-            first = least_prime(self.n_chains, n_circuits)
-            return [replace(self, width=q * each) for q in primes(first, _WIDEST // each)]
+            first = smallest_plane(n_circuits, 2 * self.n_chains)
+            return [replace(self, width=q * each) for q in primes(first, WIDEST // each)]
         found: list[ChainConstruction] = []
-        for number in (1, *primes(max(self.n_chains, 2), _WIDEST // each)):
+        for number in (1, *primes(max(self.n_chains, 2), WIDEST // each)):
             width = number * bucket_slots(n_circuits, number) * each
             # more buckets of fewer slots may be narrower
             while found and (found[-1].width or 0) >= width:
                 found.pop()
-            if width <= _WIDEST:
+            if width <= WIDEST:
                 found.append(replace(self, width=width, buckets=number))
         return found
 
 
-def copies_of_one(n_copies: int, **other: object) -> ChainConstruction:
+def copies_of_one(n_copies: int, **other: Any) -> ChainConstruction:
     """k copies of a gated network for one active circuit each: chains with one bucket.
 
     Each active circuit enters a copy of its own, any one; no active set is refused, and all are
     exact, read where their gates say. other: fields of `ChainConstruction`.
     """
-    return ChainConstruction(n_copies, buckets=1, silent=False, **other)  # type: ignore[arg-type]
-
-
-def _question(moments: MLPMoments, n_active: int, tolerance: float) -> float:
-    instance("moments", moments, MLPMoments)
-    positive_int("n_active", n_active)
-    return positive_real("tolerance", tolerance)
+    return ChainConstruction(n_copies, buckets=1, silent=False, **other)

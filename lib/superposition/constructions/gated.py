@@ -123,7 +123,7 @@ class GatedConstruction:
         most = replace(self, width=WIDEST).holds(moments.widths)
         positive_int("n_circuits", n_circuits, most, f", all that {WIDEST} neurons hold")
         widest = self.redundancy * (max(moments.widths) + GATES)
-        primes = [_least_prime(self.redundancy, n_circuits)]
+        primes = [smallest_plane(n_circuits, 2 * self.redundancy)]
         while (larger := int(nextprime(primes[-1]))) * widest <= WIDEST:
             primes.append(larger)
 
@@ -175,7 +175,7 @@ class GatedConstruction:
         widest = max(positive_int("widths", width) for width in widths) + GATES
         slots = (self.width or 0) // (self.redundancy * widest)
         prime = prevprime(slots + 1) if slots >= 2 else 0
-        if prime < (least := _least_prime(self.redundancy, 1)):
+        if prime < (least := smallest_plane(1, 2 * self.redundancy)):
             raise ValueError(
                 f"width: wanted at least {least * self.redundancy * widest} for two codes of "
                 f"redundancy {self.redundancy}, got {self.width}"
@@ -185,7 +185,7 @@ class GatedConstruction:
     def _prime(self, widths: Sequence[int], n_circuits: int) -> int:
         """The plane for so many circuits: the least that holds them, or the largest that fits."""
         if self.width is None:
-            return _least_prime(self.redundancy, n_circuits)
+            return smallest_plane(n_circuits, 2 * self.redundancy)
         prime = self._largest_prime(widths)
         why = f", all that a plane over {prime} holds, in {self.width} neurons"
         positive_int("n_circuits", n_circuits, prime**2, why)
@@ -215,11 +215,6 @@ class GatedConstruction:
         if self.width is not None and needs > self.width:
             raise ValueError(f"codes: wanted at most {self.width} neurons, the width, got {needs}")
         return two
-
-
-def _least_prime(redundancy: int, n_circuits: int) -> int:
-    """The smallest plane with slopes for two codes and points for so many circuits."""
-    return smallest_plane(n_circuits, 2 * redundancy)
 
 
 @cache

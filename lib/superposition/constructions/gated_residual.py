@@ -16,7 +16,8 @@ from superposition.codes import SparseCode
 from superposition.codes.packings import smallest_plane
 from superposition.codes.stream import StreamCodes, draw_stream_codes
 from superposition.constructions.bounds import residual_bounds
-from superposition.constructions.capacity import check_question, smallest_true
+from superposition.constructions.capacity import WIDEST, check_question, smallest_true
+from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.gated_stream import GatedResidualSuperposition
 from superposition.constructions.laws import last_error
 from superposition.constructions.prediction import default_moments
@@ -30,8 +31,6 @@ from superposition.constructions.stream_gates import (
 from superposition.constructions.stream_law import gated_residual_law
 from superposition.moments import Moments
 from superposition.network import ResidualNetwork
-
-_WIDEST = 2**13
 
 
 @dataclass(frozen=True)
@@ -117,15 +116,17 @@ class GatedResidualConstruction:
     ) -> GatedResidualConstruction:
         """The narrowest construction in which so many circuits fit; all but its width as here.
 
-        Raises ValueError for n_active > n_circuits, or a tolerance that no stream of up to 2^13
-        dimensions meets.
+        Raises ValueError for n_active > n_circuits, more circuits than fit in 2^13 dimensions, or a
+        tolerance that no stream of up to so many meets.
         """
         n_active, tolerance = check_question(moments, n_active, tolerance)
         n_circuits = positive_int("n_circuits", n_circuits)
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+        most = replace(self, stream_width=WIDEST).holds(moments.width)
+        positive_int("n_circuits", n_circuits, most, f", all that {WIDEST} dimensions hold")
         per_slope = self._per_slope(moments.width)
         primes = [smallest_plane(n_circuits, sum(self._redundancies))]
-        while (larger := int(nextprime(primes[-1]))) * per_slope <= _WIDEST:
+        while (larger := int(nextprime(primes[-1]))) * per_slope <= WIDEST:
             primes.append(larger)
 
         def does(i: int) -> bool:
@@ -133,7 +134,7 @@ class GatedResidualConstruction:
 
         if (least := smallest_true(does, 0, len(primes) - 1)) is None:
             raise ValueError(
-                f"tolerance: wanted one that up to {_WIDEST} dimensions can meet, got {tolerance}"
+                f"tolerance: wanted one that up to {WIDEST} dimensions can meet, got {tolerance}"
             )
         return replace(self, stream_width=primes[least] * per_slope)
 
@@ -177,7 +178,7 @@ class GatedResidualConstruction:
 
     def _layers(self, circuits: ResidualCircuits, codes: StreamCodes) -> Iterator[Layer]:
         """The large layers in order, without neurons that have nothing to do."""
-        bounds = residual_bounds(circuits, self.input_bound)
+        bounds = residual_bounds(circuits, ROUNDED * self.input_bound)
         states, heard, written = (self.headroom * bound for bound in bounds)
         shape = circuits.width, codes
         for i in range(circuits.n_layers):
