@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import product
 from math import isqrt
+from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
 from superposition._check import Floats, Integers
 from superposition.circuits import MLPCircuits, as_residual, rotation_vector, switched
-from superposition.circuits.conditional import conditional_bias, conditional_weights
+from superposition.circuits.conditional import conditional_bias, conditional_weights, on_neurons
 from superposition.codes.two import GATES
 from superposition.constructions import (
     GatedConstruction,
@@ -21,9 +23,10 @@ from superposition.constructions import (
     Superposition,
 )
 from superposition.constructions.recomputed import RecomputedGates
-from superposition.network import MLPNetwork
+from superposition.network import MLPNetwork, ResidualNetwork
 from superposition.theory import evaluate, gating, symbols
 
+Sized = TypeVar("Sized")  # constructions of one kind, of different sizes
 Run = Callable[[Floats, Integers], tuple[Floats, ...]]
 REDUNDANCIES = (1, 2, 3, 4, 6, 8)
 _ALIKE = 1.1  # errors that differ by no more count as equal: then more redundancy is safer
@@ -52,12 +55,12 @@ Build = Callable[[MLPCircuits, int, int, np.random.Generator], Compiled]
 def from_superposition(superposition: Superposition, run: Run | None = None) -> Compiled:
     """What a superposition takes, run as it runs or, for another read-out, by `run`."""
     network = superposition.network
-    if isinstance(network, MLPNetwork):
-        sizes = max(network.widths), sum(weight.size for weight in network.weights)
-    else:
-        width = max(network.stream_width, network.n_neurons)  # type: ignore[attr-defined]
-        sizes = width, network.read_in.size + network.write_out.size  # type: ignore[attr-defined]
-    return Compiled(run or superposition.run, sizes[0], network.n_layers, sizes[1])
+    if isinstance(network, ResidualNetwork):
+        width = max(network.stream_width, network.n_neurons)
+        weights = network.read_in.size + network.write_out.size
+    elif isinstance(network, MLPNetwork):
+        width, weights = max(network.widths), sum(weight.size for weight in network.weights)
+    return Compiled(run or superposition.run, width, network.n_layers, weights)
 
 
 def post(redundancy: int | None = None, disjoint_carriers: bool = False) -> Build:
@@ -105,10 +108,10 @@ def sequel(
         else:
             inner = switched(circuits, margin=margin, **step)
         large = MLPConstruction(isqrt(weights), redundancy, code).compress(inner, rng)
-        above = gain * (1 - threshold)
+        first = on_neurons(threshold, gain)
 
         def run(inputs: Floats, active: Integers) -> tuple[Floats, ...]:
-            on = np.broadcast_to([above + 0.5, above - 0.5], (*active.shape, 2))
+            on = np.broadcast_to(first, (*active.shape, 2))
             states = large.run(np.concatenate([on, inputs + linear], axis=-1), active)
             return tuple(rotation_vector(a) if linear else a[..., 2:] for a in states)
 
@@ -136,7 +139,7 @@ def gated(circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Gen
     With one slot each, errors are few and large: their mean is no measure of what to expect.
     """
     made = [GatedConstruction(isqrt(weights), r) for r in REDUNDANCIES[n_active > 1 :]]
-    construction = _best(made, circuits, n_active)
+    construction = _best(made, lambda one: one.predict_error(circuits, n_active))
     return from_superposition(construction.compress(circuits, rng))
 
 
@@ -185,7 +188,8 @@ def gated_residual(
     for r in (1, 2, 3, 4):
         if width := residual_room(weights, inner.n_layers, r, stream, neurons):
             made.append(GatedResidualConstruction(width, r, r))
-    large = _best(made, inner, n_active).compress(inner, rng)
+    construction = _best(made, lambda one: one.predict_error(inner, n_active))
+    large = construction.compress(inner, rng)
     return from_superposition(large, _unpadded(large, circuits))
 
 
@@ -198,16 +202,16 @@ def residual_room(weights: int, layers: int, redundancy: int, stream: int, neuro
     return redundancy * stream * isqrt(in_all // (2 * redundancy**2 * stream * neurons))
 
 
-def _best(made: Iterable, circuits: object, n_active: int):  # type: ignore[type-arg, no-untyped-def]
-    """Of those that hold so many circuits and have about the least predicted error, the last."""
+def _best(made: Iterable[Sized], predict: Callable[[Sized], pd.DataFrame]) -> Sized:
+    """Of those that hold the circuits and have about the least predicted error, the last."""
     found = []
     for construction in made:
         try:
-            table = construction.predict_error(circuits, n_active)
+            table = predict(construction)
         except ValueError:
             continue
         found.append((float(table["relative_mse"].iloc[-1]), construction))
     if not found:
-        raise ValueError(f"weights: wanted room for {circuits.n_circuits} circuits")  # type: ignore[attr-defined]
+        raise ValueError("weights: wanted room for all circuits")
     least = min(error for error, _ in found)
     return [construction for error, construction in found if error <= _ALIKE * least][-1]

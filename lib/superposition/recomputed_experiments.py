@@ -40,7 +40,8 @@ def gates_followed(
     """Gates after layers 1 … L, measured and by `RecomputedGates.follow`; and the states' errors.
 
     Columns layer, missed (by how much gates in use fall short of one), false (mean gate of slots
-    not in use), missed_predicted, false_predicted, relative_mse. Gates of layer 1 are told.
+    not in use), relative_mse, copied (the same, if gates are copied instead), missed_predicted,
+    false_predicted. Gates of layer 1 are told.
     """
     circuits, codes = superposition.circuits, superposition.gated.codes
     n, r = circuits.n_circuits, codes[0].redundancy
@@ -48,15 +49,16 @@ def gates_followed(
     inputs = circuits.default_inputs(active, rng)
     truths = circuits.run(inputs, active)
     states = superposition.network.run(superposition.embed(inputs, active))
-    rows = []
+    copied, rows = superposition.gated.run(inputs, active), []
     for layer, state in list(enumerate(states))[1:]:
         gates = superposition.gates(state, layer)
         used = np.zeros_like(gates, bool)
         used[np.arange(n_samples)[:, None, None], codes[layer].slots[:, 0][active]] = True
-        wrong = np.mean((superposition.read(state, active, layer) - truths[layer]) ** 2)
-        error = wrong / np.mean(truths[layer] ** 2)
-        rows.append([layer, 1 - gates[used].mean(), gates[~used].mean(), error])
-    table = pd.DataFrame(rows, columns=["layer", "missed", "false", "relative_mse"])
+        found = superposition.read(state, active, layer), copied[layer]
+        size = np.mean(truths[layer] ** 2)
+        wrong = [np.mean((read - truths[layer]) ** 2) / size for read in found]
+        rows.append([layer, 1 - gates[used].mean(), gates[~used].mean(), *wrong])
+    table = pd.DataFrame(rows, columns=["layer", "missed", "false", "relative_mse", "copied"])
     slots = gates.shape[1]
     sizes = {symbols.T: n, symbols.r: r, gating.slots: slots}
     connected = float(evaluate(gating.slots_meet(), sizes))

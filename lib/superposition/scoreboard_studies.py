@@ -27,16 +27,13 @@ from superposition.sweep import Setting, read_table
 from superposition.theory import evaluate, limits, symbols
 
 SIZE: Setting = {"n_circuits": 557, "width": 1000}  # as published, *Rotations in Superposition*
-TOLERANCE = (
-    0.05  # relative squared error after the last layer up to which circuits count as fitting
-)
+# relative squared error after the last layer up to which circuits count as fitting
+TOLERANCE = 0.05
 FAILING = 0.01  # likewise, the chance that chains fail
 WIDTHS = [4] * 4  # of the circuits that are to fit
 N_SAMPLES = 557
-_AS_THEY_ARE = (
-    "the post's",
-    "the sequel's, as published",
-)  # not at other sizes: the tuned ones do better
+# not at other sizes, where the tuned ones do better
+_AS_THEY_ARE = ("the post's", "the sequel's, as published")
 _ZERO = 1e-20
 
 

@@ -6,12 +6,34 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from superposition._check import Floats
+from superposition._check import Floats, positive_real
+
+
+def check_step(threshold: float, gain: float) -> tuple[float, float]:
+    """Both, or a ValueError for a step that is not flat at 0 and at 1."""
+    threshold, gain = positive_real("threshold", threshold), positive_real("gain", gain)
+    if abs(threshold - 0.5) > 0.5 - 0.5 / gain + 1e-12:
+        raise ValueError(
+            f"threshold: wanted a step that is flat at 0 and 1, ½/gain ≤ threshold ≤ 1 − ½/gain, "
+            f"got {threshold} with gain {gain}"
+        )
+    return threshold, gain
+
+
+def step_bias(threshold: float, gain: float) -> Floats:
+    """Biases (2,) of two neurons whose difference is a step from 0 to 1 around `threshold`."""
+    return np.array([0.5 - gain * threshold, -0.5 - gain * threshold])
+
+
+def on_neurons(threshold: float, gain: float) -> Floats:
+    """What those two hold, (2,), while the step is at 1."""
+    above = gain * (1 - threshold)
+    return np.array([above + 0.5, above - 0.5])
 
 
 def conditional_bias(threshold: float, gain: float) -> Floats:
     """Biases (4,): of the step around `threshold`, then of the vector."""
-    return np.array([0.5 - gain * threshold, -0.5 - gain * threshold, -1, -1])
+    return np.array([*step_bias(threshold, gain), -1, -1])
 
 
 def conditional_weights(turns: Floats, gain: float) -> Floats:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from superposition._check import Floats, instance, positive_real
+from superposition._check import Floats, Integers, instance, positive_real
+from superposition.circuits.conditional import check_step, on_neurons, step_bias
 from superposition.circuits.mlp import MLPCircuits
 from superposition.circuits.residual import ResidualCircuits
 from superposition.inputs import InputSampler
@@ -39,26 +40,23 @@ def switched(
     Raises ValueError for linear layers, or a step that is not flat at 0 and 1.
     """
     instance("circuits", circuits, MLPCircuits)
-    margin, gain = positive_real("margin", margin), positive_real("gain", gain)
+    margin = positive_real("margin", margin)
+    threshold, gain = check_step(threshold, gain)
     if set(circuits.activations) != {"relu"}:
         raise ValueError(
             f"activations: wanted ReLU in every layer, which silences inactive circuits, got "
             f"{circuits.activations}"
         )
-    if abs(positive_real("threshold", threshold) - 0.5) > 0.5 - 0.5 / gain + 1e-12:
-        raise ValueError(
-            f"threshold: wanted a step that is flat at 0 and 1, ½/gain ≤ threshold ≤ 1 − ½/gain, "
-            f"got {threshold} with gain {gain}"
-        )
     pairs = zip(circuits.weights, circuits.biases, strict=True)
     weights = [_switch(weight, bias + margin, gain) for weight, bias in pairs]
-    step = [0.5 - gain * threshold, -0.5 - gain * threshold]
+    step = step_bias(threshold, gain)
     biases = [
         np.tile(np.array([*step, *[-margin] * weight.shape[1]], weight.dtype), (len(weight), 1))
         for weight in circuits.weights
     ]
-    above = gain * (1 - threshold)
-    return MLPCircuits(weights, biases, "relu", _on(circuits.default_inputs, above))
+    return MLPCircuits(
+        weights, biases, "relu", _on(circuits.default_inputs, on_neurons(threshold, gain))
+    )
 
 
 def _layer(weight: Floats, bias: Floats, name: str, signed: bool) -> tuple[Floats, Floats, Floats]:
@@ -100,11 +98,11 @@ def _switch(weight: Floats, column: Floats, gain: float) -> Floats:
     return large
 
 
-def _on(sampler: InputSampler, above: float) -> InputSampler:
+def _on(sampler: InputSampler, on: Floats) -> InputSampler:
     """Inputs that start with α = 1, as later layers hold it."""
 
-    def sample(active, rng):  # type: ignore[no-untyped-def]
-        on = np.broadcast_to([above + 0.5, above - 0.5], (*active.shape, 2))
-        return np.concatenate([on, sampler(active, rng)], axis=-1)
+    def sample(active: Integers, rng: np.random.Generator) -> Floats:
+        first = np.broadcast_to(on, (*active.shape, 2))
+        return np.concatenate([first, sampler(active, rng)], axis=-1)
 
     return sample

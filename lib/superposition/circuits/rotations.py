@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from superposition._check import Floats, Integers, generator, positive_int, positive_real
+from superposition._check import Floats, Integers, generator, positive_int
 from superposition.circuits.conditional import (
+    check_step,
     conditional_bias,
     conditional_weights,
     find_step,
+    on_neurons,
 )
 from superposition.circuits.mlp import MLPCircuits
 from superposition.inputs import InputSampler
@@ -39,19 +41,14 @@ def rotation_circuits(
         positive_int("n_circuits", n_circuits),
         positive_int("n_layers", n_layers),
     )
-    threshold, gain = positive_real("threshold", threshold), positive_real("gain", gain)
-    if abs(threshold - 0.5) > 0.5 - 0.5 / gain + 1e-12:
-        raise ValueError(
-            f"threshold: wanted a step that is flat at 0 and 1, ½/gain ≤ threshold ≤ 1 − ½/gain, "
-            f"got {threshold} with gain {gain}"
-        )
+    threshold, gain = check_step(threshold, gain)
     turns = _rotations(generator(rng).uniform(0, 2 * np.pi, n_circuits))
     if not conditional:
         zeros = np.zeros((n_circuits, 2))
         return MLPCircuits([turns] * n_layers, [zeros] * n_layers, "linear", _directions)
     weights = conditional_weights(turns, gain)
     biases = np.tile(conditional_bias(threshold, gain), (n_circuits, 1))
-    sampler = _on_and_direction(gain * (1 - threshold))
+    sampler = _on_and_direction(on_neurons(threshold, gain))
     return MLPCircuits([weights] * n_layers, [biases] * n_layers, "relu", sampler)
 
 
@@ -87,11 +84,11 @@ def _directions(active: Integers, rng: np.random.Generator) -> Floats:
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 
 
-def _on_and_direction(above: float) -> InputSampler:
-    """Inputs (above + ½, above − ½, x + 1), which all later states are like."""
+def _on_and_direction(on: Floats) -> InputSampler:
+    """Inputs (on, x + 1), which all later states are like."""
 
     def sample(active: Integers, rng: np.random.Generator) -> Floats:
-        on = np.broadcast_to([above + 0.5, above - 0.5], (*active.shape, 2))
-        return np.concatenate([on, _directions(active, rng) + 1], axis=-1)
+        first = np.broadcast_to(on, (*active.shape, 2))
+        return np.concatenate([first, _directions(active, rng) + 1], axis=-1)
 
     return sample

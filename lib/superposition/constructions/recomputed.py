@@ -9,7 +9,8 @@ import pandas as pd
 from scipy.special import roots_hermitenorm
 from scipy.stats import binom
 
-from superposition._check import Floats, Integers, instance, positive_int, positive_real
+from superposition._check import Floats, Integers, instance, positive_int
+from superposition.circuits.conditional import check_step, step_bias
 from superposition.codes import SparseCode
 from superposition.constructions.compiled import GatedSuperposition, Superposition
 from superposition.constructions.connections import shared_weights
@@ -32,15 +33,7 @@ class RecomputedGates:
     gain: float = 8.0
 
     def __post_init__(self) -> None:
-        threshold, gain = (
-            positive_real("threshold", self.threshold),
-            positive_real("gain", self.gain),
-        )
-        if abs(threshold - 0.5) > 0.5 - 0.5 / gain + 1e-12:
-            raise ValueError(
-                f"threshold: wanted a step that is flat at 0 and 1, ½/gain ≤ threshold ≤ "
-                f"1 − ½/gain, got {threshold} with gain {gain}"
-            )
+        check_step(self.threshold, self.gain)
 
     def step(self, heard: Floats) -> Floats:
         """Gates in [0, 1] from what their slots hear."""
@@ -124,8 +117,7 @@ class RecomputedGates:
         weights[:, found[0]], weights[:, found[1]] = pair, -pair
         # a gate "not in use" was one less the difference of the pair
         biases[: after * n] = constant[: after * n] + other.sum(axis=1)
-        middle = 0.5 - self.gain * self.threshold
-        biases[(after + 1) * n : (after + 2) * n], biases[(after + 2) * n :] = middle, middle - 1
+        biases[(after + 1) * n :] = np.repeat(step_bias(self.threshold, self.gain), n)
         return weights, biases
 
 
