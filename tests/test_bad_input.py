@@ -117,6 +117,20 @@ ARRAYS = [
         ValueError,
         "read: wanted a code of 3 circuits, got 4",
     ),
+    (
+        lambda: superpose(
+            STREAM, np.ones((T, WIDTH + 1, M_SMALL)), NEURONS, onto=np.zeros((10, 20))
+        ),
+        ValueError,
+        r"onto: wanted a contiguous array \(20, 10\), got shape \(10, 20\)",
+    ),
+    (
+        lambda: superpose(
+            STREAM, np.ones((T, WIDTH + 1, M_SMALL)), NEURONS, onto=np.zeros((10, 20)).T
+        ),
+        ValueError,
+        "onto: wanted a contiguous array",
+    ),
 ]
 
 SIZES = [

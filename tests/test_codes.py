@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superposition import GaussianCode, SparseCode, superpose
+from superposition.codes import sums
 from superposition.inputs import sample_active
 
 
@@ -67,6 +68,39 @@ def test_superpose_is_the_loop_over_circuits(write, read, rng):
     made = superpose(write, weights, read)
     assert type(made) is np.ndarray
     np.testing.assert_allclose(made, wanted, atol=1e-13)
+
+
+@pytest.mark.parametrize("write", CODES)
+def test_superpose_adds_onto_what_is_there(write, rng):
+    write, read = CODES[write](rng), CODES["random"](rng)
+    weights, there = rng.standard_normal((5, 3, 3)), rng.standard_normal((write.size, 20))
+    onto = there.copy()
+    assert superpose(write, weights, read, onto=onto) is onto
+    np.testing.assert_allclose(onto, there + superpose(write, weights, read), atol=1e-14)
+
+
+def test_a_few_circuits_at_a_time_give_the_same_sum(rng, monkeypatch):
+    write, read = CODES["random"](rng), CODES["private"](rng)
+    weights = rng.standard_normal((5, 3, 3))
+    at_once = superpose(write, weights, read)
+    monkeypatch.setattr(sums, "_AT_ONCE", 2 * 4 * 2)  # two circuits: 5 = 2 + 2 + 1
+    np.testing.assert_array_equal(superpose(write, weights, read), at_once)
+
+
+def test_a_code_of_ones_own_sums_as_well(rng):
+    """Any object with a code's matrices will do: here a sparse code that hides its slots."""
+
+    class Hidden:
+        def __init__(self, code):
+            self.code = code
+
+        def __getattr__(self, name):
+            return getattr(self.code, name)
+
+    code, weights = CODES["random"](rng), rng.standard_normal((5, 3, 3))
+    made = superpose(Hidden(code), weights, Hidden(code))
+    assert type(made) is np.ndarray
+    np.testing.assert_allclose(made, superpose(code, weights, code), atol=1e-14)
 
 
 def test_orthonormal_directions_are_orthonormal_within_each_circuit(rng):

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from superposition import ResidualConstruction, measure_error
+from superposition import (
+    GatedConstruction,
+    ResidualConstruction,
+    SparseCode,
+    measure_error,
+    rotation_circuits,
+)
 from superposition import measure as measure_module
 from superposition.inputs import sample_active, unit_inputs
 
@@ -45,7 +51,8 @@ def by_definition(superposition, active, inputs, observe=lambda a: a):
 
 @pytest.mark.parametrize("observe", [None, lambda a: a[..., :1] - 2 * a[..., 1:2]])
 def test_every_column_follows_its_definition(observe, superposition, rng, monkeypatch):
-    monkeypatch.setattr(measure_module, "_CHUNK", 4)  # so that chunks are joined, too
+    monkeypatch.setattr(measure_module, "_CHUNK", 4)  # so that chunks are joined, too,
+    monkeypatch.setattr(measure_module, "_READS", 3 * 6 * 3)  # and parts of chunks
     active = sample_active(6, 2, 10, np.random.default_rng(5))
     inputs = rng.standard_normal((10, 2, 3))
     monkeypatch.setattr(measure_module, "sample_active", lambda *args: active)
@@ -94,3 +101,33 @@ def test_active_sets_are_distinct_and_uniform(rng):
     assert all(len(set(row)) == 3 for row in active.tolist())
     counts = np.bincount(active.ravel(), minlength=7)
     np.testing.assert_allclose(counts, 3000, atol=4.5 * np.sqrt(3000 * 4 / 7))
+
+
+def test_silence_is_exactly_zero(superposition, rng):
+    """What the active circuits read is left out before summing, not subtracted afterwards."""
+    circuits = rotation_circuits(5, 1, rng, conditional=False)
+    codes = SparseCode.private(5, 1), SparseCode.private(5, 1)
+    apart = GatedConstruction(redundancy=1).compress(circuits, rng, codes=codes)
+    measured = measure_error(apart, 1, 40, rng)
+    assert (measured["inactive_mse"] == 0).all()
+
+
+def test_an_observer_may_return_what_cannot_be_written_to(superposition):
+    def frozen(states):
+        seen = np.array(states)
+        seen.flags.writeable = False
+        return seen
+
+    tables = [
+        measure_error(superposition, 2, 30, np.random.default_rng(3), observe=observe)
+        for observe in (None, frozen)
+    ]
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_numpy_settings_reach_the_threads_that_read(superposition, rng):
+    def overflowing(states):
+        return (states + 10) * 1e308
+
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
+        measure_error(superposition, 2, 30, rng, observe=overflowing)

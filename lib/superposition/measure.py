@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,7 +19,9 @@ from superposition.inputs import InputSampler, sample_active
 Observer = Callable[[Floats], Floats]
 
 COLUMNS = ["layer", "mse", "relative_mse", "worst", "inactive_mse", "firing"]
-_CHUNK = 256  # samples in memory at once
+_CHUNK = 1024  # samples that run through the network at once
+_READS = 2**19  # entries that are read at once: they stay in the cache
+_READERS = 2  # threads that read
 
 
 def measure_error(
@@ -112,23 +117,32 @@ def _checked(observe: Observer | None) -> Observer:
 
 @dataclass
 class _Tally:
-    """Running sums at one layer, over chunks of samples."""
+    """Running sums at one layer, over parts of the samples."""
 
     errors: list[Floats] = field(default_factory=list)
     truths: list[Floats] = field(default_factory=list)
     inactive_sum: float = 0.0
     n_inactive: int = 0
-    firing: list[Floats] = field(default_factory=list)
+    firing: list[float] = field(default_factory=list)
+    n_samples: list[int] = field(default_factory=list)
+
+    def add(self, errors: Floats, truths: Floats, inactive_sum: float, n_inactive: int) -> None:
+        """Squares of some samples, as `_compare` finds them."""
+        self.errors.append(errors)
+        self.truths.append(truths)
+        self.inactive_sum += inactive_sum
+        self.n_inactive += n_inactive
 
     def row(self) -> dict[str, float]:
         squared = np.concatenate(self.errors)
         mse, truth = float(squared.mean()), float(np.concatenate(self.truths).mean())
+        firing = np.average(self.firing, weights=self.n_samples) if self.firing else np.nan
         return {
             "mse": mse,
             "relative_mse": mse / truth if truth > 0 else np.nan,
             "worst": float(np.sqrt(squared.max())),
             "inactive_mse": self.inactive_sum / self.n_inactive if self.n_inactive else np.nan,
-            "firing": float(np.concatenate(self.firing).mean()) if self.firing else np.nan,
+            "firing": float(firing),
         }
 
 
@@ -140,31 +154,58 @@ def _add_chunk(
     observe: Observer,
 ) -> None:
     truths = superposition.circuits.run(inputs, active)
-    rows = np.arange(len(active))[:, None]
-    for layer, (state, firing) in enumerate(_states(superposition, inputs, active)):
-        tally, truth = tallies[layer], observe(truths[layer])
-        reads = observe(superposition.read_all(state, layer))
-        tally.errors.append(_squares(reads[rows, active] - truth).ravel())
-        tally.truths.append(_squares(truth).ravel())
-        all_reads = _squares(reads)
-        tally.inactive_sum += float(all_reads.sum() - all_reads[rows, active].sum())
-        tally.n_inactive += all_reads.size - active.size
-        tally.firing += firing
+    with ThreadPoolExecutor(_READERS) as readers:
+        for layer, (state, firing) in enumerate(_states(superposition, inputs, active)):
+            compare = partial(_compare, superposition, layer, state, active, truths[layer], observe)
+            one = superposition.circuits.n_circuits * truths[layer].shape[-1]
+            at_once = max(_READS // one, 1)
+            parts = [slice(i, i + at_once) for i in range(0, len(state), at_once)]
+            # a context for each: settings as np.errstate's do not reach threads by themselves
+            running = [readers.submit(copy_context().run, compare, part) for part in parts]
+            for done in running:
+                tallies[layer].add(*done.result())
+            tallies[layer].firing += firing
+            tallies[layer].n_samples += [len(state)] * len(firing)
+
+
+def _compare(
+    superposition: Superposition,
+    layer: int,
+    state: Floats,
+    active: Integers,
+    truth: Floats,
+    observe: Observer,
+    part: slice,
+) -> tuple[Floats, Floats, float, int]:
+    """Of some samples: squares of errors and of truths, the sum of what inactive circuits read."""
+    reads, active = observe(superposition.read_all(state[part], layer)), active[part]
+    reads = reads if reads.flags.writeable else reads.copy()
+    rows, truth = np.arange(len(active))[:, None], observe(truth[part])
+    own = reads[rows, active]
+    reads[rows, active] = 0
+    n_inactive = reads.shape[0] * reads.shape[1] - active.size
+    return _squares(own - truth).ravel(), _squares(truth).ravel(), _total(reads), n_inactive
 
 
 def _states(
     superposition: Superposition, inputs: Floats, active: Integers
-) -> Iterator[tuple[Floats, list[Floats]]]:
-    """The large state at each checkpoint; per layer on the way, each sample's share that fires."""
+) -> Iterator[tuple[Floats, list[float]]]:
+    """The large state at each checkpoint; for each layer on the way, the share that fires."""
     network, state, done = superposition.network, superposition.embed(inputs, active), 0
     for checkpoint in superposition.checkpoints:
         firing = []
         for layer in range(done, checkpoint):
             state, neurons = network.step(state, layer)
-            firing.append((neurons > 0).mean(axis=1))
+            firing.append(float(np.count_nonzero(neurons > 0) / neurons.size))
         yield state, firing
         done = checkpoint
 
 
 def _squares(vectors: Floats) -> Floats:
     return np.einsum("...d,...d->...", vectors, vectors, dtype=np.float64)
+
+
+def _total(vectors: Floats) -> float:
+    """Σ ‖·‖² of vectors (batch, T, n), along lines as they lie in memory: without a copy."""
+    lines = vectors.transpose(np.argsort(vectors.strides)[::-1])
+    return float(np.einsum("ijk,ijk->ij", lines, lines).sum(dtype=np.float64))

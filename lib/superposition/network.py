@@ -79,11 +79,7 @@ class ResidualNetwork:
 
     def run(self, state: Floats) -> tuple[Floats, ...]:
         """States after 0 … L layers, each (batch, D), from a first state (batch, D)."""
-        state = real_array("state", state, "batch stream", {"stream": self.stream_width})
-        states = [state]
-        for layer in range(self.n_layers):
-            states.append(self.step(states[-1], layer)[0])
-        return tuple(states)
+        return run_layers(self, state, {"stream": self.stream_width})
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +131,12 @@ class MLPNetwork:
 
     def run(self, state: Floats) -> tuple[Floats, ...]:
         """States after 0 … L layers, each (batch, D_l), from a first state (batch, D_0)."""
-        state = real_array("state", state, "batch width", {"width": self.widths[0]})
-        states = [state]
-        for layer in range(self.n_layers):
-            states.append(self.step(states[-1], layer)[0])
-        return tuple(states)
+        return run_layers(self, state, {"width": self.widths[0]})
+
+
+def run_layers(network: Network, state: Floats, sizes: dict[str, int]) -> tuple[Floats, ...]:
+    """States after 0 … L layers from a first one, (batch, axis), whose axis `sizes` names."""
+    states = [real_array("state", state, f"batch {next(iter(sizes))}", sizes)]
+    for layer in range(network.n_layers):
+        states.append(network.step(states[-1], layer)[0])
+    return tuple(states)

@@ -1,7 +1,8 @@
 """Codes: how the small vectors of many circuits share one wide space."""
 
-from superposition.codes.base import Code, superpose
+from superposition.codes.base import Code
 from superposition.codes.gaussian import GaussianCode
 from superposition.codes.sparse import SparseCode
+from superposition.codes.sums import superpose
 
 __all__ = ["Code", "GaussianCode", "SparseCode", "superpose"]

@@ -1,4 +1,4 @@
-"""What codes have in common, and the one sum by which every large weight matrix is made.
+"""What codes have in common.
 
 A code gives every entry of every circuit's vector a direction in a wide space. The rows of
 `matrix` are those directions, `width` consecutive rows per circuit; `reader` holds the rows that
@@ -8,9 +8,6 @@ read the entries back.
 from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
-from scipy import sparse
 
 from superposition._check import Floats, Integers, active_sets, real_array, whole_array
 
@@ -26,36 +23,14 @@ class Code(Protocol):
     @property
     def size(self) -> int: ...
     @property
+    def dtype(self) -> Any: ...
+    @property
     def matrix(self) -> Any: ...
     @property
     def reader(self) -> Any: ...
     def encode(self, values: Floats, active: Integers) -> Floats: ...
     def decode(self, state: Floats, which: Integers) -> Floats: ...
     def decode_all(self, state: Floats) -> Floats: ...
-
-
-def superpose(write: Code, weights: Floats, read: Code) -> Floats:
-    """Σ_t write_t · w_t · read_t: the one sum by which every large weight matrix is made.
-
-    Both lines of equation (eq-weights) of *The construction*.
-
-    weights (T, write.width, read.width): circuit t's own small matrix. Returns a dense array
-    (write.size, read.size). Raises ValueError where codes and weights do not fit together.
-    """
-    sizes = {"circuits": write.n_circuits, "outputs": write.width, "inputs": read.width}
-    weights = real_array("weights", weights, "circuits outputs inputs", sizes)
-    if read.n_circuits != write.n_circuits:
-        raise ValueError(
-            f"read: wanted a code of {write.n_circuits} circuits, got {read.n_circuits}"
-        )
-    corners = np.arange(write.n_circuits)
-    # block-diagonal: circuit t's matrix at block (t, t)
-    blocks = sparse.bsr_array((weights, corners, np.arange(len(corners) + 1)))
-    if sparse.issparse(read.reader):  # the write side first: it is dense, or all is sparse
-        product = (write.matrix.T @ blocks) @ read.reader
-    else:
-        product = write.matrix.T @ (blocks @ read.reader)
-    return product.toarray() if sparse.issparse(product) else np.ascontiguousarray(product)
 
 
 def check_values(code: Code, values: Floats, active: Integers) -> tuple[Floats, Integers]:

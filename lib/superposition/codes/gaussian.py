@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -69,6 +70,11 @@ class GaussianCode:
     def size(self) -> int:
         """D: dimensions of the wide space."""
         return self.directions.shape[2]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self.directions.dtype
 
     @property
     def matrix(self) -> Floats:

@@ -53,9 +53,10 @@ def packing_bound(n_slots: int, redundancy: int) -> int:
 def _runs(n_slots: int, r: int) -> Integers:
     runs = []
     for step in _steps(n_slots, r):
-        for first in range(step):
-            chain = np.arange(first, n_slots, step)
-            runs.append(chain[: len(chain) // r * r].reshape(-1, r))
+        # one run after the other from each first slot, as far as they go
+        starts = np.arange(step)[:, None] + step * r * np.arange(n_slots // (step * r) + 1)
+        starts = starts[starts + step * (r - 1) < n_slots]
+        runs.append(starts[:, None] + step * np.arange(r))
     return np.concatenate(runs)
 
 

@@ -128,7 +128,12 @@ class SparseCode:
     @property
     def bound(self) -> int:
         """No code that shares at most one slot of a block holds more: `packings.packing_bound`."""
-        return packing_bound(_block(self.width, self.size), self.redundancy)
+        return packing_bound(self.block, self.redundancy)
+
+    @property
+    def block(self) -> int:
+        """Slots of one of `width` equal blocks."""
+        return _block(self.width, self.size)
 
     @property
     def sets(self) -> Integers:
@@ -137,9 +142,8 @@ class SparseCode:
         Raises ValueError where a code is not made of equal blocks with the same sets.
         """
         sets = self.slots[:, 0]
-        block = _block(self.width, self.size)
-        blocks = sets[:, None] + block * np.arange(self.width)[:, None]
-        if sets.max() >= block or not np.array_equal(self.slots, blocks):
+        blocks = sets[:, None] + self.block * np.arange(self.width)[:, None]
+        if sets.max() >= self.block or not np.array_equal(self.slots, blocks):
             raise ValueError(f"slots: wanted the same sets in each of {self.width} equal blocks")
         return sets
 
@@ -148,7 +152,7 @@ class SparseCode:
         """The 0/1 matrix (T, block) of `sets`, r ones a row; raises as it does."""
         starts = np.arange(self.n_circuits + 1) * self.redundancy
         columns = self.sets.ravel()
-        shape = (self.n_circuits, _block(self.width, self.size))
+        shape = (self.n_circuits, self.block)
         return sparse.csr_array((np.ones(columns.size), columns, starts), shape)
 
     @property
@@ -167,19 +171,21 @@ class SparseCode:
         ones = np.ones(self.slots.size, self.dtype)
         return sparse.csr_array((ones, self.slots.ravel(), starts), (n_rows, self.size))
 
-    @property
+    @cached_property
     def reader(self) -> sparse.csr_array:
         """The matrix that reads, (T·width, size): 1/r wherever `matrix` has a one."""
-        reader = self.matrix.copy()
-        reader.data /= self.redundancy
-        return reader
+        matrix = self.matrix
+        shares = matrix.data / np.asarray(self.redundancy, matrix.dtype)
+        return sparse.csr_array((shares, matrix.indices, matrix.indptr), matrix.shape)
 
     def encode(self, values: Floats, active: Integers) -> Floats:
         """Σ_t V_t a_t over the active circuits: values (batch, k, width) → state (batch, size)."""
         values, active = check_values(self, values, active)
         out = np.zeros((len(active), self.size), np.result_type(values, self.dtype))
-        rows = np.arange(len(active))[:, None, None, None]
-        np.add.at(out, (rows, self.slots[active]), values[..., None])
+        rows = np.arange(len(active))[:, None, None, None] * self.size
+        places = rows + self.slots[active]
+        each = np.broadcast_to(values.astype(out.dtype, copy=False)[..., None], places.shape)
+        np.add.at(out.reshape(-1), places.ravel(), each.ravel())  # one axis: many times as fast
         return out
 
     def decode(self, state: Floats, which: Integers) -> Floats:
@@ -191,7 +197,8 @@ class SparseCode:
     def decode_all(self, state: Floats) -> Floats:
         """What every circuit reads: (batch, size) → (batch, T, width)."""
         state = real_array("state", state, "batch size", {"size": self.size})
-        return (state @ self.reader.T).reshape(len(state), self.n_circuits, self.width)
+        reads = self.reader @ state.T  # samples last in memory: so they are added fastest
+        return reads.reshape(self.n_circuits, self.width, len(state)).transpose(2, 0, 1)
 
 
 def _packed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -150,8 +151,12 @@ class MLPSuperposition(Superposition):
     def read_all(self, state: Floats, layer: int) -> Floats:
         if (layer := self._layer(layer)) > 0:
             return self.codes[layer - 1].decode_all(state)
-        heard = self.codes[0].decode_all(state)
-        return np.einsum("tij,btj->bti", self._undo(np.arange(self.circuits.n_circuits)), heard)
+        heard = self.codes[0].decode_all(state).transpose(1, 2, 0)
+        return np.matmul(self._undo_all, heard).transpose(2, 0, 1)
+
+    @cached_property
+    def _undo_all(self) -> Floats:
+        return self._undo(np.arange(self.circuits.n_circuits))
 
     def _undo(self, which: Integers) -> Floats:
         """Pseudo-inverses of the first layer's weights, (T, d_0, d_1); zero but for `which`."""

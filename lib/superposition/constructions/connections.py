@@ -25,7 +25,9 @@ def connections(write: SparseCode, read: SparseCode) -> Floats:
 
     (block, block). Raises ValueError as `SparseCode.sets` does.
     """
-    return np.asarray((write.set_matrix.T @ read.set_matrix).toarray())
+    shape = write.block, read.block
+    places = write.sets[:, :, None] * shape[1] + read.sets[:, None]
+    return np.bincount(places.ravel(), minlength=shape[0] * shape[1]).reshape(shape).astype(float)
 
 
 def balance(connected: Floats, write: SparseCode, read: SparseCode) -> float:
@@ -37,7 +39,9 @@ def balance(connected: Floats, write: SparseCode, read: SparseCode) -> float:
     n, r = write.n_circuits, write.redundancy
     if n == 1:  # nobody else to be balanced against
         return 0.0
-    load_write, load_read = (code.set_matrix.sum(axis=0) for code in (write, read))
+    load_write, load_read = (
+        np.bincount(code.sets.ravel(), minlength=code.block) for code in (write, read)
+    )
     made = (load_write @ connected @ load_read - n * r**2) / (n * (n - 1))
     if made >= r**2 * (1 - 1e-12):
         raise ValueError(

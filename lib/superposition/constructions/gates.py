@@ -27,9 +27,7 @@ def gated_layer(
     is added to the values of linear layers.
     """
     before, after = circuits.widths[layer : layer + 2]
-    weight, bias = circuits.weights[layer], circuits.biases[layer]
-    # the last column is read from gates: the bias, and back from the offset of what is read
-    small = np.dstack([weight, bias - offsets[layer] * weight.sum(axis=2)])
+    small = with_bias(circuits, layer, offsets[layer])
     large, times = (_quiet if quiet else _plain)(small, two, layer)
     rows = after * two.n_slots  # of entries; the gates' come after them
     np.fill_diagonal(large[rows:, before * two.n_slots :], -1)  # g → 1 − g
@@ -38,6 +36,15 @@ def gated_layer(
     constant = np.ones(len(large), large.dtype)
     constant[:rows] = offsets[layer + 1]
     return large, constant
+
+
+def with_bias(circuits: MLPCircuits, layer: int, offset: float) -> Floats:
+    """Small weights (T, d', d + 1): the last column is read from gates.
+
+    It holds the bias, and takes back the offset of what is read.
+    """
+    weight, bias = circuits.weights[layer], circuits.biases[layer]
+    return np.dstack([weight, bias - offset * weight.sum(axis=2)])
 
 
 def _plain(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:

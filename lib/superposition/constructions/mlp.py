@@ -220,11 +220,13 @@ class MLPConstruction:
 
     def _weights(self, small: Floats, write: SparseCode, read: SparseCode) -> Floats:
         """w̄ ⊗ 𝒲 + (1/r) Σ_t Δw_t ⊗ e_t e_t^T: (eq-mlp-weights)."""
-        mean = small.mean(axis=0)
-        large = superpose(write, small - mean, read)
-        blocks = np.kron(mean, shared_weights(write, read, self.suppression))
-        large[: blocks.shape[0], : blocks.shape[1]] += blocks
-        return large
+        mean, shared = small.mean(axis=0), shared_weights(write, read, self.suppression)
+        large = np.zeros((write.size, read.size), small.dtype)
+        rows, columns = shared.shape
+        for i, j in np.ndindex(mean.shape):
+            block = large[i * rows : (i + 1) * rows, j * columns : (j + 1) * columns]
+            np.multiply(mean[i, j], shared, out=block)
+        return superpose(write, small - mean, read, onto=large)
 
 
 def _spread(bias: Floats, size: int, dtype: np.dtype[np.floating]) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from superposition._check import Floats, Integers
+from superposition._check import Floats, Integers, instance
 from superposition.circuits import MLPCircuits
 from superposition.codes import SparseCode
 from superposition.codes.two import TwoCodes
@@ -85,6 +85,7 @@ def slot_weights_of(superposition: Gated, two: TwoCodes, layer: int) -> SlotWeig
     """
     n, (before, after) = two.n_slots, superposition.circuits.widths[layer : layer + 2]
     network = superposition.network
+    instance("network", network, MLPNetwork)
     large, constant = network.weights[layer], network.biases[layer]
     if large.shape != (two.size(after), two.size(before)) or network.activations[layer] != "relu":
         raise ValueError(

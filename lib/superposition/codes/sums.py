@@ -1,0 +1,63 @@
+"""The one sum by which every large weight matrix is made."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from superposition._check import Floats, real_array
+from superposition.codes.base import Code
+from superposition.codes.sparse import SparseCode
+
+_AT_ONCE = 2**15  # places that are added to in one go: they stay in the cache
+
+
+def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None = None) -> Floats:
+    """Σ_t write_t · w_t · read_t: the one sum by which every large weight matrix is made.
+
+    Both lines of equation (eq-weights) of *The construction*. Linear in T, in time and memory.
+
+    weights (T, write.width, read.width): circuit t's own small matrix. Returns a dense array
+    (write.size, read.size); or adds to `onto`, one of that shape, in place.
+    Raises ValueError where codes, weights and `onto` do not fit together.
+    """
+    sizes = {"circuits": write.n_circuits, "outputs": write.width, "inputs": read.width}
+    weights = real_array("weights", weights, "circuits outputs inputs", sizes)
+    if read.n_circuits != write.n_circuits:
+        raise ValueError(
+            f"read: wanted a code of {write.n_circuits} circuits, got {read.n_circuits}"
+        )
+    shape = write.size, read.size
+    if onto is None:
+        onto = np.zeros(shape, np.result_type(write.dtype, weights, read.dtype))
+    elif onto.shape != shape or not onto.flags.c_contiguous:
+        raise ValueError(f"onto: wanted a contiguous array {shape}, got shape {onto.shape}")
+    if isinstance(write, SparseCode) and isinstance(read, SparseCode):
+        _scatter(write, weights, read, onto)
+    else:
+        onto += _product(write, weights, read)
+    return onto
+
+
+def _scatter(write: SparseCode, weights: Floats, read: SparseCode, onto: Floats) -> None:
+    """Each entry of the small matrices is added where its slots cross, a few circuits at a time."""
+    flat, shares = onto.reshape(-1), weights / np.asarray(read.redundancy, onto.dtype)
+    at_once = max(_AT_ONCE // (write.redundancy * read.redundancy), 1)
+    for start in range(0, write.n_circuits, at_once):
+        part = slice(start, start + at_once)
+        rows, columns = write.slots[part] * read.size, read.slots[part]
+        for i, j in np.ndindex(weights.shape[1:]):
+            places = rows[:, i, :, None] + columns[:, j, None]
+            values = np.broadcast_to(shares[part, i, j, None, None], places.shape)
+            np.add.at(flat, places.ravel(), values.ravel())
+
+
+def _product(write: Code, weights: Floats, read: Code) -> Floats:
+    """The same as a product of matrices, block-diagonal in the middle."""
+    corners = np.arange(write.n_circuits + 1)
+    blocks = sparse.bsr_array((weights, corners[:-1], corners))
+    if sparse.issparse(read.reader):  # the write side first: it is dense, or all is sparse
+        product = (write.matrix.T @ blocks) @ read.reader
+    else:
+        product = write.matrix.T @ (blocks @ read.reader)
+    return np.asarray(product.toarray() if sparse.issparse(product) else product)
