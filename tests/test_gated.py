@@ -16,8 +16,10 @@ from superposition import (
     rotation_circuits,
 )
 from superposition.codes.packings import plane_lines
-from superposition.codes.two import draw_codes
-from superposition.constructions.bounds import largest_heard, state_bounds
+from superposition.codes.two import TwoCodes, draw_codes
+from superposition.constructions import bounds as bounds_module
+from superposition.constructions import gates as gates_module
+from superposition.constructions.bounds import largest_heard, largest_states, state_bounds
 from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.coupling import coupling
 from superposition.constructions.crosstalk import gated_law
@@ -563,6 +565,61 @@ def test_bounds_by_hand():
     np.testing.assert_allclose(states[1][:, 0], [[7, 0], [11, 0]])
     np.testing.assert_allclose(states[2][:, 0], [[14], [4]])
     np.testing.assert_allclose(largest_heard(circuits, np.array([2.0, 7, 14])), [11, 14])
+
+
+@given(
+    seed=SEEDS,
+    widths=st.lists(st.integers(1, 4), min_size=2, max_size=5),
+    names=st.lists(NAMES, min_size=4, max_size=4),
+    first=st.integers(1, 20),
+    exponent=st.sampled_from([0, 3, 30]),
+)
+def test_the_largest_states_are_found_with_fewer_norms(seed, widths, names, first, exponent):
+    """The same numbers to the last bit; circuits alike in size or up to 10^30 apart."""
+    rng = np.random.default_rng(seed)
+    circuits = mixed(45, widths, names[: len(widths) - 1], rng).astype(np.float32)
+    sizes = 10 ** (exponent * rng.uniform(-1, 0, (45, 1, 1))).astype(np.float32)
+    circuits = replace(circuits, weights=[weight * sizes for weight in circuits.weights])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounds_module, "_FIRST", first)
+        found = largest_states(circuits, 2.0)
+    np.testing.assert_array_equal(found, state_bounds(circuits, 2.0).max(axis=1))
+
+
+def test_most_circuits_need_no_spectral_norm(rng, monkeypatch):
+    circuits, taken = MLPCircuits.random(20_000, [4, 4, 4], rng), []
+    take = MLPCircuits.take
+    monkeypatch.setattr(
+        MLPCircuits, "take", lambda self, which: taken.append(len(which)) or take(self, which)
+    )
+    found = largest_states(circuits, 1.0)
+    assert sum(taken) < 6000
+    np.testing.assert_array_equal(found, state_bounds(circuits, 1.0).max(axis=1))
+
+
+@pytest.mark.parametrize("n", [1, 7, 40])
+@pytest.mark.parametrize("layer", [0, 1])
+def test_of_one_slot_quiet_weights_are_equal_ones(n, layer, rng):
+    """By hand: how many that are on one slot hear another's at once, counted pair by pair."""
+    sets = tuple(rng.integers(6, size=(n, 1)) for _ in range(2))
+    two = TwoCodes(sets, 6)
+    read, write = sets[layer][:, 0], sets[1 - layer][:, 0]
+    most = 0
+    for slot in range(6):
+        on = np.flatnonzero(write == slot)
+        others = np.setdiff1d(np.arange(n), on)
+        most = max([most, *((read[on] == read[other]).sum() for other in others)])
+    assert gates_module._of_one_slot(two, layer) == most
+    circuits = MLPCircuits.random(n, [3, 2, 3], rng)
+    offsets = (0.0, 0.0, 0.0)
+    quiet, _ = gates_module.gated_layer(circuits, two, layer, True, 5.0, offsets)
+    plain, _ = gates_module.gated_layer(circuits, two, layer, False, 5.0, offsets)
+    closed = two.gates(layer + 1, circuits.widths[layer])
+    for large, size in ((quiet, 5.0 * most), (plain, 5.0)):
+        rows = circuits.widths[layer + 1] * 6
+        assert np.abs(large[:rows, closed]).max() == size
+        large[:rows, closed] = 0
+    np.testing.assert_array_equal(quiet, plain)
 
 
 @pytest.mark.parametrize("bound", [1.0, 3.0])

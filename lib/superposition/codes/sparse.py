@@ -219,6 +219,8 @@ def _block(width: int, size: int) -> int:
 
 
 def _repeats(rows: Integers) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    if rows.shape[1] == 1:
+        return np.zeros(len(rows), bool)
     ordered = np.sort(rows, axis=1)
     return (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
 

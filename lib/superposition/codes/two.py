@@ -28,6 +28,11 @@ class TwoCodes:
     n_slots: int
     dtype: DTypeLike = np.float64
 
+    @property
+    def redundancy(self) -> int:
+        """r, slots of each circuit."""
+        return self.sets[0].shape[1]
+
     def size(self, width: int) -> int:
         """Neurons of a layer that holds states of that width."""
         return (width + GATES) * self.n_slots

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from superposition._check import Floats
 from superposition.circuits import MLPCircuits, ResidualCircuits
+
+_FIRST = 1000  # circuits whose spectral norms are computed in any case
+_ROUNDED = 1 + 1e-5  # norms are rounded
 
 
 def state_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
@@ -14,13 +19,35 @@ def state_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
     For inputs of length `input_bound` at most. |w a + b| ≤ ‖w‖ |a| + |b|, with spectral norms; of
     b only what is above zero counts if a ReLU follows.
     """
+    return _bounds(circuits, input_bound, lambda weight: np.linalg.norm(weight, 2, axis=(1, 2)))
+
+
+def largest_states(circuits: MLPCircuits, input_bound: float) -> Floats:
+    """The largest of `state_bounds` over all circuits, (L+1,), to the last bit.
+
+    A spectral norm takes a decomposition; of many circuits few are large. No spectral norm is above
+    the Frobenius norm, so circuits whose bounds by that are below the largest found are left out.
+    """
+    if circuits.n_circuits <= 2 * _FIRST:
+        return state_bounds(circuits, input_bound).max(axis=1)
+    above = _bounds(circuits, input_bound, _frobenius) * _ROUNDED**circuits.n_layers
+    first = np.unique(np.argpartition(above[1:], -_FIRST, axis=1)[:, -_FIRST:])
+    found = state_bounds(circuits.take(first), input_bound).max(axis=1)
+    rest = np.flatnonzero((above[1:] >= found[1:, None]).any(axis=0))
+    return np.maximum(found, state_bounds(circuits.take(rest), input_bound).max(axis=1))
+
+
+def _bounds(circuits: MLPCircuits, input_bound: float, norm: Callable[[Floats], Floats]) -> Floats:
     bounds = [np.full(circuits.n_circuits, input_bound)]
     layers = zip(circuits.weights, circuits.biases, circuits.activations, strict=True)
     for weight, bias, name in layers:
         bias = np.maximum(bias, 0) if name == "relu" else bias
-        norms = np.linalg.norm(weight, 2, axis=(1, 2))
-        bounds.append(norms * bounds[-1] + np.linalg.norm(bias, axis=1))
+        bounds.append(norm(weight) * bounds[-1] + np.linalg.norm(bias, axis=1))
     return np.array(bounds, float)
+
+
+def _frobenius(weight: Floats) -> Floats:
+    return np.sqrt(np.einsum("tij,tij->t", weight, weight, dtype=float))
 
 
 def value_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:

@@ -15,7 +15,7 @@ from superposition.circuits import MLPCircuits
 from superposition.codes import SparseCode
 from superposition.codes.packings import smallest_plane
 from superposition.codes.two import GATES, TwoCodes, draw_codes
-from superposition.constructions.bounds import largest_heard, state_bounds
+from superposition.constructions.bounds import largest_heard, largest_states
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.compiled import ROUNDED, GatedSuperposition
 from superposition.constructions.coupling import Coupling, coupling
@@ -157,7 +157,7 @@ class GatedConstruction:
             two = draw_codes(prime, self.redundancy, circuits.n_circuits, rng, circuits.dtype)
         else:
             two = self._given(circuits, codes)
-        bounds = state_bounds(circuits, ROUNDED * self.input_bound).max(axis=1)
+        bounds = largest_states(circuits, ROUNDED * self.input_bound)
         gates, bounds = self.headroom * largest_heard(circuits, bounds), self.headroom * bounds
         linear = [False, *(name == "linear" for name in circuits.activations)]
         offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))

@@ -28,7 +28,7 @@ def gated_layer(
     """
     before, after = circuits.widths[layer : layer + 2]
     small = with_bias(circuits, layer, offsets[layer])
-    large, times = (_quiet if quiet else _plain)(small, two, layer)
+    large, times = _large(small, two, layer, quiet)
     rows = after * two.n_slots  # of entries; the gates' come after them
     np.fill_diagonal(large[rows:, before * two.n_slots :], -1)  # g → 1 − g
     gates = large[:rows, two.gates(layer + 1, before)]
@@ -47,14 +47,34 @@ def with_bias(circuits: MLPCircuits, layer: int, offset: float) -> Floats:
     return np.dstack([weight, bias - offset * weight.sum(axis=2)])
 
 
-def _plain(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
-    """(eq-plain): small (T, d', d+1); and how much of the largest a slot not in use can hear."""
+def _large(small: Floats, two: TwoCodes, layer: int, quiet: bool) -> tuple[Floats, float]:
+    """Weights, small (T, d', d+1); and how much of the largest a slot not in use can hear."""
+    if quiet and two.redundancy > 1:
+        return _quiet(small, two, layer)
+    # one slot leaves no choice of weights: quiet ones are equal ones
+    return _plain(small, two, layer), _of_one_slot(two, layer) if quiet else 1.0
+
+
+def _plain(small: Floats, two: TwoCodes, layer: int) -> Floats:
+    """(eq-plain)."""
     after, both = small.shape[1:]
-    return superpose(two.entries(layer + 1, after), small, two.state(layer, both - 1)), 1.0
+    return superpose(two.entries(layer + 1, after), small, two.state(layer, both - 1))
+
+
+def _of_one_slot(two: TwoCodes, layer: int) -> float:
+    """Of one slot for each circuit: how many that are on one hear another's slot at once, at most.
+
+    Codes of a plane have one circuit for each pair of slots; so it is 1, or 0 where none share any.
+    """
+    read, write = two.sets[layer % 2][:, 0], two.sets[(layer + 1) % 2][:, 0]
+    pairs, together = np.unique(write * two.n_slots + read, return_counts=True)
+    load = np.bincount(read, minlength=two.n_slots)
+    of_others = load[pairs % two.n_slots] > together
+    return float((together * of_others).max())
 
 
 def _quiet(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
-    """(eq-quiet), likewise."""
+    """(eq-quiet), and likewise."""
     after, both = small.shape[1:]
     n, reads = two.n_slots, two.slots(layer).matrix
     large = np.zeros((two.size(after), two.size(both - 1)), small.dtype)
