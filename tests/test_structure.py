@@ -17,6 +17,8 @@ LIB = ROOT / "lib/superposition"
 ORDER = [
     "_check",
     "_files",
+    "_threads",
+    "results",
     "_activations",
     "inputs",
     "arrivals",

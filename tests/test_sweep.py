@@ -1,8 +1,5 @@
 """Sweeps: one tidy table, whatever the workers, the order, or the interruptions."""
 
-import io
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,32 +96,6 @@ def test_a_longer_sweep_keeps_what_a_shorter_one_stored(tmp_path):
     pd.testing.assert_frame_equal(table, run(n_seeds=3), check_exact=True)
 
 
-@pytest.mark.parametrize("step", ["write", "replace"])
-def test_a_write_that_fails_keeps_the_earlier_file(tmp_path, monkeypatch, step):
-    """The disk is full after half the bytes, or the last step, the renaming, fails."""
-    run(SETTINGS[:2], path=tmp_path / "t.csv")
-    before = (tmp_path / "t.csv").read_text()
-    open_file = Path.open
-
-    class Full(io.FileIO):
-        def write(self, content):
-            super().write(content[: len(content) // 2])
-            raise OSError("disk full")
-
-    def fail(*args, **options):
-        raise OSError("disk full")
-
-    def full(self, mode="r", **options):
-        return Full(self, mode) if "w" in mode else open_file(self, mode, **options)
-
-    monkeypatch.setattr(Path, *(("open", full) if step == "write" else ("replace", fail)))
-    with pytest.raises(OSError, match="disk full"):
-        run(path=tmp_path / "t.csv")
-    monkeypatch.undo()
-    assert (tmp_path / "t.csv").read_text() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
-
-
 @pytest.mark.parametrize("other", [{"seed": 1}, {"header": {"command": "another"}}])
 def test_a_file_of_another_sweep_is_refused(tmp_path, other):
     run(path=tmp_path / "t.csv")
@@ -157,6 +128,8 @@ def test_a_foreign_file_is_refused(tmp_path, text):
         ([{"size": 1, "kind": "01"}], "settings: wanted a text that is no number for kind"),
         ([{"size": 1, "kind": ""}], "settings: wanted a text that is no number for kind"),
         ([{"size": 1, "kind": "a"}, {"size": "b", "kind": "a"}], "all numbers or all texts"),
+        ([{"size": 1, "kind": "a\nb"}], "settings: wanted one line of text for kind"),
+        ([{"size": 1, "kind": "a\rb"}], "settings: wanted one line of text for kind"),
     ],
 )
 def test_settings_that_cannot_be_told_apart_are_refused(settings, message):
@@ -188,6 +161,7 @@ def test_texts_come_back_as_they_were(tmp_path):
         (pd.DataFrame({"value": []}), ValueError, "measure: wanted at least one row"),
         (pd.DataFrame({"size": [1]}), ValueError, "columns other than"),
         (pd.DataFrame({"seed": [1]}), ValueError, "columns other than"),
+        (pd.DataFrame({"said": ["a\rb"]}), ValueError, "without carriage returns, got .* in said"),
     ],
 )
 def test_measurements_without_rows_of_their_own_are_refused(result, error, message):
@@ -199,6 +173,13 @@ def test_measurements_without_rows_of_their_own_are_refused(result, error, messa
 def test_a_header_that_would_not_read_back_is_refused_before_any_work(tmp_path, value):
     with pytest.raises(ValueError, match="header: wanted one line of text for note"):
         run(path=tmp_path / "t.csv", header={"note": value})
+    assert CALLS == []
+
+
+@pytest.mark.parametrize("name", ["entropy", "a: b", "two\nlines"])
+def test_a_header_by_another_name_than_it_would_have_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="header: wanted names without colons"):
+        run(path=tmp_path / "t.csv", header={name: "text"})
     assert CALLS == []
 
 

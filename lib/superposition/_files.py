@@ -1,7 +1,9 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and knowing in time that a file cannot be written."""
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +13,48 @@ from uuid import uuid4
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under `path` only once everything has been written to it."""
+    """A binary file that appears under `path` only once everything has been written to it.
+
+    Raises OSError, naming the file, if it cannot be written; what was there stays.
+    """
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{uuid4().hex}.partial")
+    with named(path, "written"):
+        try:
+            with unfinished.open("wb") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())  # a full or failing disk may say so only now
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raises OSError, naming the file, if `atomic_write` to `path` would fail; makes its folder.
+
+    Tried out, with a file beside it: whoever computes for hours should know before.
+    """
+    path = Path(path)
+    with named(path, "written"):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not os.access(path, os.W_OK):  # could be replaced, but is protected
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trial = path.with_name(f".{path.name}.{uuid4().hex}.trial")
+        try:
+            trial.write_bytes(b"\n")
+        finally:
+            trial.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(path: Path, use: str) -> Iterator[None]:
+    """Errors of the file system, in terms of the file that was to be `use`d: written or read."""
     try:
-        with unfinished.open("wb") as out:
-            yield out
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        text = f"path: wanted a file that can be {use}, got {path}: {reason}"
+        raise OSError(error.errno or errno.EIO, text) from error

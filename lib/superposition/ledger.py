@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from superposition import error_tables, experiments, fits, studies
-from superposition._files import atomic_write
+from superposition._files import atomic_write, check_writable
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
 from superposition.digits import load_tasks
@@ -204,8 +204,10 @@ NUMBERS: dict[str, Callable[[], float]] = {
 def _main() -> None:
     parser = argparse.ArgumentParser(description="Measure every number of the claims ledger.")
     parser.add_argument("file", help="where to write numbers and verdicts (.csv)")
-    text = assess(load_claims()).to_csv(index=False)
-    with atomic_write(parser.parse_args().file) as out:
+    file = parser.parse_args().file
+    check_writable(file)
+    text = assess(load_claims()).to_csv(index=False, lineterminator="\n")
+    with atomic_write(file) as out:
         out.write(text.encode())
 
 

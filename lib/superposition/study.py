@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from superposition._threads import one_thread
 from superposition.sweep import Setting, setting_rng, sweep
 
 _DATA = Path("book/data")
@@ -25,7 +26,7 @@ class Study:
     n_seeds: int
     seed: int
 
-    def run(self, path: str | Path, *, name: str, n_jobs: int = 1) -> pd.DataFrame:
+    def run(self, path: str | Path, *, name: str, n_jobs: int | None = None) -> pd.DataFrame:
         """The whole table, from `path` as far as it is there already."""
         header = {
             "command": f"python -m superposition.studies {name} book/data/{name}.csv",
@@ -44,8 +45,9 @@ class Study:
         return setting_rng([int(w) for w in words], setting, seed)
 
     def recompute(self, setting: Setting, seed: int) -> pd.DataFrame:
-        """The rows of one setting and seed number, computed afresh."""
-        return self.measure(**setting, rng=self.rng(setting, seed))
+        """The rows of one setting and seed number, computed afresh, as `sweep` computes them."""
+        with one_thread:
+            return self.measure(**setting, rng=self.rng(setting, seed))
 
 
 def data(name: str) -> Path:

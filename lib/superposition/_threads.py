@@ -1,0 +1,47 @@
+"""How many cores one computation takes: one, wherever computations run beside each other."""
+
+from __future__ import annotations
+
+import sys
+from threading import Lock
+from types import TracebackType
+
+from threadpoolctl import ThreadpoolController
+
+
+class _OneThread:
+    """Linear algebra (BLAS, OpenMP) on one thread, until the last of its users has left.
+
+    The libraries keep one setting for a whole process: with several users at once, in threads of
+    one process, the first to enter sets it and the last to leave restores what was there before.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._n_modules = 0
+        self._controller = ThreadpoolController()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                # looking for the libraries takes milliseconds; only imports bring new ones
+                if self._n_modules != len(sys.modules):
+                    self._controller = ThreadpoolController()
+                    self._n_modules = len(sys.modules)
+                self._limits = self._controller.limit(limits=1)
+            self._users += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._limits.restore_original_limits()
+
+
+one_thread = _OneThread()

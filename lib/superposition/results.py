@@ -1,0 +1,210 @@
+"""Results files: the finished runs of a sweep in one table, read whole or refused."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import time
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+
+from superposition._files import atomic_write, check_writable, named
+
+Key = tuple[str, ...]
+_DIGEST = "sha256 of the other lines"
+
+
+def read_table(path: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """A stored sweep and its header.
+
+    Files written by `sweep` hold a digest of their own lines: one that was cut off or changed is
+    refused, whatever is missing. Without that line, a file is taken as it stands if its lines are
+    whole.
+
+    Raises ValueError, naming the file and where possible the line, for a file that is none or not
+    whole; OSError for one that cannot be read.
+    """
+    try:
+        # a visit to Windows changes line ends and nothing else
+        text = Path(path).read_bytes().replace(b"\r\n", b"\n").decode()
+        lines = list(io.StringIO(text))
+        comments = list(takewhile(lambda line: line.startswith("# "), lines))
+        header = dict(line[2:].rstrip("\n").split(": ", 1) for line in comments if ": " in line)
+        body = lines[len(comments) :]
+        _check_lines(body, first=len(comments) + 1)
+        if header.pop(_DIGEST, digest := _digest(comments, body)) != digest:
+            raise ValueError("lines were lost or changed since it was written")
+        # this engine reads floats exactly; "NA" and the like are texts, only nothing is nothing
+        table = pd.read_csv(
+            io.StringIO("".join(body)), engine="python", keep_default_na=False, na_values=[""]
+        )
+        if "entropy" not in header or "seed" not in table:
+            raise ValueError("there is no entropy in its header or no column seed")
+    except (ValueError, csv.Error) as error:
+        raise ValueError(
+            f"path: wanted a table written by sweep, got {path}: {error}. Restore it from a copy, "
+            f"or move it away to have its runs made again"
+        ) from error
+    return table, header
+
+
+def table_text(table: pd.DataFrame, header: Mapping[str, str]) -> str:
+    """What `read_table` reads: the header's lines, their digest, and the table."""
+    lines = [f"# {name}: {value}\n" for name, value in header.items()]
+    body = table.to_csv(index=False, lineterminator="\n")
+    return "".join([*lines, f"# {_DIGEST}: {_digest(lines, [body])}\n", body])
+
+
+def key_of(setting: Mapping[str, Any]) -> Key:
+    """A setting's values as text, alike before and after a visit to a file."""
+    return tuple(
+        repr(float(v)) if isinstance(v, (int, float, np.number)) else str(v)
+        for v in setting.values()
+    )
+
+
+def _digest(comments: Sequence[str], body: Sequence[str]) -> str:
+    others = [line for line in comments if not line.startswith(f"# {_DIGEST}: ")]
+    return hashlib.sha256("".join([*others, *body]).encode()).hexdigest()
+
+
+def _check_lines(body: Sequence[str], first: int) -> None:
+    """Raises ValueError unless all lines are whole and have as many fields as the first.
+
+    first: the number of the body's first line in its file.
+    """
+    reader = csv.reader(body, strict=True)
+    n_fields = len(next(reader, []))
+    if not n_fields:
+        raise ValueError("it holds no table")
+    for fields in reader:
+        if len(fields) != n_fields:
+            line = first + reader.line_num - 1
+            raise ValueError(f"line {line} has {len(fields)} of {n_fields} fields")
+    if not body[-1].endswith("\n"):
+        raise ValueError(f"line {first + len(body) - 1} is cut off")
+
+
+class Results:
+    """Finished runs of one sweep, in memory and, with a path, in files.
+
+    names: columns of the settings; header: lines above the table; order: all runs of the sweep.
+
+    Until the sweep is done its runs are in `<name>.partial.csv`, which is always whole: another
+    takes its place when writing that costs less than a tenth of the time since the last one, and
+    when the sweep ends for whatever reason. Nothing is taken out of a file: runs that it holds
+    beyond the sweep's own stay, and those that another sweep has put there meanwhile are kept.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None,
+        names: Sequence[str],
+        header: Mapping[str, str],
+        order: Sequence[Key],
+    ) -> None:
+        self.tables: dict[Key, pd.DataFrame] = {}
+        self._path = Path(path) if path is not None else None
+        self._names = [*names, "seed"]
+        self._header = dict(header)
+        self._order = order
+        self._seen: dict[Path, tuple[int, ...]] = {}
+        self._n_safe = 0
+        self._unsaved = False
+        self._due = -np.inf
+        self._catch_up()
+
+    def check_writable(self) -> None:
+        """Raises OSError, naming the file, if the results could not be written."""
+        for file in self._files:
+            check_writable(file)
+
+    def add(self, key: Key, table: pd.DataFrame) -> None:
+        """One more finished run."""
+        self.tables[key] = table
+        self._unsaved = True
+        if time.monotonic() >= self._due:
+            self.save()
+
+    def save(self) -> None:
+        """Puts all runs into the partial file, if it lacks any of them."""
+        if self._files and self._unsaved:
+            self._unsaved = False
+            begun = time.monotonic()
+            self._write(self._files[1])
+            self._due = time.monotonic() + 9 * (time.monotonic() - begun)
+
+    def finish(self) -> pd.DataFrame:
+        """The sweep's own runs, in its order, once all are there."""
+        if self._files:
+            whole, partial = self._files
+            if self._unsaved or partial.exists() or not whole.exists():
+                self._write(whole)
+                partial.unlink(missing_ok=True)
+        return self._table(self._order)
+
+    @property
+    def _files(self) -> list[Path]:
+        """The table's own place, and where its runs are until it is whole."""
+        return [self._path, self._path.with_suffix(".partial.csv")] if self._path else []
+
+    def _table(self, keys: Sequence[Key]) -> pd.DataFrame:
+        return pd.concat([self.tables[k] for k in keys if k in self.tables], ignore_index=True)
+
+    def _write(self, file: Path) -> None:
+        """All runs, those that others have written meanwhile included, as `file`."""
+        try:
+            self._catch_up()
+            self._put(file)
+        except ValueError as error:  # what is there is no longer ours, and is not overwritten
+            rescue = file.with_suffix(f".{uuid4().hex[:8]}.csv")
+            self._put(rescue)
+            raise ValueError(f"{error}; the runs of this sweep are in {rescue}") from error
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{error.strerror}; {self._n_safe} finished runs are safe: once that is mended, "
+                f"start the same sweep again and it continues from them",
+            ) from error
+        self._n_safe = len(self.tables)
+
+    def _put(self, file: Path) -> None:
+        text = table_text(
+            self._table(list(dict.fromkeys([*self._order, *self.tables]))), self._header
+        )
+        with atomic_write(file) as out:
+            out.write(text.encode())
+        self._seen[file] = _stamp(file)
+
+    def _catch_up(self) -> None:
+        """Takes over the runs of files that this sweep has not written itself."""
+        for file in self._files:
+            with named(file, "read"):
+                if file.exists() and self._seen.get(file) != (stamp := _stamp(file)):
+                    self._load(file)
+                    self._seen[file] = stamp
+                    self._n_safe = len(self.tables)
+
+    def _load(self, file: Path) -> None:
+        table, header = read_table(file)
+        wanted = {k: v for k, v in self._header.items() if header.get(k) != v}
+        if wanted or not set(self._names) <= set(table):
+            raise ValueError(
+                f"path: {file} belongs to another sweep (wanted columns {self._names} and header "
+                f"{wanted}); move it away or choose another path"
+            )
+        for _, rows in table.groupby(self._names, sort=False):
+            self.tables.setdefault(key_of(rows[self._names].iloc[0].to_dict()), rows)
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    """Changes whenever another file has taken this one's place."""
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
