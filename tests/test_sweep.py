@@ -43,10 +43,6 @@ def test_one_tidy_table_in_the_order_of_the_settings():
     assert len(CALLS) == 8
 
 
-def test_workers_change_nothing():
-    pd.testing.assert_frame_equal(run(), run(n_jobs=2))
-
-
 def test_order_and_neighbours_change_nothing():
     alone = run(SETTINGS[2:3])
     among = run(SETTINGS[::-1])

@@ -7,8 +7,11 @@ run continues where it stopped. A test recomputes a sample of each table's rows.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -31,6 +34,7 @@ from superposition.sweep import Setting, read_table
 # everything else the construction's defaults.
 DIGITS_CONSTRUCTION = ResidualConstruction(stream_width=2048, n_neurons=4096)
 DIGITS_NETWORK_SEED = 20241014
+_PATIENCE = "10s"  # for a scheduler to answer
 _BLOCK = 7  # tasks measured in one run of the study "digit_tasks"
 
 
@@ -180,13 +184,37 @@ STUDIES = {
 }
 
 
+@contextmanager
+def _cluster(scheduler: str | None) -> Iterator[None]:
+    """Sweeps inside run on the Dask cluster of the scheduler at this address, if one is given."""
+    if scheduler is None:
+        yield
+        return
+    from distributed import Client  # only who has a cluster has it
+
+    try:
+        client = Client(scheduler, timeout=_PATIENCE)
+    except OSError as error:
+        text = f"scheduler: wanted a Dask scheduler, got none at {scheduler}: {error}"
+        raise OSError(text) from error
+    with client, joblib.parallel_config("dask", client=client):
+        yield
+
+
 def _main() -> None:
     parser = argparse.ArgumentParser(description="Regenerate one of the book's stored results.")
     parser.add_argument("name", choices=STUDIES)
     parser.add_argument("path", help="the table to write or complete (.csv)")
-    parser.add_argument("--jobs", type=int, default=1, help="worker processes")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=int, help="worker processes on this machine (default: 1)")
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="compute on the Dask cluster of this scheduler, such as tcp://192.0.2.1:8786",
+    )
     options = parser.parse_args()
-    STUDIES[options.name].run(options.path, name=options.name, n_jobs=options.jobs)
+    with _cluster(options.scheduler):
+        STUDIES[options.name].run(options.path, name=options.name, n_jobs=options.jobs)
 
 
 if __name__ == "__main__":
