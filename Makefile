@@ -13,7 +13,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help book test lint format compare sync lab serve clean distclean venv FORCE
+.PHONY: help book test bench lint format compare sync lab serve clean distclean venv FORCE
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -30,14 +30,17 @@ test: lint  ## lint, then the tests, then every notebook's outputs compared
 compare: venv  ## run every notebook and compare its outputs, nothing else
 	@$(PYTEST) book $(NBVAL)
 
+bench: venv  ## times, growth and memory; prints a page and keeps it in benchmarks/results
+	@$(BIN)/python -m benchmarks --write
+
 lint: venv  ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
 format: venv  ## let ruff rewrite the library, the tools and the tests
-	@$(BIN)/ruff check --fix lib tests book/tools book/conftest.py
-	@$(BIN)/ruff format lib tests book/tools book/conftest.py
+	@$(BIN)/ruff check --fix lib tests benchmarks book/tools book/conftest.py
+	@$(BIN)/ruff format lib tests benchmarks book/tools book/conftest.py
 
 sync: venv  ## run the chapters (book/*.md) and write the notebooks beside them
 	@$(BIN)/python book/tools/notebooks.py sync
@@ -50,7 +53,7 @@ serve: book  ## show the book at http://localhost:8000 (PORT=… for another)
 
 clean:  ## remove what was built, keep the environment
 	@rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find lib tests book -name __pycache__ -prune -exec rm -rf {} +
+	@find lib tests benchmarks book -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environment, too
 	@rm -rf $(VENV) lib/*.egg-info
