@@ -15,10 +15,11 @@ from benchmarks.sizes import PUBLISHED_SECONDS, Sizes
 from benchmarks.timing import Job, Ratio, alternate
 from superposition import MLPConstruction, measure_error, sweep
 from superposition._check import Floats
+from superposition.factored import factored
 
 AIM_BUILD, AIM_RUN = 0.5, 1.15
 AIM_MEASURE = {"float64": 80.0, "float32": 150.0}
-N_RATIOS = 10  # of `network_ratios`
+N_RATIOS = 12  # of `network_ratios`
 PUBLISHED = "the published code (earlier, elsewhere)"
 _SAMPLES = 300  # of each measurement in the sweep
 
@@ -32,6 +33,7 @@ def network_ratios(sizes: Sizes) -> Iterator[Ratio]:
             ("building", "bare products", AIM_BUILD),
             ("naive building", "building", None),
             ("running", "bare products", AIM_RUN),
+            ("running, factored", "running", None),
             ("naive measuring", "measuring", None),
         ]
         for what, over, aim in pairs:
@@ -48,11 +50,13 @@ def _jobs(sizes: Sizes, dtype: type[np.floating]) -> dict[str, Job]:
     construction: MLPConstruction = large.construction
     given, (inputs, active) = networks.given(large), networks.samples(large, n)
     dense, state = published.build(*given), large.embed(inputs, active)
+    factors = factored(large).network
     return {
         "bare products": partial(_products, large.network.weights, state),
         "building": lambda: construction.compress(large.circuits, np.random.default_rng(0)),
         "naive building": lambda: published.build(*given),
         "running": lambda: large.network.run(state),
+        "running, factored": lambda: factors.run(state),
         "measuring": lambda: measure_error(large, 1, n, np.random.default_rng(0)),
         "naive measuring": lambda: published.measure(dense, inputs, active),
     }
@@ -67,20 +71,23 @@ def _products(weights: Sequence[Floats], state: Floats) -> None:
 def sweep_ratios(sizes: Sizes) -> Iterator[Ratio]:
     """A sweep by two workers, against the same by one: with one BLAS thread, and with all."""
 
-    def swept(n_jobs: int) -> pd.DataFrame:
+    def swept(n_jobs: int, limit: int | None = None) -> pd.DataFrame:
         rng, settings = np.random.default_rng(0), [{"n": sizes.n_circuits, "width": sizes.width}]
-        return sweep(_error, settings, sizes.n_sweep, rng, n_jobs=n_jobs, progress=False)
+        with threadpool_limits(limit):
+            return sweep(_error, settings, sizes.n_sweep, rng, n_jobs=n_jobs, progress=False)
 
-    def alone() -> None:
-        with threadpool_limits(1):
-            swept(1)
+    two, one, limited = partial(swept, 2), partial(swept, 1), partial(swept, 1, 1)
+    times = alternate({"two": two, "one": one, "limited": limited}, sizes.sweep_repeats)
+    over = f"a sweep by two workers ({_threads(two())} in each)"
+    for job, name, label in ((limited, "limited", "held to"), (one, "one", "free to take")):
+        what = f"a sweep by one worker ({label} {_threads(job())})"
+        yield Ratio(what, over, times[name], times["two"])
 
-    in_two = int(swept(2)["threads"].max())
-    jobs: dict[str, Job] = {"two": lambda: swept(2), "free": lambda: swept(1), "alone": alone}
-    times = alternate(jobs, sizes.sweep_repeats)
-    two = f"a sweep by two workers (BLAS threads in each: {in_two})"
-    for name, threads in (("alone", "one thread"), ("free", f"threads: {blas_threads()}")):
-        yield Ratio(f"a sweep by one worker (BLAS, {threads})", two, times[name], times["two"])
+
+def _threads(table: pd.DataFrame) -> str:
+    """Most BLAS threads that a measurement found."""
+    most = int(table["threads"].max())
+    return f"{most} BLAS thread{'s' if most > 1 else ''}"
 
 
 def _error(n: int, width: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -238,10 +238,11 @@ def quick():
 def test_a_quick_run_has_every_ratio_and_all_are_positive(quick):
     found = rows(quick, "Ratios of times")
     pairs = [(row["time of"], row["over that of"]) for row in found]
-    assert len(set(pairs)) == len(pairs) == 12
+    assert len(set(pairs)) == len(pairs) == 14
     for precision in ("float64", "float32"):
         for what in ("building", "naive building", "running", "naive measuring"):
             assert any(pair[0] == f"{what}, {precision}" for pair in pairs)
+        assert (f"running, factored, {precision}", f"running, {precision}") in pairs
         assert any("published" in a and b == f"measuring, {precision}" for a, b in pairs)
     assert sum("one worker" in a and "two workers" in b for a, b in pairs) == 2
     for row in found:
