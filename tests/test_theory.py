@@ -107,7 +107,7 @@ DERIVATIONS = {
 DERIVATIONS |= {f"{n} chains": partial(chains.no_chain_left, n) for n in (1, 3)}
 DERIVATIONS["jump"] = lambda: over_layers.jump()[1]
 DERIVATIONS["disjoint"] = lambda: over_layers.own_noise_of_a_carrier(carrying.DISJOINT_CARRIERS)
-DERIVATIONS["free"] = lambda: over_layers.active_read_out(over_layers.FREE)
+DERIVATIONS["free"] = lambda: over_layers.active_read_out(over_layers.free_entries())
 UNKNOWN = {
     symbols.entry_mean,
     symbols.entry_variance,

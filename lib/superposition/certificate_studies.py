@@ -47,7 +47,7 @@ def _settings() -> list[Setting]:
     return [dict(zip(("task", "n_active", "n_layers"), row, strict=True)) for row in depths]
 
 
-CERTIFICATE_STUDIES = {"certificate": Study(certified_errors, _settings(), n_seeds=3, seed=67)}
+CERTIFICATE_STUDIES = {"certificate": Study(certified_errors, _settings, n_seeds=3, seed=67)}
 
 
 def certificates() -> pd.DataFrame:

@@ -185,6 +185,10 @@ def _one_layer_settings() -> list[Setting]:
     return [{**s, "kind": kind} for s in settings for kind in ("orthonormal", "gaussian")]
 
 
+def _depth_settings() -> list[Setting]:
+    return depth_settings(80, np.random.default_rng(2027))
+
+
 def _noisy_settings() -> list[Setting]:
     """Eight settings in each of five bands of noise."""
     rng, edges = np.random.default_rng(2028), (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -220,9 +224,9 @@ def _design_settings() -> list[Setting]:
 
 
 ERROR_STUDIES = {
-    "one_layer": Study(one_layer, _one_layer_settings(), n_seeds=24, seed=4),
-    "noisy": Study(one_layer, _noisy_settings(), n_seeds=8, seed=8),
-    "depth": Study(over_layers, depth_settings(80, np.random.default_rng(2027)), n_seeds=2, seed=5),
-    "fitting": Study(fitting, _fitting_settings(), n_seeds=4, seed=6),
-    "design": Study(design_errors, _design_settings(), n_seeds=6, seed=7),
+    "one_layer": Study(one_layer, _one_layer_settings, n_seeds=24, seed=4),
+    "noisy": Study(one_layer, _noisy_settings, n_seeds=8, seed=8),
+    "depth": Study(over_layers, _depth_settings, n_seeds=2, seed=5),
+    "fitting": Study(fitting, _fitting_settings, n_seeds=4, seed=6),
+    "design": Study(design_errors, _design_settings, n_seeds=6, seed=7),
 }

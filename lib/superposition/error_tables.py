@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
@@ -125,6 +124,8 @@ def exponents() -> pd.DataFrame:
     Columns size, n_layers, post (its law's), measured with its 95 % interval low – high (from one
     fit for each seed), predicted.
     """
+    from scipy import stats  # slow to load, and seldom needed
+
     every, rows = read_table(data("fitting.csv"))[0], []
     for name, post in POST_EXPONENTS.items():
         for layers in (1, 4):

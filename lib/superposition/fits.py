@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import isotonic_regression
 
 
 def largest_loads(table: pd.DataFrame, tolerance: float) -> pd.DataFrame:
@@ -17,6 +16,8 @@ def largest_loads(table: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     has no row for that number of layers: the mean of the seeds that are left would be biased.
     Columns: n_layers, stream_width, parameters (of the large network, per layer), seed, n_circuits.
     """
+    from scipy.optimize import isotonic_regression  # slow to load, and seldom needed
+
     rows = []
     for (layers, width, seed), group in table.groupby(["n_layers", "stream_width", "seed"]):
         ordered = group.sort_values("n_circuits")

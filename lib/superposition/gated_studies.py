@@ -59,7 +59,7 @@ def _settings() -> list[Setting]:
     return [dict(zip(("task", "width", "n_circuits", "quiet"), row, strict=True)) for row in rows]
 
 
-GATED_STUDIES = {"gated": Study(gated_errors, _settings(), n_seeds=5, seed=61)}
+GATED_STUDIES = {"gated": Study(gated_errors, _settings, n_seeds=5, seed=61)}
 
 
 def gated() -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import isqrt
 
 import numpy as np
-from scipy.linalg import block_diag
 
 from superposition._check import Floats, Integers, positive_int
 from superposition.circuits import MLPCircuits
@@ -97,6 +96,8 @@ def private(
     """Each circuit on neurons of its own: blocks on the diagonals of the large weights."""
     n, most = circuits.n_circuits, max(circuits.widths)
     positive_int("width", n * most, isqrt(weights), ", neurons for a layer")
+    from scipy.linalg import block_diag  # slow to load, and seldom needed
+
     large = [block_diag(*weight) for weight in circuits.weights]
     biases = [bias.ravel() for bias in circuits.biases]
     network = MLPNetwork(large, biases, list(circuits.activations))

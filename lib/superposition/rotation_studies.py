@@ -103,8 +103,8 @@ def _tuning_settings() -> list[Setting]:
 
 
 ROTATION_STUDIES = {
-    "rotations": Study(published_errors, _published_settings(), n_seeds=16, seed=9),
-    "rotation_scaling": Study(errors_at_size, _scaling_settings(), n_seeds=2, seed=10),
+    "rotations": Study(published_errors, _published_settings, n_seeds=16, seed=9),
+    "rotation_scaling": Study(errors_at_size, _scaling_settings, n_seeds=2, seed=10),
     # seeds 0 and 1 choose, the others report: `rotation_tables.tuned`
-    "rotation_tuning": Study(tuned_errors, _tuning_settings(), n_seeds=7, seed=11),
+    "rotation_tuning": Study(tuned_errors, _tuning_settings, n_seeds=7, seed=11),
 }

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import linregress
-from scipy.stats import t as student
 
 from superposition._check import Floats
 from superposition.circuits import MLPCircuits, rotation_circuits
@@ -142,8 +140,8 @@ def _size_settings() -> list[Setting]:
 
 
 SCOREBOARD_STUDIES = {
-    "scoreboard": Study(board, _board_settings(), n_seeds=3, seed=71),
-    "scoreboard_sizes": Study(most, _size_settings(), n_seeds=3, seed=72),
+    "scoreboard": Study(board, _board_settings, n_seeds=3, seed=71),
+    "scoreboard_sizes": Study(most, _size_settings, n_seeds=3, seed=72),
 }
 
 
@@ -175,11 +173,13 @@ def exponents(table: pd.DataFrame) -> pd.DataFrame:
     Columns weights, n_active, entry, n_circuits. A row per n_active and entry for which some fit
     at three sizes or more: exponent, low, high.
     """
+    from scipy.stats import linregress, t  # slow to load, and seldom needed
+
     rows = {}
     for key, group in table[table["n_circuits"] > 0].groupby(["n_active", "entry"], sort=False):
         if group["weights"].nunique() >= 3:
             fit = linregress(np.log(group["weights"]), np.log(group["n_circuits"]))
-            wide = student.ppf(0.975, len(group) - 2) * fit.stderr
+            wide = t.ppf(0.975, len(group) - 2) * fit.stderr
             rows[key] = fit.slope, fit.slope - wide, fit.slope + wide
     found = pd.DataFrame(rows, ["exponent", "low", "high"]).T
     return found.rename_axis(["n_active", "entry"])

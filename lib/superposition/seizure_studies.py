@@ -58,7 +58,7 @@ def _settings() -> list[Setting]:
     return settings
 
 
-SEIZURE_STUDIES = {"seizures": Study(errors_and_laws, _settings(), n_seeds=2, seed=58)}
+SEIZURE_STUDIES = {"seizures": Study(errors_and_laws, _settings, n_seeds=2, seed=58)}
 
 
 def leaving(layers: np.ndarray, mse: np.ndarray, law: np.ndarray) -> int:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from superposition._check import Floats
 from superposition.circuits import MLPCircuits, rotation_circuits, rotation_vector
@@ -58,6 +57,8 @@ def connected_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.
     (share of slots), binomial (each with probability ρ), by_circuits (`Sharing.hits`, by load),
     heard (of the active circuit's indicator).
     """
+    from scipy.stats import binom  # slow to load, and seldom needed
+
     write, read = _codes(n_circuits, code, 2, rng)
     connected = np.minimum(connections(write, read), 1)
     found = (connected @ read.set_matrix.T.toarray()).round().astype(int)
@@ -74,7 +75,7 @@ def connected_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.
         {
             "connections": n,
             "measured": np.bincount(found, minlength=REDUNDANCY + 1) / found.size,
-            "binomial": stats.binom.pmf(n, REDUNDANCY, connected.mean()),
+            "binomial": binom.pmf(n, REDUNDANCY, connected.mean()),
             "by_circuits": by_circuits / weights.sum(),
             "heard": evaluate(sharing.heard_of_active(), heard),
         }

@@ -152,7 +152,7 @@ def _claim_settings() -> list[Setting]:
 _WAYS = [(1, "own"), (2, "own"), (2, "same"), (3, "own"), (3, "same")]
 
 STUDIES = {
-    "claim": Study(claim_error, _claim_settings(), n_seeds=3, seed=1),
+    "claim": Study(claim_error, _claim_settings, n_seeds=3, seed=1),
     "digit_sizes": Study(
         digit_accuracy,
         [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,20 @@ _DATA = Path("book/data")
 
 @dataclass(frozen=True)
 class Study:
-    """One stored table: `measure(**setting, rng)` for all settings and seeds, from one `seed`."""
+    """One stored table: `measure(**setting, rng)` for all settings and seeds, from one `seed`.
+
+    drawn: the settings, or a function that makes them, which is called when they are first needed.
+    """
 
     measure: Callable[..., pd.DataFrame]
-    settings: list[Setting]
+    drawn: list[Setting] | Callable[[], list[Setting]]
     n_seeds: int
     seed: int
+
+    @cached_property
+    def settings(self) -> list[Setting]:
+        """What is measured, in order: of each setting its arguments of `measure`, by name."""
+        return self.drawn() if callable(self.drawn) else self.drawn
 
     def run(self, path: str | Path, *, name: str, n_jobs: int | None = None) -> pd.DataFrame:
         """The whole table, from `path` as far as it is there already."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.special import gammaln
 
 from superposition._check import Integers, active_sets, generator, positive_int, whole_array
@@ -57,6 +56,8 @@ class Places:
 
         As many as can be are placed (a maximum matching).
         """
+        from scipy.sparse.csgraph import maximum_bipartite_matching  # slow to load
+
         active = active_sets(active, len(self.table), {})
         copies, k = self.table.shape[1], active.shape[1]
         starts = np.arange(k + 1) * copies

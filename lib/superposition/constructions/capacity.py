@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
 
 from superposition._check import instance, positive_int, positive_real
 from superposition.moments import MLPMoments, Moments
@@ -34,6 +33,7 @@ def largest_within(error: Callable[[float], float], tolerance: float, low: int) 
         if high >= MOST_CIRCUITS:
             return MOST_CIRCUITS
         low, high = high, 8 * high
+    from scipy.optimize import brentq  # slow to load, and seldom needed
 
     def excess(x: float) -> float:
         return float(np.log(min(error(np.exp(x)), 1e300) / tolerance))
@@ -75,6 +75,8 @@ def fewest_parameters(
     if not np.isfinite(best):
         return None
     bounds = np.log([max(lowest, at / 1.5), min(LARGEST, 1.5 * at)])
+    from scipy.optimize import minimize_scalar  # slow to load, and seldom needed
+
     fine = minimize_scalar(
         lambda x: np.log(parameters(round(np.exp(x)))),
         bounds=bounds,

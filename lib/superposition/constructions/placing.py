@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from superposition._check import Integers
 from superposition.codes.chains import Booleans, ChainCodes
@@ -33,6 +32,8 @@ def _match(buckets: Integers, free: Booleans, n_slots: int) -> Integers:
 
     buckets, free (batch, k, r), buckets below n_slots.
     """
+    from scipy.sparse.csgraph import maximum_bipartite_matching  # slow to load
+
     batch, k, r = free.shape
     sample, circuit, chain = np.nonzero(free)
     cells = (sample * r + chain) * n_slots + buckets[sample, circuit, chain]

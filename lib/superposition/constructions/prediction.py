@@ -37,7 +37,7 @@ class Sizes:
     @property
     def embedding(self) -> Assumption:
         """What is assumed of embeddings."""
-        return over_layers.ORTHONORMAL if self.orthonormal else over_layers.FREE
+        return over_layers.ORTHONORMAL if self.orthonormal else over_layers.free_entries()
 
     @property
     def carriers(self) -> Assumption:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import roots_hermitenorm
-from scipy.stats import binom
 
 from superposition._check import Floats, Integers, instance, positive_int
 from superposition.circuits.conditional import check_step, step_bias
@@ -89,6 +88,8 @@ class RecomputedGates:
         self, own: float, n: int, value: float, connected: float, r: int, noise: float
     ) -> tuple[float, float]:
         """Mean and mean square of a gate that hears n gates of that value, and normal noise."""
+        from scipy.stats import binom  # slow to load, and seldom needed
+
         joined = np.arange(n + 1)
         silent = connected / (1 - connected) / r
         heard = own + value * (joined / r - silent * (n - joined))

@@ -60,7 +60,6 @@ written_on_read = sp.symbols(r"\theta")
 ORTHONORMAL = Assumption(
     "embeddings are orthonormal within each circuit", {self_overlap: sp.Integer(0)}
 )
-FREE = Assumption("embeddings have entries N(0, 1/D)", {self_overlap: overlap_variance().result})
 ISOTROPIC = Assumption(
     "errors point in directions that the weights which read them do not know", {alignment: 1 / d}
 )
@@ -74,8 +73,19 @@ READ_AND_WRITTEN = Assumption(
 UNCORRELATED_STREAM = Assumption(
     "what a circuit reads of different others is uncorrelated", {stream_products: sp.Integer(0)}
 )
-_overlap = overlap_variance().general
 _OVERLAPS = NOISE[-4:]
+
+
+def _overlap() -> sp.Expr:
+    return overlap_variance().general
+
+
+@cache
+def free_entries() -> Assumption:
+    """Instead of ORTHONORMAL; a function, since what it assumes of overlaps is slow to derive."""
+    return Assumption(
+        "embeddings have entries N(0, 1/D)", {self_overlap: overlap_variance().result}
+    )
 
 
 @cache
@@ -98,9 +108,9 @@ def active_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
     because errors came in through the same overlaps (χ, for k − 1 others); and, for entries
     N(0, 1/D), what it misreads of itself.
     """
-    products = 2 * (k - 1) * feedback * _overlap + stream_products
+    products = 2 * (k - 1) * feedback * _overlap() + stream_products
     itself = self_overlap * ((d + 1) * state2 - 1 + 2 * self_feedback)
-    general = delta2 + d * _overlap * (content - state2) + products + itself
+    general = delta2 + d * _overlap() * (content - state2) + products + itself
     assumptions = (embedding, UNCORRELATED_STREAM, *_OVERLAPS)
     return Derivation(r"\mathrm{E}|\hat a - a|^2", general, assumptions, simplify=False)
 
@@ -109,7 +119,7 @@ def active_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
 def inactive_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
     """Squared length of what an inactive circuit reads: (eq-inactive-read-out)."""
     itself = self_overlap * (d + 1) * garbage
-    general = garbage + d * _overlap * (content - garbage) + itself + stream_products
+    general = garbage + d * _overlap() * (content - garbage) + itself + stream_products
     assumptions = (embedding, UNCORRELATED_STREAM, *_OVERLAPS)
     return Derivation(r"\mathrm{E}|\hat a_{\text{idle}}|^2", general, assumptions, simplify=False)
 
@@ -119,7 +129,7 @@ def heard_by(weights: sp.Expr, bare: sp.Expr) -> sp.Expr:
 
     bare: the squared weights without the indicator's entry, which garbage does not reach.
     """
-    one = weights * _overlap * content + bare * alignment * garbage
+    one = weights * _overlap() * content + bare * alignment * garbage
     return (T - 1) * one + circuit_covariance
 
 
@@ -155,9 +165,9 @@ def active_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
     by ω(|w|²|s|² + (w·a)²), with w·a = p + β. What (eq-drifted) explains is no noise.
     """
     explained = (bare_w2 * alignment * drift) ** 2 / pre_variance
-    error = bare_w2 * alignment * (delta2 + 2 * (k - 1) * feedback * _overlap) - explained
+    error = bare_w2 * alignment * (delta2 + 2 * (k - 1) * feedback * _overlap()) - explained
     itself = self_overlap * (w2 * state2 + (wanted + margin) ** 2)
-    general = error + w2 * _overlap * (content - state2) + itself + stream_products
+    general = error + w2 * _overlap() * (content - state2) + itself + stream_products
     assumptions = (embedding, ISOTROPIC, UNCORRELATED_STREAM, *_OVERLAPS)
     return Derivation(r"v_\text{active}", general, assumptions, simplify=False)
 
@@ -166,7 +176,7 @@ def active_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
 def inactive_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
     """Variance of what an inactive small neuron reads of its own circuit: (eq-idle-reading)."""
     itself = self_overlap * (w2 + bare_w2 * alignment) * garbage
-    overlaps = w2 * _overlap * (content - garbage)
+    overlaps = w2 * _overlap() * (content - garbage)
     general = bare_w2 * alignment * garbage + overlaps + itself + stream_products
     assumptions = (embedding, ISOTROPIC, UNCORRELATED_STREAM, *_OVERLAPS)
     return Derivation(r"v_\text{idle}", general, assumptions, simplify=False)
@@ -186,7 +196,7 @@ def drifted() -> Derivation:
 @cache
 def jump() -> tuple[sp.Expr, Derivation]:
     """Mean and variance of what another active small neuron adds on a carrier: (eq-jump)."""
-    misread = bare_w2 * alignment * (delta2 + 2 * drift) + w2 * _overlap * (content - state2)
+    misread = bare_w2 * alignment * (delta2 + 2 * drift) + w2 * _overlap() * (content - state2)
     assumptions = (ISOTROPIC, *_OVERLAPS)
     variance = Derivation("s_c^2", pre_variance + misread, assumptions, simplify=False)
     return pre_mean + margin, variance
