@@ -16,6 +16,7 @@ LIB = ROOT / "lib/superposition"
 # each module imports only from those before it
 ORDER = [
     "_check",
+    "_memory",
     "_files",
     "_threads",
     "results",
@@ -56,6 +57,7 @@ ORDER = [
     "theory.one_neuron",
     "theory.over_layers",
     "theory",
+    "constructions.needs",
     "constructions.bounds",
     "constructions.slots",
     "constructions.heard",

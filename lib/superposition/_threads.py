@@ -22,6 +22,11 @@ class _OneThread:
         self._n_modules = 0
         self._controller = ThreadpoolController()
 
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody computes on one thread at the moment."""
+        return self._users > 0
+
     def __enter__(self) -> None:
         with self._lock:
             if not self._users:
@@ -30,6 +35,7 @@ class _OneThread:
                     self._controller = ThreadpoolController()
                     self._n_modules = len(sys.modules)
                 self._limits = self._controller.limit(limits=1)
+                self._release()
             self._users += 1
 
     def __exit__(
@@ -42,6 +48,12 @@ class _OneThread:
             self._users -= 1
             if not self._users:
                 self._limits.restore_original_limits()
+                self._release()
+
+    def _release(self) -> None:
+        """Let any thread change the setting next, not only this one, which has just changed it."""
+        with self._controller.limit(limits=None):
+            pass
 
 
 one_thread = _OneThread()

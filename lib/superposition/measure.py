@@ -11,8 +11,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from superposition._check import Floats, Integers, instance, real_array
-from superposition.circuits import ResidualCircuits, with_indicator
+from superposition._check import Floats, Integers, instance, positive_int, real_array
+from superposition._memory import check_memory
+from superposition._threads import one_thread
+from superposition.circuits import Circuits, ResidualCircuits, with_indicator
 from superposition.constructions.compiled import ResidualSuperposition, Superposition
 from superposition.inputs import InputSampler, sample_active
 
@@ -21,7 +23,7 @@ Observer = Callable[[Floats], Floats]
 COLUMNS = ["layer", "mse", "relative_mse", "worst", "inactive_mse", "firing"]
 _CHUNK = 1024  # samples that run through the network at once
 _READS = 2**19  # entries that are read at once: they stay in the cache
-_READERS = 2  # threads that read
+_READERS = 2  # threads that read, unless computations run beside each other
 
 
 def measure_error(
@@ -45,10 +47,14 @@ def measure_error(
     (NaN at layer 0, before any).
 
     Raises TypeError or ValueError for counts ≤ 0, n_active > T, an `rng` that is no Generator,
-    samples or observations of another shape.
+    samples or observations of another shape; MemoryError for more samples than fit.
     """
     instance("superposition", superposition, Superposition)
     circuits = superposition.circuits
+    because = ", the number of circuits"
+    n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
+    n_samples = positive_int("n_samples", n_samples)
+    check_memory("n_samples", n_samples, _needs(circuits, n_active), fits="{:,} samples".format)
     active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
     sample_inputs = circuits.default_inputs if sample_inputs is None else sample_inputs
     sizes = {"samples": n_samples, "active": n_active, "width": circuits.widths[0]}
@@ -154,7 +160,7 @@ def _add_chunk(
     observe: Observer,
 ) -> None:
     truths = superposition.circuits.run(inputs, active)
-    with ThreadPoolExecutor(_READERS) as readers:
+    with ThreadPoolExecutor(1 if one_thread.in_use else _READERS) as readers:
         for layer, (state, firing) in enumerate(_states(superposition, inputs, active)):
             compare = partial(_compare, superposition, layer, state, active, truths[layer], observe)
             one = superposition.circuits.n_circuits * truths[layer].shape[-1]
@@ -185,6 +191,14 @@ def _compare(
     reads[rows, active] = 0
     n_inactive = reads.shape[0] * reads.shape[1] - active.size
     return _squares(own - truth).ravel(), _squares(truth).ravel(), _total(reads), n_inactive
+
+
+def _needs(circuits: Circuits, n_active: int) -> Callable[[int], float]:
+    """Bytes by n_samples: of the samples, and of what is read at once, and observed of it."""
+    width, n = max(circuits.widths), circuits.n_circuits
+    one = n * (width + 1)  # of a state, and of a gate
+    at_once = _READERS * max(_READS // one, 1)
+    return lambda size: 8 * ((width + 3) * 2 * size * n_active + 2 * one * min(size, at_once))
 
 
 def _states(

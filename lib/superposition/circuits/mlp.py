@@ -22,6 +22,7 @@ from superposition._check import (
     real_array,
     whole_array,
 )
+from superposition._memory import check_memory
 from superposition.circuits.conditional import find_step
 from superposition.inputs import InputSampler, sample_active, unit_inputs
 from superposition.moments import MLPMoments, mlp_moments
@@ -62,12 +63,16 @@ class MLPCircuits:
 
         Weights are N(0, 2/d_in), which keeps the mean square of an entry from layer to layer where
         biases are small; biases are N(0, 1/d_out), of both signs.
+        Raises TypeError or ValueError for sizes below 1, MemoryError for more circuits than fit.
         """
         n_circuits, rng = positive_int("n_circuits", n_circuits), generator(rng)
         instance("widths", widths, Sequence)
         if len(widths) < 2:
             raise ValueError(f"widths: wanted at least an input and an output, got {widths}")
         widths = [positive_int(f"widths[{i}]", width) for i, width in enumerate(widths)]
+        layers = [after * (before + 1) for before, after in pairwise(widths)]
+        one = 8 * (sum(layers) + max(layers))
+        check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
         weights, biases = [], []
         for before, after in pairwise(widths):
             scale = np.sqrt(2 / before)
@@ -125,10 +130,15 @@ class MLPCircuits:
     def moments(self, rng: np.random.Generator, *, n_samples: int = 2000) -> MLPMoments:
         """What predictions need to know: means over `n_samples` random pairs of circuits.
 
-        Inputs are the circuits' own. Raises ValueError for a single circuit.
+        Inputs are the circuits' own. Raises ValueError for a single circuit, MemoryError for more
+        samples than fit.
         """
         if self.n_circuits < 2:
             raise ValueError("circuits: wanted at least two, to measure pairs")
+        n_samples = positive_int("n_samples", n_samples)
+        largest = max(after * before for before, after in pairwise(self.widths))
+        one = 2 * self.dtype.itemsize * (2 * largest + 5 * sum(self.widths))
+        check_memory("n_samples", n_samples, lambda n: n * one, fits="{:,} samples".format)
         which = sample_active(self.n_circuits, 2, n_samples, rng)
         states = self.run(self.default_inputs(which, rng), which)
         step = find_step(self.weights, self.biases)

@@ -20,6 +20,7 @@ from superposition._check import (
     real_array,
     whole_array,
 )
+from superposition._memory import check_memory
 from superposition.inputs import InputSampler, sample_active, unit_inputs
 from superposition.moments import N_NODES, Moments, residual_moments
 
@@ -67,6 +68,7 @@ class ResidualCircuits:
         Rows of read_in have mean squared length 1, biases standard deviation 1/√width (as large
         as a pre-activation for an input of length 1), and write_out is scaled so that all layers
         together add about as much squared length as a unit input brings.
+        Raises TypeError or ValueError for sizes below 1, MemoryError for more circuits than fit.
         """
         shape = [
             positive_int(name, value)
@@ -79,6 +81,8 @@ class ResidualCircuits:
         ]
         n_layers, n_circuits, n_neurons, width = shape
         rng = generator(rng)
+        one = 8 * n_layers * n_neurons * (3 * width + 1)
+        check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
         scale = 1 / np.sqrt(width)
         # relu(x) of a Gaussian x has second moment var(x)/2, and var(x) = 2/width here
         write_scale = np.sqrt(1 / (n_layers * n_neurons))
@@ -166,10 +170,13 @@ class ResidualCircuits:
         """What predictions need to know: means over `n_samples` random circuits and inputs.
 
         Inputs from `sample_inputs(active, rng)` → (batch, 1, d); by default random unit vectors.
-        Weights are averaged over all circuits. Raises ValueError for fewer than 64 samples.
+        Weights are averaged over all circuits. Raises ValueError for fewer than 64 samples,
+        MemoryError for more than fit.
         """
         if positive_int("n_samples", n_samples) < N_NODES:
             raise ValueError(f"n_samples: wanted at least {N_NODES}, got {n_samples}")
+        one = self.dtype.itemsize * self.width * (self.n_layers * self.width + 3 * self.n_neurons)
+        check_memory("n_samples", n_samples, lambda n: n * one, fits="{:,} samples".format)
         active = sample_active(self.n_circuits, 1, n_samples, rng)
         sample_inputs = self.default_inputs if sample_inputs is None else sample_inputs
         states = [state[:, 0] for state in self.run(sample_inputs(active, rng), active)]

@@ -10,6 +10,9 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 from superposition._check import Floats, Integers, active_sets, real_array, whole_array
+from superposition._memory import check_memory
+
+_SMALL = 2**26  # bytes
 
 
 @runtime_checkable
@@ -38,6 +41,14 @@ def check_values(code: Code, values: Floats, active: Integers) -> tuple[Floats, 
     sizes = {"width": code.width}
     active = active_sets(active, code.n_circuits, sizes)
     return real_array("values", values, "batch active width", sizes), active
+
+
+def check_reads(code: Code, batch: int) -> None:
+    """MemoryError where what all circuits read of so many states does not fit."""
+    one = code.n_circuits * code.width * 8
+    if batch * one < _SMALL:  # asking what is free would take longer
+        return
+    check_memory("state", batch, lambda n: n * one, fits="a batch of {:,}".format)
 
 
 def check_state(code: Code, state: Floats, which: Integers) -> tuple[Floats, Integers]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from superposition._check import Floats, Integers, float_dtype, generator, positive_int, real_array
-from superposition.codes.base import check_state, check_values
+from superposition._memory import check_memory
+from superposition.codes.base import check_reads, check_state, check_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,8 @@ class GaussianCode:
     ) -> GaussianCode:
         """Random directions: entries N(0, 1/size) as in the post, or orthonormal in each circuit.
 
-        Raises ValueError where `orthonormal` asks for more than `size` directions per circuit.
+        Raises ValueError where `orthonormal` asks for more than `size` directions per circuit,
+        MemoryError for more circuits than fit.
         """
         n_circuits, width = positive_int("n_circuits", n_circuits), positive_int("width", width)
         size, dtype = positive_int("size", size), float_dtype(dtype)
@@ -51,6 +53,9 @@ class GaussianCode:
                 f"size: wanted at least {width}, one dimension for each orthonormal direction of "
                 f"a circuit, got {size}"
             )
+        # directions made orthonormal are there three times at once
+        one = (3 if orthonormal else 2) * width * size * 8
+        check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
         directions = rng.standard_normal((n_circuits, width, size)) / np.sqrt(size)
         if orthonormal:
             directions = _orthonormal(directions)
@@ -105,6 +110,7 @@ class GaussianCode:
     def decode_all(self, state: Floats) -> Floats:
         """What every circuit reads: (batch, D) → (batch, T, d), as one matrix product."""
         state = real_array("state", state, "batch size", {"size": self.size})
+        check_reads(self, len(state))
         return (state @ self.matrix.T).reshape(len(state), self.n_circuits, self.width)
 
 

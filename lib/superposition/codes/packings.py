@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
-from sympy import isprime, nextprime, prevprime
+from sympy import isprime, nextprime, prevprime, primerange
 
 from superposition._check import Integers, positive_int
+from superposition._memory import check_memory
 
 PACKINGS = ("prime_step", "finite_plane")
+_ARRAY = 200  # bytes of an array besides its numbers
 
 
 def packing(kind: str, n_slots: int, redundancy: int) -> Integers:
@@ -21,11 +25,13 @@ def packing(kind: str, n_slots: int, redundancy: int) -> Integers:
     the lines of r parallel classes, r ≤ q. Two points lie on at most one common line. In the
     order of the lines of one more class, so that any first T load slots alike, to within one.
 
-    Raises ValueError for another kind, or sets larger than there are slots (finite plane: than q).
+    Raises ValueError for another kind, or sets larger than there are slots (finite plane: than q),
+    MemoryError for more sets than fit.
     """
     n_slots = positive_int("n_slots", n_slots)
     redundancy = positive_int("redundancy", redundancy, n_slots, ", the number of slots")
     if kind == "prime_step":
+        _check_runs(n_slots, redundancy)
         return _runs(n_slots, redundancy)
     if kind == "finite_plane":
         return _points(n_slots, redundancy)
@@ -60,6 +66,21 @@ def _runs(n_slots: int, r: int) -> Integers:
     return np.concatenate(runs)
 
 
+def _check_runs(n_slots: int, r: int) -> None:
+    """MemoryError for more slots than fit: sets twice, by step and all together.
+
+    Of all steps those without a prime factor below r count, and powers of a composite r times them.
+    """
+    share = prod(1 - 1 / p for p in primerange(r)) * (1 if isprime(r) or r == 1 else r / (r - 1))
+
+    def needs(n: int) -> float:
+        longest = (n - 1) // (r - 1) if r > 1 else 1
+        n_steps = max(share * longest, 1)
+        return n_steps * (2 * 8 * n + _ARRAY) + 8 * n
+
+    check_memory("n_slots", n_slots, needs, fits="{:,} slots".format)
+
+
 def _steps(n_slots: int, r: int) -> list[int]:
     longest = (n_slots - 1) // max(r - 1, 1)
     if r == 1:
@@ -91,11 +112,13 @@ def plane_lines(q: int, n_slopes: int) -> Integers:
     line x, which counts as slope q; lines are numbered on, slope·q + line. Two points share the
     line of at most one slope. In the order of the vertical lines, so that the first T points are
     on all lines of another slope equally often, to within one.
-    Raises ValueError for a q that is not prime, or more than q + 1 slopes.
+    Raises ValueError for a q that is not prime, or more than q + 1 slopes, MemoryError for a q that
+    does not fit.
     """
     if not isprime(positive_int("q", q)):
         raise ValueError(f"q: wanted a prime, got {q}")
     n_slopes = positive_int("n_slopes", n_slopes, q + 1, f", the slopes of the plane over {q}")
+    check_memory("q", q, lambda size: 2 * 8 * size**2 * (n_slopes + 1), fits="up to {:,}".format)
     x, y = np.divmod(np.arange(q * q), q)
     slopes = np.arange(min(n_slopes, q))
     lines = (y[:, None] - slopes * x[:, None]) % q

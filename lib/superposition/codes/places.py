@@ -12,6 +12,7 @@ from scipy import sparse
 from scipy.special import gammaln
 
 from superposition._check import Integers, active_sets, generator, positive_int, whole_array
+from superposition._memory import check_memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +39,14 @@ class Places:
 
     @classmethod
     def draw(cls, n_circuits: int, n_places: int, copies: int, rng: np.random.Generator) -> Places:
-        """Each circuit in a random set of `copies` places."""
+        """Each circuit in a random set of `copies` places; MemoryError for more than fit."""
         n_circuits, n_places = (
             positive_int("n_circuits", n_circuits),
             positive_int("n_places", n_places),
         )
         copies = positive_int("copies", copies, n_places, ", the number of places")
+        one = 2 * n_places * 8
+        check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
         order = generator(rng).random((n_circuits, n_places)).argsort(axis=1)
         return cls(order[:, :copies], n_places)
 

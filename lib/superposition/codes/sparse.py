@@ -19,7 +19,8 @@ from superposition._check import (
     real_array,
     whole_array,
 )
-from superposition.codes.base import check_state, check_values
+from superposition._memory import check_memory
+from superposition.codes.base import check_reads, check_state, check_values
 from superposition.codes.packings import PACKINGS, packing, packing_bound
 from superposition.codes.packings import capacity as packing_capacity
 
@@ -69,13 +70,15 @@ class SparseCode:
         blocks, are random).
 
         Raises ValueError for an unknown kind, more slots per entry (per circuit, if disjoint)
-        than there are, or more circuits than the packing has sets.
+        than there are, or more circuits than the packing has sets; MemoryError for more circuits
+        than fit.
         """
         kinds = ("random", "disjoint", *PACKINGS)
         if kind not in kinds:
             raise ValueError(f"kind: wanted one of {kinds}, got {kind!r}")
         n_circuits, width = positive_int("n_circuits", n_circuits), positive_int("width", width)
         size, rng = positive_int("size", size), generator(rng)
+        _check_slots(n_circuits, width, positive_int("redundancy", redundancy))
         if kind in PACKINGS:
             slots = _packed(kind, n_circuits, width, size, redundancy, rng)
             return cls(slots, size, dtype)
@@ -98,6 +101,7 @@ class SparseCode:
             positive_int("width", width),
             positive_int("redundancy", redundancy),
         )
+        _check_slots(*shape)
         return cls(np.arange(np.prod(shape)).reshape(shape), int(np.prod(shape)), dtype)
 
     @property
@@ -197,8 +201,15 @@ class SparseCode:
     def decode_all(self, state: Floats) -> Floats:
         """What every circuit reads: (batch, size) → (batch, T, width)."""
         state = real_array("state", state, "batch size", {"size": self.size})
+        check_reads(self, len(state))
         reads = self.reader @ state.T  # samples last in memory: so they are added fastest
         return reads.reshape(self.n_circuits, self.width, len(state)).transpose(2, 0, 1)
+
+
+def _check_slots(n_circuits: int, width: int, redundancy: int) -> None:
+    """MemoryError for more circuits than fit: their slots, and once more in order."""
+    one = 2 * width * redundancy * 8
+    check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
 
 
 def _packed(

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from superposition._check import Floats, real_array
+from superposition._memory import check_memory
 from superposition.codes.base import Code
 from superposition.codes.sparse import SparseCode
 
@@ -19,7 +20,8 @@ def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None =
 
     weights (T, write.width, read.width): circuit t's own small matrix. Returns a dense array
     (write.size, read.size); or adds to `onto`, one of that shape, in place.
-    Raises ValueError where codes, weights and `onto` do not fit together.
+    Raises ValueError where codes, weights and `onto` do not fit together, MemoryError where the
+    result does not fit into memory.
     """
     sizes = {"circuits": write.n_circuits, "outputs": write.width, "inputs": read.width}
     weights = real_array("weights", weights, "circuits outputs inputs", sizes)
@@ -29,6 +31,7 @@ def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None =
         )
     shape = write.size, read.size
     if onto is None:
+        _check_sum(write, read, weights.dtype.itemsize)
         onto = np.zeros(shape, np.result_type(write.dtype, weights, read.dtype))
     elif onto.shape != shape or not onto.flags.c_contiguous:
         raise ValueError(f"onto: wanted a contiguous array {shape}, got shape {onto.shape}")
@@ -61,3 +64,17 @@ def _product(write: Code, weights: Floats, read: Code) -> Floats:
     else:
         product = write.matrix.T @ (blocks @ read.reader)
     return np.asarray(product.toarray() if sparse.issparse(product) else product)
+
+
+def _check_sum(write: Code, read: Code, itemsize: int) -> None:
+    """MemoryError where a large weight matrix does not fit, beside the sum's dense half."""
+
+    def needs(size: int) -> float:
+        beside = 0
+        if not sparse.issparse(read.matrix):
+            beside = write.n_circuits * write.width * read.size
+        elif not sparse.issparse(write.matrix):
+            beside = size * write.n_circuits * read.width
+        return itemsize * (size * read.size + beside)
+
+    check_memory("write", write.size, needs, fits="a code of {:,} slots".format)

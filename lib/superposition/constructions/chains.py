@@ -27,6 +27,7 @@ from superposition.constructions.chained import ChainSuperposition
 from superposition.constructions.compiled import ROUNDED, GatedSuperposition
 from superposition.constructions.failing import no_bucket_left, no_chain_left, unplaced
 from superposition.constructions.gates import gated_layer
+from superposition.constructions.needs import check_chains, check_gated
 from superposition.moments import MLPMoments
 from superposition.network import MLPNetwork
 
@@ -184,13 +185,17 @@ class ChainConstruction:
 
         Which circuit has which slots is drawn with `rng`, unless `codes` are given.
         Raises TypeError for other circuits or codes, ValueError for more circuits than `width`
-        holds, or codes that do not fit.
+        holds, or codes that do not fit; MemoryError for a network that does not fit.
         """
         instance("circuits", circuits, MLPCircuits)
         generator(rng)
         if codes is None:
+            slots = self._slots(circuits.n_circuits, circuits.widths)
+            check_chains(circuits, self.width, slots, self.n_chains, self.buckets)
             codes = self.draw(circuits.n_circuits, circuits.widths, rng)
-        self._check(codes, circuits)
+        else:
+            self._check(codes, circuits)
+            check_gated(circuits, "codes", codes.n_chains * codes.n_slots)
         two = codes.copies(circuits.dtype)
         copies = circuits.take(np.repeat(np.arange(codes.n_circuits), codes.n_chains))
         bounds = state_bounds(circuits, ROUNDED * self.input_bound).max(axis=1)
@@ -229,6 +234,13 @@ class ChainConstruction:
         needs = codes.n_chains * codes.n_slots * neurons_of_slot(circuits.widths)
         if self.width is not None and needs > self.width:
             raise ValueError(f"codes: wanted at most {self.width} neurons, the width, got {needs}")
+
+    def _slots(self, n_circuits: int, widths: Sequence[int]) -> int:
+        """Of one chain, in either code."""
+        self._room(n_circuits, widths)
+        if self.buckets is not None:
+            return self.buckets * bucket_slots(n_circuits, self.buckets)
+        return self._prime(n_circuits, widths)
 
     def _room(self, n_circuits: int, widths: Sequence[int]) -> int:
         """n_circuits, if there is room for so many."""

@@ -22,6 +22,7 @@ from superposition.constructions.coupling import Coupling, coupling
 from superposition.constructions.crosstalk import gated_law
 from superposition.constructions.gates import gated_layer
 from superposition.constructions.laws import last_error
+from superposition.constructions.needs import check_gated, check_plane
 from superposition.constructions.quiet import Crosstalk, crosstalk
 from superposition.moments import MLPMoments
 from superposition.network import MLPNetwork
@@ -148,15 +149,17 @@ class GatedConstruction:
         Which circuit is which point of the plane is drawn with `rng`, unless two codes are given
         (width 1, equal sizes): the result is exact if no two circuits share a slot in both.
         Raises TypeError for other circuits or codes, ValueError for more circuits than `width`
-        holds, or codes that do not fit.
+        holds, or codes that do not fit; MemoryError for a network that does not fit.
         """
         instance("circuits", circuits, MLPCircuits)
         generator(rng)
         if codes is None:
             prime = self._prime(circuits.widths, circuits.n_circuits)
+            check_plane(circuits, self.width, prime, self.redundancy)
             two = draw_codes(prime, self.redundancy, circuits.n_circuits, rng, circuits.dtype)
         else:
             two = self._given(circuits, codes)
+            check_gated(circuits, "codes", two.n_slots, "codes of {:,} slots".format)
         bounds = largest_states(circuits, ROUNDED * self.input_bound)
         gates, bounds = self.headroom * largest_heard(circuits, bounds), self.headroom * bounds
         linear = [False, *(name == "linear" for name in circuits.activations)]

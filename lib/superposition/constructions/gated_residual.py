@@ -20,6 +20,7 @@ from superposition.constructions.capacity import WIDEST, check_question, smalles
 from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.gated_stream import GatedResidualSuperposition
 from superposition.constructions.laws import last_error
+from superposition.constructions.needs import check_stream, check_stream_plane
 from superposition.constructions.prediction import default_moments
 from superposition.constructions.quiet import Crosstalk, crosstalk_between
 from superposition.constructions.stream_gates import (
@@ -151,23 +152,25 @@ class GatedResidualConstruction:
         Which circuit is which point of the plane is drawn with `rng`, unless codes are given, the
         stream's and the neurons' (of width 1): the result is exact if no two circuits share a slot
         in both. Raises TypeError for other circuits or codes, ValueError for more circuits than
-        `stream_width` holds, or codes that do not fit.
+        `stream_width` holds, or codes that do not fit; MemoryError for a network that does not fit.
         """
         instance("circuits", circuits, ResidualCircuits)
         generator(rng)
         if codes is None:
-            drawn = self._prime(circuits.width, circuits.n_circuits), *self._redundancies
-            both = draw_stream_codes(*drawn, circuits.n_circuits, rng, circuits.dtype)
+            prime = self._prime(circuits.width, circuits.n_circuits)
+            drawn = prime, *self._redundancies, circuits.n_circuits
+            check_stream_plane(circuits, self._cleaners(circuits), self.stream_width, drawn[:3])
+            both = draw_stream_codes(*drawn, rng, circuits.dtype)
         else:
             both = self._given(circuits, codes)
+            check_stream(circuits, self._cleaners(circuits), (both.stream.size, both.neurons.size))
         network = self._network(circuits, both)
         checkpoints = (0, *range(1, network.n_layers + 1, 2))
         return GatedResidualSuperposition(circuits, self, network, checkpoints, both)
 
     def _network(self, circuits: ResidualCircuits, codes: StreamCodes) -> ResidualNetwork:
         n_layers, size = 2 * circuits.n_layers - 1, codes.size(circuits.width)
-        cleaners = circuits.width + 1 if self.sparing else 2 * circuits.width
-        n_neurons = codes.n_neurons(circuits.n_neurons, cleaners if n_layers > 1 else 0)
+        n_neurons = codes.n_neurons(circuits.n_neurons, self._cleaners(circuits))
         read_in = np.zeros((n_layers, n_neurons, size), circuits.dtype)
         bias = np.zeros((n_layers, n_neurons), circuits.dtype)
         write_out = np.zeros((n_layers, size, n_neurons), circuits.dtype)
@@ -175,6 +178,12 @@ class GatedResidualConstruction:
             used = len(layer[1])
             read_in[i, :used], bias[i, :used], write_out[i, :, :used] = layer
         return ResidualNetwork(read_in, bias, write_out)
+
+    def _cleaners(self, circuits: ResidualCircuits) -> int:
+        """Neurons that clean one slot of the stream."""
+        if circuits.n_layers == 1:
+            return 0
+        return circuits.width + 1 if self.sparing else 2 * circuits.width
 
     def _layers(self, circuits: ResidualCircuits, codes: StreamCodes) -> Iterator[Layer]:
         """The large layers in order, without neurons that have nothing to do."""

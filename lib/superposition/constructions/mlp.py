@@ -17,6 +17,7 @@ from superposition.constructions.capacity import WIDEST, check_question, smalles
 from superposition.constructions.compiled import MLPSuperposition
 from superposition.constructions.connections import shared_weights
 from superposition.constructions.laws import last_error, published_law, small_noise_law
+from superposition.constructions.needs import check_mlp
 from superposition.constructions.seizure import follow
 from superposition.constructions.sharing import share
 from superposition.moments import MLPMoments
@@ -115,12 +116,13 @@ class MLPConstruction:
         Raises TypeError for other circuits; ValueError for those that the construction cannot
         hold: more than its codes' capacity, not ReLU, biases that differ between circuits, or
         above zero (then an inactive circuit would not be silent); for codes that do not fit, or
-        that leave no pair of slots unconnected.
+        that leave no pair of slots unconnected. MemoryError for a width that does not fit.
         """
         instance("circuits", circuits, MLPCircuits)
         generator(rng)
         _check_alike(circuits)
         _check_silent(circuits)
+        check_mlp(circuits, self.width)
         if codes is None:
             codes = [self._code(circuits, width, rng) for width in circuits.widths[1:]]
         self._check_codes(circuits, codes)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from superposition._check import Floats, Integers
+from superposition._memory import check_memory
 from superposition.codes.sparse import SparseCode
 from superposition.codes.two import TwoCodes
 
@@ -38,6 +39,7 @@ def reading_weights(
     """
     read, written = code.matrix.astype(float), write.matrix.tocsc()
     if quiet := quiet and code.redundancy > 1:
+        check_memory("code", code.size, lambda n: 3 * 8 * n**2, fits="a code of {:,} slots".format)
         noise = RIDGE * code.load.mean() * np.eye(code.size)
         inverse = np.linalg.inv((read.T @ read).toarray() + noise)
     for slot in range(write.size):

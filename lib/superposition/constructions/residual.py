@@ -19,6 +19,7 @@ from superposition.constructions.capacity import (
     smallest_true,
 )
 from superposition.constructions.compiled import ResidualSuperposition
+from superposition.constructions.needs import check_residual
 from superposition.constructions.prediction import Sizes, default_moments, predict_layers
 from superposition.moments import Moments
 from superposition.network import ResidualNetwork
@@ -74,10 +75,12 @@ class ResidualConstruction:
         indicator first; the large bias is −margin once per neuron. Codes are drawn with `rng`
         (first the stream's, then one per layer) unless given: `stream_code` for T circuits of
         width d + 1 in D dimensions, `neuron_codes` one per layer, width m in M slots.
-        Raises ValueError where sizes or codes do not fit the circuits.
+        Raises ValueError where sizes or codes do not fit the circuits, MemoryError for sizes that
+        do not fit in memory.
         """
         instance("circuits", circuits, ResidualCircuits)
         generator(rng)
+        check_residual(circuits, self.stream_width, self.n_neurons)
         inner = with_indicator(circuits, self.margin)
         stream = stream_code if stream_code is not None else self._stream_code(inner, rng)
         _fit("stream_code", stream, inner.n_circuits, inner.width, self.stream_width)

@@ -1,0 +1,81 @@
+"""Memory: sizes that cannot fit are refused before anything is allocated."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+
+_GROUPS = Path("/sys/fs/cgroup")
+# limit, use and the latter's name, of both kinds of control groups; caches do not count as used
+_LIMITS = (
+    ("memory.max", "memory.stat", "anon"),
+    ("memory/memory.limit_in_bytes", "memory/memory.stat", "total_rss"),
+)
+_LARGEST = 2**53  # no size beyond is looked at
+
+
+def check_memory(
+    name: str,
+    size: int,
+    needs: Callable[[int], float],
+    *,
+    fits: Callable[[int], str],
+    kind: str = "a size",
+    made: str = "",
+) -> None:
+    """MemoryError where a call would need more than there is, and which size would fit.
+
+    name, size: the argument that decides. needs: bytes at the peak by size, never falling. fits:
+    words for a size. kind, made: what is to be made, and of what shape.
+    """
+    free = free_memory()
+    if (needed := needs(size)) <= free:
+        return
+    largest = bisect_right(range(1, _LARGEST), free, 0, min(size - 1, _LARGEST - 1), key=needs)
+    would = f"{fits(largest)} would fit" if largest else "not even the smallest would fit"
+    raise MemoryError(
+        f"{name}: wanted {kind} that fits in {_in_words(free)} of free memory, got one of "
+        f"{_in_words(needed)}{f' ({made})' if made else ''}; {would}"
+    )
+
+
+def free_memory() -> float:
+    """Bytes that can still be allocated: what the system has, and what the control group allows.
+
+    Infinite where neither is known; a reading that is not above zero counts as none.
+    """
+    return min((reading for reading in (_of_system(), _of_group()) if reading > 0), default=inf)
+
+
+def layers_in_words(n_layers: int, rows: int, columns: int, dtype: object) -> str:
+    """What a network is made of, for the message."""
+    return f"{n_layers} layers of {rows:,} × {columns:,} {dtype}"
+
+
+def _of_system() -> float:
+    import psutil  # slow to load
+
+    try:
+        return float(psutil.virtual_memory().available)
+    except (OSError, RuntimeError):  # a system that does not say
+        return inf
+
+
+def _of_group() -> float:
+    for limit, table, used in _LIMITS:
+        try:
+            numbers = dict(line.split() for line in (_GROUPS / table).read_text().splitlines())
+            return int((_GROUPS / limit).read_text()) - int(numbers[used])
+        except (OSError, ValueError, KeyError):  # not there, or "max": no limit
+            continue
+    return inf
+
+
+def _in_words(n_bytes: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
+        if n_bytes < 999.95:
+            return f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:,.0f} EB"

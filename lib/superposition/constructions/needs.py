@@ -1,0 +1,160 @@
+"""What compressing needs of memory: counted, and refused, before anything is drawn or made.
+
+The weights of all layers; beside them the largest of what there is while they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from sympy import prevprime
+
+from superposition._memory import check_memory, layers_in_words
+from superposition.circuits import MLPCircuits, ResidualCircuits
+from superposition.codes.two import GATES
+
+_NETWORK = "a network"
+
+
+def check_residual(circuits: ResidualCircuits, width: int, neurons: int) -> None:
+    """MemoryError for a stream width D and neurons M too many; smaller ones in proportion fit."""
+    item, layers = circuits.dtype.itemsize, circuits.n_layers
+    entries = circuits.n_circuits * (circuits.width + 1)
+    spread = circuits.n_circuits * circuits.n_neurons  # small neurons, each read in the stream
+
+    def beside(stream: int) -> int:
+        return -(-neurons * stream // width)
+
+    def needs(stream: int) -> float:
+        matrix, code = beside(stream) * stream, entries * stream
+        made = item * ((2 * layers + 1) * matrix + code + spread * stream)
+        return max(made, 3 * 8 * code)  # directions are drawn in float64, then made orthonormal
+
+    def fits(stream: int) -> str:
+        return f"a stream width of {stream:,} with {beside(stream):,} neurons"
+
+    made = layers_in_words(layers, 2 * neurons, width, circuits.dtype)
+    name = "stream_width, n_neurons"
+    check_memory(name, width, needs, fits=fits, kind=_NETWORK, made=made)
+
+
+def check_mlp(circuits: MLPCircuits, width: int) -> None:
+    """MemoryError for a width too large: L layers, and two more while one of them is made."""
+    item, layers = circuits.dtype.itemsize, circuits.n_layers
+
+    def needs(size: int) -> float:
+        return item * (layers + 2 * (layers > 1)) * size**2
+
+    made = layers_in_words(layers, width, width, circuits.dtype)
+    check_memory("width", width, needs, fits="a width of {:,}".format, kind=_NETWORK, made=made)
+
+
+def check_plane(circuits: MLPCircuits, width: int | None, prime: int, redundancy: int) -> None:
+    """MemoryError for a gated network by a plane too large."""
+    per_slot = max(circuits.widths) + GATES
+
+    def fits(n_slots: int) -> str:
+        lines = n_slots // redundancy
+        return _plane_in_words(width, lines, 2 * redundancy, redundancy * per_slot)
+
+    check_gated(circuits, _deciding("width", width), redundancy * prime, fits)
+
+
+def check_chains(
+    circuits: MLPCircuits, width: int | None, slots: int, n_chains: int, buckets: int | None
+) -> None:
+    """MemoryError for too many slots of each of the chains: planes, or so many buckets."""
+    per_slot = n_chains * (max(circuits.widths) + GATES)
+
+    def fits(n_slots: int) -> str:
+        if buckets is None:
+            return _plane_in_words(width, n_slots // n_chains, 2 * n_chains, per_slot)
+        of_one = n_slots // n_chains // buckets
+        return _room_in_words(width, buckets * of_one**2, buckets * of_one * per_slot)
+
+    check_gated(circuits, _deciding("width", width), n_chains * slots, fits)
+
+
+def check_gated(
+    circuits: MLPCircuits,
+    name: str,
+    n_slots: int,
+    fits: Callable[[int], str] = "codes of {:,} slots".format,
+) -> None:
+    """MemoryError for codes of too many slots: all layers, and the largest of them once more.
+
+    name: of the argument that decides. fits: words for a number of slots.
+    """
+    item, sizes = circuits.dtype.itemsize, [width + GATES for width in circuits.widths]
+    layers = [after * before for before, after in pairwise(sizes)]
+
+    def needs(slots: int) -> float:
+        return item * (sum(layers) + max(layers)) * slots**2
+
+    widest = max(sizes) * n_slots
+    made = layers_in_words(len(layers), widest, widest, circuits.dtype)
+    check_memory(name, n_slots, needs, fits=fits, kind=_NETWORK, made=made)
+
+
+def check_stream_plane(
+    circuits: ResidualCircuits, cleaners: int, width: int | None, plane: tuple[int, int, int]
+) -> None:
+    """MemoryError for a gated stream by a plane too large.
+
+    plane: its prime, and how many slopes the codes of the stream and of neurons have.
+    """
+    prime, read, written = plane
+    per_line = read * (circuits.width + 1) + written
+
+    def fits(n_slots: int) -> str:
+        return _plane_in_words(width, n_slots // read, read + written, per_line)
+
+    slots = read * prime, written * prime
+    check_stream(circuits, cleaners, slots, _deciding("stream_width", width), fits)
+
+
+def check_stream(
+    circuits: ResidualCircuits,
+    cleaners: int,
+    slots: tuple[int, int],
+    name: str = "codes",
+    fits: Callable[[int], str] = "codes of {:,} slots of the stream".format,
+) -> None:
+    """MemoryError for codes of too many slots: 2L − 1 layers, and four more while one is made.
+
+    cleaners: neurons that clean a slot. slots: of the stream and of neurons, fewer in proportion.
+    name, fits: as of `check_gated`.
+    """
+    item, layers, many = circuits.dtype.itemsize, 2 * circuits.n_layers - 1, slots[0]
+
+    def sizes(n: int) -> tuple[int, int]:
+        carrying = -(-slots[1] * n // many)
+        neurons = max(circuits.n_neurons * carrying, cleaners * n)
+        return 2 * neurons, (circuits.width + 1) * n + carrying
+
+    def needs(n: int) -> float:
+        rows, columns = sizes(n)
+        return item * (layers + 4) * rows * columns
+
+    made = layers_in_words(layers, *sizes(many), circuits.dtype)
+    check_memory(name, many, needs, fits=fits, kind=_NETWORK, made=made)
+
+
+def _deciding(width_name: str, width: int | None) -> str:
+    """The argument that decides how large a gated network gets: its width, if that is given."""
+    return "circuits" if width is None else width_name
+
+
+def _plane_in_words(width: int | None, lines: int, slopes: int, per_line: int) -> str:
+    """What the largest plane of at most so many lines holds: circuits, and in which width."""
+    prime = int(prevprime(lines + 1)) if lines >= 2 else 0
+    return _room_in_words(width, prime**2 if prime + 1 >= slopes else 0, prime * per_line)
+
+
+def _room_in_words(width: int | None, n_circuits: int, needed: int) -> str:
+    """Circuits that fit, or, where a width was asked for, the one that holds so many."""
+    if n_circuits < 1:
+        return "no circuit"
+    circuits = f"{n_circuits:,} circuits"
+    return circuits if width is None else f"a width of {needed:,}, for {circuits},"
