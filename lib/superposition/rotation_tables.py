@@ -20,6 +20,7 @@ COLUMNS = {
     "inactive_mse": "inactive_x",
     "inactive_on_mse": "inactive_on",
 }
+SDS, SHARE, LEAST = 3, 0.02, 5e-5  # within which a published number counts as found again
 QUANTITIES = ["mse_x", "worst_x", "mse_on", "inactive_x", "inactive_on"]
 AS_PUBLISHED: Setting = {
     "code": "prime_step",
@@ -62,7 +63,7 @@ def against_published() -> pd.DataFrame:
     """Our errors beside those of the published code, a row per size, k, layer and quantity.
 
     mean, sd: ours, over seeds. published, published_sd: theirs, over seeds. inside: they differ by
-    at most three published sd, 2 % or 5e-5, whichever is most. inside_both: the same with the
+    at most `SDS` published sd, the share `SHARE` or `LEAST`, whichever is most. inside_both: the same with the
     larger of both sd; some of theirs come from very few seeds.
     """
     theirs = published().rename(columns={"mean": "published", "sd": "published_sd"})
@@ -71,10 +72,10 @@ def against_published() -> pd.DataFrame:
     ours = long.groupby([*names, "quantity"])["value"].agg(mean="mean", sd="std").reset_index()
     table = theirs.merge(ours, on=[*names, "quantity"], validate="one_to_one")
     distance = (table["mean"] - table["published"]).abs()
-    least = np.maximum(0.02 * table["published"], 5e-5)
-    table["inside"] = distance <= np.maximum(3 * table["published_sd"], least)
+    least = np.maximum(SHARE * table["published"], LEAST)
+    table["inside"] = distance <= np.maximum(SDS * table["published_sd"], least)
     both = table[["sd", "published_sd"]].max(axis=1)
-    table["inside_both"] = distance <= np.maximum(3 * both, least)
+    table["inside_both"] = distance <= np.maximum(SDS * both, least)
     columns = ["mean", "sd", "published", "published_sd", "inside", "inside_both"]
     return table[[*names, "quantity", *columns]]
 
