@@ -101,7 +101,8 @@ def aligned(alignment: float, rng: np.random.Generator) -> pd.DataFrame:
     written = alignment * np.swapaxes(drawn.read_in, -1, -2)
     circuits = ResidualCircuits(drawn.read_in, drawn.bias, written) if alignment else drawn
     construction = ResidualConstruction(STREAM_WIDTH, N_NEURONS)
-    table = measure_error(construction.compress(circuits, rng), 1, 300, rng)
+    large = construction.compress(circuits.astype(np.float32), rng)
+    table = measure_error(large, 1, 300, rng)
     predicted = construction.predict_error(circuits, 1)["relative_mse"]
     return table[["layer", "relative_mse"]].assign(predicted=predicted).query("layer > 0")
 

@@ -10,6 +10,7 @@ from typing import SupportsFloat
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 
 from superposition._check import Floats, Integers
 from superposition.circuits import ResidualCircuits, with_indicator
@@ -227,7 +228,7 @@ def redundancy_errors(redundancy: int, n_active: int, rng: np.random.Generator) 
 
     mse; large: share of states off by more than half the mean length of a state; worst.
     """
-    circuits = ResidualCircuits.random(200, 4, 8, 1, rng)
+    circuits = ResidualCircuits.random(200, 4, 8, 1, rng).astype(np.float32)
     superposition = ResidualConstruction(512, 1024, redundancy).compress(circuits, rng)
     active = sample_active(200, n_active, 500, rng)
     inputs = unit_inputs(4)(active, rng)
@@ -237,12 +238,14 @@ def redundancy_errors(redundancy: int, n_active: int, rng: np.random.Generator) 
     return _row(mse=squares.mean(), large=np.mean(squares > state / 4), worst=squares.max() ** 0.5)
 
 
-def depth_errors(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
+def depth_errors(
+    n_circuits: int, rng: np.random.Generator, *, dtype: DTypeLike = np.float64
+) -> pd.DataFrame:
     """`measure_error` of random circuits of four layers, one active; D = 512, M = 1024.
 
     nothing: `doing_nothing`, what a network that computes nothing would get.
     """
-    circuits = ResidualCircuits.random(n_circuits, 4, 8, 4, rng)
+    circuits = ResidualCircuits.random(n_circuits, 4, 8, 4, rng).astype(dtype)
     superposition = ResidualConstruction(512, 1024).compress(circuits, rng)
     errors = measure_error(superposition, 1, 300, rng)
     return errors.assign(nothing=doing_nothing(circuits, 1000, rng))

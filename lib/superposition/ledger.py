@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,8 @@ def deep_errors(n_circuits: int = 500) -> pd.DataFrame:
     """Errors over four layers (D = 512, M = 1024), by layer: medians over eight networks."""
     rng = np.random.default_rng(_SEED)
     settings = [{"n_circuits": n_circuits}]
-    table = sweep(experiments.depth_errors, settings, 8, rng, progress=False)
+    measure = partial(experiments.depth_errors, dtype=np.float32)
+    table = sweep(measure, settings, 8, rng, progress=False)
     return table.groupby("layer").median()
 
 

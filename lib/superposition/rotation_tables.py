@@ -63,8 +63,8 @@ def against_published() -> pd.DataFrame:
     """Our errors beside those of the published code, a row per size, k, layer and quantity.
 
     mean, sd: ours, over seeds. published, published_sd: theirs, over seeds. inside: they differ by
-    at most `SDS` published sd, the share `SHARE` or `LEAST`, whichever is most. inside_both: the same with the
-    larger of both sd; some of theirs come from very few seeds.
+    at most `SDS` published sd, the share `SHARE` or `LEAST`, whichever is most. inside_both: the
+    same with the larger of both sd; some of theirs come from very few seeds.
     """
     theirs = published().rename(columns={"mean": "published", "sd": "published_sd"})
     names = ["n_circuits", "width", "n_active", "layer"]
