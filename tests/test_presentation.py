@@ -157,7 +157,12 @@ BOARD = pd.DataFrame(
     {"entry": list("aabbcc"), "task": "x", "n_active": [1, 2] * 3, "layer": 1}
 ).assign(relative_mse=[0.1, 0.2, 0, 0.3, np.nan, np.nan])
 ROOM = pd.DataFrame({"entry": list("aabb"), "n_active": [1, 3] * 2, "weights": [1e4, 1e5] * 2})
+SIZES_OF_PLANES = pd.DataFrame(
+    {"n_circuits": [25, 121], "small": [9, 90], "gated": [20, 200], "dense": [100, 1000]}
+)
+ROUNDED = pd.DataFrame({"n_circuits": [100, 1000], "rms": 1e-7, "path": [1e-6, 2e-6]})
 FIGURES = {
+    "cost and error": lambda: plotting.cost_and_error(SIZES_OF_PLANES, {"float32": ROUNDED}),
     "board": lambda: plotting.board(
         pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}, list(BOARD["entry"].unique())
     ),

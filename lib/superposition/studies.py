@@ -24,6 +24,7 @@ from superposition.error_studies import ERROR_STUDIES
 from superposition.fits import private_circuits, residual_parameters
 from superposition.gated_studies import GATED_STUDIES
 from superposition.measure import doing_nothing, measure_error
+from superposition.million import MILLION_STUDIES
 from superposition.rotation_studies import ROTATION_STUDIES
 from superposition.scoreboard_studies import SCOREBOARD_STUDIES
 from superposition.seizure_studies import SEIZURE_STUDIES
@@ -178,6 +179,7 @@ STUDIES = {
     **ERROR_STUDIES,
     **GATED_STUDIES,
     **CERTIFICATE_STUDIES,
+    **MILLION_STUDIES,
     **ROTATION_STUDIES,
     **SCOREBOARD_STUDIES,
     **SEIZURE_STUDIES,

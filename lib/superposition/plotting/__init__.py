@@ -23,6 +23,7 @@ from superposition.plotting.errors import (
 )
 from superposition.plotting.gated import beside_published, noise_by_layer, plane
 from superposition.plotting.maths import averaging, extremes, load_histogram, read_errors
+from superposition.plotting.million import cost_and_error
 from superposition.plotting.rotations import by_layer, firing, scaling, traces, tuning
 from superposition.plotting.scoreboard import board, room
 from superposition.plotting.sharing import connected_slots, followed, slot_loads
@@ -42,6 +43,7 @@ __all__ = [
     "carriers",
     "claim",
     "connected_slots",
+    "cost_and_error",
     "depth",
     "depths",
     "design",

@@ -1,0 +1,227 @@
+"""A million networks in one, and every one of them run through it, alone.
+
+`python -m superposition.studies million book/data/million.csv` runs them, 10,000 at a time, and
+continues where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+from numpy.typing import DTypeLike
+from tqdm import tqdm
+
+from superposition._check import Floats, Integers, instance, positive_int, whole_array
+from superposition.circuits import MLPCircuits
+from superposition.codes.packings import smallest_plane
+from superposition.codes.two import GATES
+from superposition.constructions import GatedConstruction, GatedSuperposition
+from superposition.study import Study, data
+from superposition.sweep import Setting, read_table
+
+WIDTHS = (4, 4, 4)
+N_CIRCUITS = (100, 1_000, 10_000, 100_000, 1_000_000)
+NETWORK_SEED = 1009
+SAMPLE = 2_000  # circuits looked at in double precision
+ABOVE = 1e-4  # relative errors larger than that are counted
+_RUN, _BATCH = 10_000, 1_000  # circuits in one run of the study, and in memory at once
+
+
+def random_network(n_circuits: int, dtype: DTypeLike = np.float32) -> GatedSuperposition:
+    """Random circuits of widths 4, 4, 4 in one gated network of that precision, r = 1.
+
+    The same circuits in either precision, from one seed. Raises as `MLPCircuits.random` does.
+    """
+    rng = np.random.default_rng(NETWORK_SEED)
+    circuits = MLPCircuits.random(n_circuits, WIDTHS, rng).astype(dtype)
+    return GatedConstruction(redundancy=1).compress(circuits, rng)
+
+
+def one_by_one(
+    superposition: GatedSuperposition, which: Integers, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Errors of circuits `which`, (n,), each of them once the only active one, by layer 0 … L.
+
+    The network's own steps between `embed` and `read`, on one input each; beside them the same
+    circuits by themselves, in float64. δ is the error of a state a after that layer.
+    Columns layer; circuits: n; mse: mean |δ|²; square: mean |a|²; worst: largest |δ|; relative:
+    largest |δ| / |a| where a is not zero; circuit: whose that is; length: its |a|; above: how many
+    have a relative error above 1e-4, and above_length: the largest |a| of those; zero: of how many
+    a is zero; path: largest |δ| of any entry divided by the largest |a| of any entry on the
+    trajectory; others: how many neurons that hold other circuits' entries were above zero, in all.
+    Raises TypeError for other superpositions, ValueError for no circuits or numbers out of range.
+    """
+    instance("superposition", superposition, GatedSuperposition)
+    which = whole_array("which", which, "circuits", {}, superposition.circuits.n_circuits)
+    if not which.size:
+        raise ValueError("which: wanted at least one circuit, got none")
+    batches = np.split(which, np.arange(_BATCH, which.size, _BATCH))
+    found = [_alone(superposition, batch, rng) for batch in batches]
+    truth, error, others = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
+    return pd.DataFrame(_rows(which, truth, error, others))
+
+
+def _alone(
+    superposition: GatedSuperposition, which: Integers, rng: np.random.Generator
+) -> tuple[Floats, Floats, Integers]:
+    """Exact states and errors, (L+1, n, widest) with zeros at the end, and `others`, (L+1, n)."""
+    circuits, active = superposition.circuits, which[:, None]
+    inputs = circuits.default_inputs(active, rng).astype(circuits.dtype)
+    few = circuits.take(which).astype(np.float64)
+    exact = few.run(inputs, np.arange(which.size)[:, None])
+    shape = (circuits.n_layers + 1, which.size, max(circuits.widths))
+    truth, error, others = np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], int)
+    states = _states(superposition, superposition.embed(inputs, active))
+    for layer, state in enumerate(states):
+        width = circuits.widths[layer]
+        truth[layer, :, :width] = exact[layer][:, 0]
+        read = superposition.read(state, active, layer)[:, 0]
+        error[layer, :, :width] = read - exact[layer][:, 0]
+        others[layer] = _firing_elsewhere(superposition, state, which, layer)
+    return truth, error, others
+
+
+def _states(superposition: GatedSuperposition, state: Floats) -> Iterator[Floats]:
+    yield state
+    for layer in range(superposition.network.n_layers):
+        state, _ = superposition.network.step(state, layer)
+        yield state
+
+
+def _firing_elsewhere(
+    superposition: GatedSuperposition, state: Floats, which: Integers, layer: int
+) -> Integers:
+    """Neurons above zero that hold entries, less those on the circuits' own slots: (n,)."""
+    code = superposition.codes[layer]
+    n_slots = superposition.door.size // superposition.door.width
+    fires = state[:, : code.size - GATES * n_slots] > 0
+    own = code.slots[which, :-1].reshape(len(which), -1)
+    return fires.sum(axis=1) - np.take_along_axis(fires, own, axis=1).sum(axis=1)
+
+
+def _rows(
+    which: Integers, truth: Floats, error: Floats, others: Integers
+) -> Iterator[dict[str, float]]:
+    longest = np.abs(truth).max(axis=(0, 2))
+    for layer, (state, wrong) in enumerate(zip(truth, error, strict=True)):
+        sizes, errors = np.linalg.norm(state, axis=1), np.linalg.norm(wrong, axis=1)
+        relative = np.divide(errors, sizes, out=np.zeros(len(sizes)), where=sizes > 0)
+        largest = int(relative.argmax())
+        yield {
+            "layer": layer,
+            "circuits": len(which),
+            "mse": float((errors**2).mean()),
+            "square": float((sizes**2).mean()),
+            "worst": float(errors.max()),
+            "relative": float(relative[largest]),
+            "circuit": int(which[largest]),
+            "length": float(sizes[largest]),
+            "above": int((relative > ABOVE).sum()),
+            "above_length": float(sizes[relative > ABOVE].max(initial=0)),
+            "zero": int((sizes == 0).sum()),
+            "path": float((np.abs(wrong).max(axis=1) / longest).max()),
+            "others": int(others[layer].sum()),
+        }
+
+
+def all_of_them(n_circuits: int, block: int, rng: np.random.Generator) -> pd.DataFrame:
+    """`one_by_one` in float32, of the 10,000 circuits of block 0, 1 … (or as many as there are)."""
+    last = min((block + 1) * _RUN, n_circuits)
+    return _stored(_built(n_circuits, "float32"), np.arange(block * _RUN, last), rng)
+
+
+def some_of_them(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
+    """`one_by_one` in float64, of 2,000 circuits at random (or as many as there are)."""
+    which = rng.permutation(n_circuits)[:SAMPLE]
+    return _stored(_built(n_circuits, "float64"), which, rng)
+
+
+def _stored(
+    superposition: GatedSuperposition, which: Integers, rng: np.random.Generator
+) -> pd.DataFrame:
+    table = one_by_one(superposition, which, rng)
+    for name in table.select_dtypes("floating"):
+        table[name] = [float(f"{value:.4g}") for value in table[name]]
+    return table
+
+
+@lru_cache(maxsize=1)  # runs of one size follow each other
+def _built(n_circuits: int, dtype: str) -> GatedSuperposition:
+    """`random_network`, and how long it took."""
+    start = perf_counter()
+    superposition = random_network(n_circuits, dtype)
+    took = perf_counter() - start
+    width = max(superposition.network.widths)
+    tqdm.write(f"{n_circuits:,} circuits in {width:,} neurons: made in {took:.1f} s", sys.stderr)
+    return superposition
+
+
+def stored(name: str) -> pd.DataFrame:
+    """The study "million" or "million_double", all circuits together: one row for T and layer.
+
+    Columns n_circuits, layer, and those of `one_by_one`; rms: root mean square of |δ|, divided by
+    that of |a|, instead of mse and square.
+    """
+    table = read_table(data(f"{name}.csv"))[0]
+    groups = table.groupby(["n_circuits", "layer"])
+    return pd.DataFrame([_together(rows) for _, rows in groups])
+
+
+def _together(rows: pd.DataFrame) -> dict[str, float]:
+    squares = [(rows[name] * rows["circuits"]).sum() for name in ("mse", "square")]
+    worst = rows.loc[rows["relative"].idxmax()]
+    first = rows.iloc[0]
+    return {
+        "n_circuits": int(first["n_circuits"]),
+        "layer": int(first["layer"]),
+        "circuits": int(rows["circuits"].sum()),
+        "rms": float(np.sqrt(squares[0] / squares[1])),
+        **{name: float(rows[name].max()) for name in ("worst", "path")},
+        **{name: float(worst[name]) for name in ("relative", "length")},
+        "circuit": int(worst["circuit"]),
+        "above_length": float(rows["above_length"].max()),
+        **{name: int(rows[name].sum()) for name in ("above", "zero", "others")},
+    }
+
+
+def sizes(n_circuits: Sequence[int]) -> pd.DataFrame:
+    """Sizes of T circuits of widths 4, 4, 4, and of networks that hold them; a row for each T.
+
+    Columns n_circuits; prime: of the smallest plane; small: parameters of all circuits together;
+    width, gated: neurons of a layer of gated superposition, r = 1, and its parameters; private,
+    dense: likewise of an ordinary network in which circuits lie side by side, zeros included.
+    Raises TypeError or ValueError for numbers that are not whole, or below 1.
+    """
+    rows = []
+    for number in n_circuits:
+        n = positive_int("n_circuits", number)
+        prime = smallest_plane(n, 2)
+        width, private = prime * (max(WIDTHS) + GATES), n * max(WIDTHS)
+        row = {"n_circuits": n, "prime": prime, "small": n * _parameters(WIDTHS)}
+        row |= {"width": width, "gated": _parameters([width] * len(WIDTHS))}
+        row |= {"private": private, "dense": _parameters([private] * len(WIDTHS))}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _parameters(widths: Sequence[int]) -> int:
+    """Weights and biases of an MLP."""
+    return sum(after * (before + 1) for before, after in pairwise(widths))
+
+
+def _settings() -> list[Setting]:
+    return [{"n_circuits": n, "block": block} for n in N_CIRCUITS for block in range(-(-n // _RUN))]
+
+
+MILLION_STUDIES = {
+    "million": Study(all_of_them, _settings, n_seeds=1, seed=1_000_000),
+    "million_double": Study(
+        some_of_them, [{"n_circuits": n} for n in N_CIRCUITS], n_seeds=1, seed=2_000_000
+    ),
+}
