@@ -212,7 +212,8 @@ def _main() -> None:
     where.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="compute on the Dask cluster of this scheduler, such as tcp://192.0.2.1:8786",
+        help="compute on the Dask cluster of this scheduler, such as tcp://192.0.2.1:8786; needs "
+        "the package distributed",
     )
     options = parser.parse_args()
     with _cluster(options.scheduler):
