@@ -19,8 +19,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def measure(sizes: Sizes) -> Results:
     """Everything, with bars on stderr that say how far it is."""
-    times = list(tqdm(ratios.network_ratios(sizes), "ratios", ratios.N_RATIOS))
-    times += tqdm(ratios.sweep_ratios(sizes), "workers", 2)
+    times = list(tqdm(ratios.all_ratios(sizes), "ratios", ratios.N_RATIOS))
     points = tqdm(scaling.points(sizes), "sizes", len(scaling.tasks(sizes)))
     return Results(sizes, versions(), times, {point.task: point for point in points})
 

@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from benchmarks import networks, published
 from benchmarks.machine import blas_threads
@@ -19,9 +18,15 @@ from superposition.factored import factored
 
 AIM_BUILD, AIM_RUN = 0.5, 1.15
 AIM_MEASURE = {"float64": 80.0, "float32": 150.0}
-N_RATIOS = 12  # of `network_ratios`
+N_RATIOS = 13  # of `all_ratios`
 PUBLISHED = "the published code (earlier, elsewhere)"
 _SAMPLES = 300  # of each measurement in the sweep
+
+
+def all_ratios(sizes: Sizes) -> Iterator[Ratio]:
+    """Those of one network in either precision, then that of workers."""
+    yield from network_ratios(sizes)
+    yield sweep_ratio(sizes)
 
 
 def network_ratios(sizes: Sizes) -> Iterator[Ratio]:
@@ -68,20 +73,19 @@ def _products(weights: Sequence[Floats], state: Floats) -> None:
         state = state @ weight.T
 
 
-def sweep_ratios(sizes: Sizes) -> Iterator[Ratio]:
-    """A sweep by two workers, against the same by one: with one BLAS thread, and with all."""
+def sweep_ratio(sizes: Sizes) -> Ratio:
+    """A sweep by one worker, against the same by two."""
+    tables: dict[str, pd.DataFrame] = {}
 
-    def swept(n_jobs: int, limit: int | None = None) -> pd.DataFrame:
+    def swept(name: str, n_jobs: int) -> None:
         rng, settings = np.random.default_rng(0), [{"n": sizes.n_circuits, "width": sizes.width}]
-        with threadpool_limits(limit):
-            return sweep(_error, settings, sizes.n_sweep, rng, n_jobs=n_jobs, progress=False)
+        tables[name] = sweep(_error, settings, sizes.n_sweep, rng, n_jobs=n_jobs, progress=False)
 
-    two, one, limited = partial(swept, 2), partial(swept, 1), partial(swept, 1, 1)
-    times = alternate({"two": two, "one": one, "limited": limited}, sizes.sweep_repeats)
-    over = f"a sweep by two workers ({_threads(two())} in each)"
-    for job, name, label in ((limited, "limited", "held to"), (one, "one", "free to take")):
-        what = f"a sweep by one worker ({label} {_threads(job())})"
-        yield Ratio(what, over, times[name], times["two"])
+    jobs: dict[str, Job] = {"one": partial(swept, "one", 1), "two": partial(swept, "two", 2)}
+    times = alternate(jobs, sizes.sweep_repeats)
+    one, two = (_threads(tables[name]) for name in ("one", "two"))
+    what, over = f"a sweep by one worker ({one})", f"a sweep by two workers ({two} in each)"
+    return Ratio(what, over, times["one"], times["two"])
 
 
 def _threads(table: pd.DataFrame) -> str:

@@ -26,7 +26,7 @@ class Task:
     kind: str
     n_circuits: int
     width: int = 0
-    seconds: float = 2.0
+    seconds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ FULL = Sizes(
     sweep_repeats=3,
     series={
         "gated, r = 1": _planes("gated", 101, 149, 211, 317, 467, 683, 1009),
-        "gated, r = 3, quiet": _planes("quiet", 11, 17, 23, 31, 43, 61),
+        "gated, r = 3, quiet": _planes("quiet", 11, 17, 29, 43, 67, 97),
         "sequel's, T ∝ D²": tuple(
             Task("sequel", _load(width), width)
             for width in (600, 900, 1300, 2000, 3000, 4300, 6000)
