@@ -21,7 +21,7 @@ from superposition import (
     measure_error,
 )
 from superposition.codes.packings import plane_lines, smallest_plane
-from superposition.codes.stream import draw_stream_codes
+from superposition.codes.stream import StreamCodes, draw_stream_codes
 from superposition.constructions.bounds import residual_bounds
 from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.quiet import crosstalk_between
@@ -593,6 +593,30 @@ def test_stream_codes_need_slopes_and_points(rng):
     for name, rs in (("redundancy", (0, 1)), ("neuron_redundancy", (1, 0))):
         with pytest.raises(ValueError, match=f"{name}: wanted at least 1"):
             draw_stream_codes(5, *rs, 5, rng)
+
+
+def test_stream_codes_by_hand():
+    """Two circuits, 6 slots for states, 3 for neurons, width 2: 3 blocks of 6 dimensions, and 3."""
+    slots = np.array([[[0, 3]], [[1, 4]]])
+    neurons = SparseCode(np.array([[[0]], [[2]]]), 3, np.float32)
+    codes = StreamCodes(SparseCode(slots, 6, np.float32), neurons)
+    assert (codes.size(2), codes.n_neurons(4, 1), codes.n_neurons(1, 4)) == (21, 12, 24)
+    assert codes.gates(2) == (slice(12, 18), slice(18, 21))
+    assert codes.entries(2).slots.tolist() == [[[0, 3], [6, 9]], [[1, 4], [7, 10]]]
+    assert codes.door(2).slots[0].tolist() == [[0, 3], [6, 9], [12, 15]]
+    assert codes.entries(2).size == codes.door(2).size == 21
+    assert codes.entries(2).dtype == codes.door(2).dtype == np.float32
+
+
+def test_stream_codes_are_drawn_in_one_precision(rng):
+    codes = draw_stream_codes(5, 2, 3, 4, rng, np.float32)
+    assert codes.stream.dtype == codes.neurons.dtype == np.float32
+    assert (codes.stream.slots.shape, codes.stream.size) == ((4, 1, 2), 10)
+    assert (codes.neurons.slots.shape, codes.neurons.size) == ((4, 1, 3), 15)
+    assert (codes.stream.slots // 5 == [0, 1]).all()
+    assert (codes.neurons.slots // 5 == [0, 1, 2]).all()
+    plain = draw_stream_codes(5, 2, 3, 4, rng)
+    assert plain.stream.dtype == plain.neurons.dtype == np.float64
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What any construction must pay: bounds by brute force, where they are met, and what escapes."""
 
 from itertools import pairwise, permutations
+from math import comb
 
 import numpy as np
 import pytest
@@ -274,6 +275,82 @@ def test_places_are_refused():
         copies_needed(100, 5, 6)
     with pytest.raises(ValueError, match=r"n_active: wanted .* the number of circuits"):
         unplaced_bound(4, 5, 2, 6)
+
+
+def test_places_by_hand():
+    """Three circuits, two copies each: 0 and 1, 0 and 1, 1 and 2."""
+    places = Places(np.array([[0, 1], [1, 0], [1, 2]], np.uint8), np.int8(4))
+    assert type(places.n_places) is int
+    assert [places.members(place).tolist() for place in range(4)] == [[0, 1], [0, 1, 2], [2], []]
+    found = places.assign([[0, 1, 2], [2, 1, 0]])
+    assert found[0, 2] == found[1, 0] == 2
+    assert sorted(found[0]) == sorted(found[1]) == [0, 1, 2]
+    crowded = Places(np.array([[0], [0], [0]]), 2).assign(np.array([[0, 1, 2], [2, 1, 0]]))
+    assert np.sort(crowded).tolist() == [[-1, -1, 0]] * 2
+    with pytest.raises(
+        ValueError, match=r"^active: wanted distinct circuits within a row, got \[1, "
+    ):
+        places.assign([[1, 1]])
+    with pytest.raises(ValueError, match=r"^active: wanted entries from 0 to 2, got 0 to 3$"):
+        places.assign([[0, 3]])
+
+
+def test_places_are_drawn_distinct_and_uniform(rng):
+    places = Places.draw(3000, 5, 2, rng)
+    assert places.n_places == 5
+    assert places.table.shape == (3000, 2)
+    counts = np.bincount(places.table.ravel(), minlength=5)
+    np.testing.assert_allclose(counts, 1200, atol=4.5 * np.sqrt(3000 * 0.4 * 0.6))
+    assert sorted(Places.draw(1, 3, 3, rng).table[0]) == [0, 1, 2]
+    for name in ("n_circuits", "n_places", "copies"):
+        sizes = {"n_circuits": 2, "n_places": 3, "copies": 1, name: 0}
+        with pytest.raises(ValueError, match=rf"^{name}: wanted at least 1, got 0$"):
+            Places.draw(**sizes, rng=rng)
+    with pytest.raises(ValueError, match=r"^copies: wanted at most 3, the number of places, got 4"):
+        Places.draw(2, 3, 4, rng)
+    with pytest.raises(TypeError, match=r"^rng: wanted"):
+        Places.draw(2, 3, 1, 7)
+    with pytest.raises(ValueError, match=r"^n_places: wanted at least 1, got 0$"):
+        Places(np.array([[0]]), 0)
+    with pytest.raises(ValueError, match=r"^table: wanted shape \(circuits, copies\), got \(1,\)$"):
+        Places([0], 1)
+    with pytest.raises(
+        ValueError, match=r"^table: wanted distinct places for each circuit, got a re"
+    ):
+        Places([[0, 1], [2, 2]], 3)
+
+
+def test_the_bound_on_failures_by_hand():
+    """Σ_s C(T, s) C(G, s − 1) [C(s − 1, r) / C(G, r)]^s over r < s ≤ k."""
+
+    def term(s, T, G, r):
+        return comb(T, s) * comb(G, s - 1) * (comb(s - 1, r) / comb(G, r)) ** s
+
+    for T, G, r, k in ((20, 30, 2, 5), (3, 40, 1, 3), (8, 50, 3, 4)):
+        wanted = sum(term(s, T, G, r) for s in range(r + 1, k + 1))
+        assert 0 < wanted < 1
+        assert unplaced_bound(T, G, r, k) == pytest.approx(wanted, rel=1e-10)
+    assert unplaced_bound(8, 50, 4, 4) == 0  # four circuits with four places each
+    assert unplaced_bound(3, 2, 1, 3) == 1
+    for sizes, message in {
+        (3, 5, 2, 4): "^n_active: wanted at most 3, the number of circuits, got 4$",
+        (3, 5, 6, 2): "^copies: wanted at most 5, the number of places, got 6$",
+        (3, 5, 0, 2): "^copies: wanted at least 1, got 0$",
+        (3, 5, 1, 0): "^n_active: wanted at least 1, got 0$",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            unplaced_bound(*sizes)
+
+
+def test_the_fewest_copies_are_the_first_whose_bound_is_below_one():
+    for T, G, k in ((20, 6, 5), (20, 30, 5), (5, 5, 5), (1, 1, 1)):
+        copies = copies_needed(T, G, k)
+        assert unplaced_bound(T, G, copies, k) < 1
+        assert all(unplaced_bound(T, G, r, k) == 1 for r in range(1, copies))
+    with pytest.raises(
+        ValueError, match=r"^n_active: wanted at most 5, the number of places, got 6$"
+    ):
+        copies_needed(100, 5, 6)
 
 
 def test_the_floor_is_at_the_tolerance_where_it_says():

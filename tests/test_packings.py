@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superposition import SparseCode
-from superposition.codes.packings import capacity, packing, packing_bound
+from superposition.codes.packings import (
+    capacity,
+    draw_lines,
+    packing,
+    packing_bound,
+    plane_lines,
+    smallest_plane,
+)
 
 KINDS = ["prime_step", "finite_plane"]
 SIZES = st.tuples(st.integers(1, 4), st.integers(2, 40), st.integers(1, 5), st.integers(0, 3))
@@ -184,3 +191,77 @@ def test_a_code_knows_its_bound(rng):
     assert (
         SparseCode.draw("finite_plane", 9, 4, 1000, 6, rng).bound == packing_bound(250, 6) == 2041
     )
+
+
+def test_packings_by_hand():
+    """Triples of 9 slots: steps 1 and 3 (2 has a factor below 3, and 4 is too long)."""
+    triples = packing("prime_step", 9, 3).tolist()
+    assert triples == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [0, 3, 6], [1, 4, 7], [2, 5, 8]]
+    assert packing("prime_step", 3, 1).tolist() == [[0], [1], [2]]
+    assert packing("prime_step", 4, 4).tolist() == [[0, 1, 2, 3]]
+    plane = packing("finite_plane", 5, 2).tolist()
+    assert plane == [[0, 2], [1, 3], [0, 3], [1, 2]]
+    assert capacity("finite_plane", 5, 2) == 4
+
+
+def test_packings_are_refused_word_for_word():
+    with pytest.raises(
+        ValueError, match=r"^kind: wanted one of \('prime_step', 'finite_plane'\), got"
+    ):
+        packing("lines", 9, 3)
+    for call in (lambda *sizes: packing("prime_step", *sizes), packing_bound):
+        with pytest.raises(ValueError, match=r"^n_slots: wanted at least 1, got 0$"):
+            call(0, 1)
+        with pytest.raises(ValueError, match=r"^redundancy: wanted at least 1, got 0$"):
+            call(3, 0)
+        message = "^redundancy: wanted at most 3, the number of slots, got 4$"
+        with pytest.raises(ValueError, match=message):
+            call(3, 4)
+    with pytest.raises(ValueError, match=r"^redundancy: wanted at least 2, got 1$"):
+        packing_bound(5, 1)
+    assert packing_bound(2, 2) == 1
+    assert packing_bound(7, 3) == 7
+    with pytest.raises(
+        ValueError, match="n_slots: wanted at least 2 for each of 3, the redundancy, g"
+    ):
+        packing("finite_plane", 5, 3)
+    message = r"wanted at most 3 \(the largest prime up to slots / redundancy\), got 6$"
+    with pytest.raises(ValueError, match=message):
+        packing("finite_plane", 24, 6)
+    with pytest.raises(ValueError, match=r"^q: wanted a prime, got 4$"):
+        plane_lines(4, 1)
+    with pytest.raises(ValueError, match=r"^q: wanted at least 1, got 0$"):
+        plane_lines(0, 1)
+    with pytest.raises(
+        ValueError, match=r"^n_slopes: wanted at most 4, the slopes of the plane over 3"
+    ):
+        plane_lines(3, 5)
+    with pytest.raises(ValueError, match=r"^n_slopes: wanted at least 1, got 0$"):
+        plane_lines(3, 0)
+
+
+def test_the_smallest_plane_has_enough_points_and_slopes():
+    wanted = {
+        (1, 1): 2,
+        (4, 3): 2,
+        (5, 3): 3,
+        (9, 4): 3,
+        (10, 1): 5,
+        (1, 5): 5,
+        (1, 6): 5,
+        (1, 7): 7,
+    }
+    assert {sizes: smallest_plane(*sizes) for sizes in wanted} == wanted
+    assert type(smallest_plane(5, 3)) is int
+
+
+def test_lines_are_those_of_the_first_points_in_random_order(rng):
+    """With vertical lines among the slots, of any points; otherwise of the first, all loaded."""
+    of_first = {tuple(row) for row in plane_lines(3, 3)[:4].tolist()}
+    assert {tuple(row) for row in draw_lines(3, 3, 4, rng).tolist()} == of_first
+    drawn = [draw_lines(3, 4, 1, rng)[0, 3] for _ in range(30)]
+    assert set(drawn) == {9, 10, 11}
+    with pytest.raises(
+        ValueError, match=r"^n_circuits: wanted at most 9, the points of the plane over"
+    ):
+        draw_lines(3, 1, 10, rng)

@@ -463,3 +463,24 @@ REFUSED = [
 def test_what_no_plane_offers_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_codes_are_drawn_from_the_plane_word_for_word(rng):
+    two = draw_codes(3, 2, 5, rng, np.float32)
+    assert two.n_slots == 6
+    assert two.dtype == np.float32
+    places = two.state(0, 1), two.entries(1, 2), two.door(2), two.slots(1)
+    assert all(code.dtype == np.float32 for code in places)
+    assert [code.size for code in places] == [18, 24, 24, 6]
+    assert all(((sets // 3) == [0, 1]).all() for sets in two.sets)
+    assert draw_codes(3, 1, 1, rng).dtype == np.float64
+    with pytest.raises(
+        ValueError, match="n_circuits: wanted at most 9, the points of the plane ov"
+    ):
+        draw_codes(3, 1, 10, rng)
+    with pytest.raises(
+        ValueError, match="n_slopes: wanted at most 4, the slopes of the plane over 3"
+    ):
+        draw_codes(3, 3, 1, rng)
+    with pytest.raises(ValueError, match=r"^redundancy: wanted at least 1, got 0$"):
+        draw_codes(3, 0, 1, rng)
