@@ -97,3 +97,107 @@ def test_circuits_are_frozen(make_circuits):
 def test_an_empty_batch_gives_an_empty_result(make_circuits):
     states = make_circuits().run(np.empty((0, 2, 3)), np.empty((0, 2), int))
     assert [state.shape for state in states] == [(0, 2, 3)] * 3
+
+
+def test_random_circuits_are_these_draws():
+    """In this order: w of all layers with variance 1/d, biases likewise, w' with 1/(L m)."""
+    made = ResidualCircuits.random(5, 3, 4, 2, np.random.default_rng(1))
+    draws = np.random.default_rng(1)
+    for name, shape, variance in (
+        ("read_in", (2, 5, 4, 3), 1 / 3),
+        ("bias", (2, 5, 4), 1 / 3),
+        ("write_out", (2, 5, 3, 4), 1 / 8),
+    ):
+        wanted = np.sqrt(variance) * draws.standard_normal(shape)
+        np.testing.assert_allclose(getattr(made, name), wanted, rtol=1e-14)
+    for i, name in enumerate(("n_circuits", "width", "n_neurons", "n_layers")):
+        with pytest.raises(ValueError, match=rf"^{name}: wanted at least 1, got 0$"):
+            ResidualCircuits.random(*np.where(np.arange(4) == i, 0, 1), draws)
+    with pytest.raises(TypeError, match=r"^rng: wanted"):
+        ResidualCircuits.random(1, 1, 1, 1, 3)
+
+
+def test_arrays_are_refused_by_name_and_axis():
+    good = {"read_in": np.ones((1, 2, 4, 3)), "bias": np.ones((1, 2, 4))}
+    good["write_out"] = np.ones((1, 2, 3, 4))
+    axes = {
+        "read_in": r"\(layers, circuits, neurons, width\)",
+        "bias": r"\(layers = 1, circuits = 2, neurons = 4\)",
+        "write_out": r"\(layers = 1, circuits = 2, width = 3, neurons = 4\)",
+    }
+    for name, wanted in axes.items():
+        with pytest.raises(ValueError, match=rf"^{name}: wanted shape {wanted}, got \(1,\)$"):
+            ResidualCircuits(**{**good, name: np.ones(1)})
+    single = {**good, "bias": np.ones((1, 2, 4), np.float32)}
+    with pytest.raises(
+        TypeError, match=r"^read_in, bias, write_out: wanted one dtype, float32 or f"
+    ):
+        ResidualCircuits(**single)
+    none = {name: array[:, :0] for name, array in good.items()}
+    with pytest.raises(ValueError, match=r"^read_in: wanted at least 1 of circuits, got 0$"):
+        ResidualCircuits(**none)
+
+
+def test_take_keeps_the_order_asked_for(make_circuits):
+    circuits = make_circuits()
+    taken = circuits.take([4, 1, 4])
+    for name in ("read_in", "bias", "write_out"):
+        np.testing.assert_array_equal(getattr(taken, name), getattr(circuits, name)[:, [4, 1, 4]])
+    with pytest.raises(ValueError, match=r"^which: wanted entries from 0 to 5, got 6 to 6$"):
+        circuits.take([6])
+    with pytest.raises(ValueError, match=r"^which: wanted shape \(circuits\), got \(1, 1\)$"):
+        circuits.take([[0]])
+
+
+def test_what_is_run_is_checked(make_circuits):
+    circuits = make_circuits()
+    for inputs, active, message in (
+        (
+            np.ones((1, 1, 2)),
+            [[0]],
+            r"inputs: wanted shape \(batch = 1, active = 1, width = 3\), got",
+        ),
+        (np.ones((1, 1, 3)), [[6]], r"active: wanted entries from 0 to 5, got 6 to 6$"),
+        (np.ones((1, 1, 3)), [0], r"active: wanted shape \(batch, active\), got \(1,\)$"),
+    ):
+        with pytest.raises(ValueError, match="^" + message):
+            circuits.run(inputs, active)
+    states = circuits.run(np.ones((1, 1, 3), np.float32), [[0]])
+    assert [state.dtype for state in states] == [np.float64] * 3
+
+
+def test_moments_are_of_two_thousand_inputs_of_length_one(make_circuits):
+    circuits = make_circuits()
+    plain = circuits.moments(np.random.default_rng(1))
+    for others in ({"n_samples": 2000}, {"sample_inputs": unit_inputs(3)}):
+        same = circuits.moments(np.random.default_rng(1), **others)
+        assert all(np.array_equal(a, b) for a, b in zip(*map(arrays, (plain, same)), strict=True))
+    fewer = circuits.moments(np.random.default_rng(1), n_samples=64)
+    longer = circuits.moments(
+        np.random.default_rng(1), sample_inputs=lambda *given: 2 * unit_inputs(3)(*given)
+    )
+    assert fewer.state2[0] == pytest.approx(plain.state2[0])
+    assert not np.array_equal(fewer.state2, plain.state2)
+    assert longer.state2[0] == pytest.approx(4 * plain.state2[0])
+    with pytest.raises(ValueError, match=r"^n_samples: wanted at least 64, got 63$"):
+        circuits.moments(np.random.default_rng(1), n_samples=63)
+    with pytest.raises(TypeError, match=r"^n_samples: wanted a whole number, got 64.0$"):
+        circuits.moments(np.random.default_rng(1), n_samples=64.0)
+
+
+def arrays(moments):
+    return [np.asarray(value) for value in vars(moments).values()]
+
+
+def test_an_indicator_by_hand():
+    """w·a + b = w·a + (b + β) α − β."""
+    circuits = ResidualCircuits([[[[2.0, 3.0]]]], [[[5.0]]], [[[[7.0], [11.0]]]])
+    wider = with_indicator(circuits, 0.5)
+    assert wider.read_in.tolist() == [[[[2, 3, 5.5]]]]
+    assert wider.bias.tolist() == [[[-0.5]]]
+    assert wider.write_out.tolist() == [[[[7], [11], [0]]]]
+    assert with_indicator(circuits.astype(np.float32), 0.5).dtype == np.float32
+    with pytest.raises(ValueError, match=r"^margin: wanted a finite number above 0, got 0.0$"):
+        with_indicator(circuits, 0)
+    with pytest.raises(TypeError, match=r"^circuits: wanted ResidualCircuits, got str$"):
+        with_indicator("it", 1)

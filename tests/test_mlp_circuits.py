@@ -11,11 +11,21 @@ from superposition import (
     MLPCircuits,
     MLPConstruction,
     MLPNetwork,
+    ResidualNetwork,
     measure_error,
     on_indicator,
     rotation_circuits,
     rotation_vector,
 )
+from superposition.circuits.conditional import (
+    check_step,
+    conditional_bias,
+    conditional_weights,
+    find_step,
+    on_neurons,
+    step_bias,
+)
+from superposition.circuits.rotations import rotation_step
 from superposition.inputs import sample_active
 
 SEEDS = st.integers(0, 2**32)
@@ -317,3 +327,208 @@ def test_the_large_networks_sizes(rng):
     assert network.activations == ("relu", "relu")
     with pytest.raises(ValueError, match="read-only"):
         network.weights[0][0] = 0
+
+
+def test_random_circuits_are_these_draws():
+    """Layer by layer, w with variance 2/d_in, then b with 1/d_out."""
+    circuits = MLPCircuits.random(3, [4, 2, 5], np.random.default_rng(1))
+    assert circuits.activations == ("relu", "relu")
+    rng = np.random.default_rng(1)
+    for weight, bias, before, after in zip(
+        circuits.weights, circuits.biases, (4, 2), (2, 5), strict=True
+    ):
+        wanted = np.sqrt(2 / before) * rng.standard_normal((3, after, before))
+        np.testing.assert_allclose(weight, wanted, rtol=1e-14)
+        wanted = rng.standard_normal((3, after)) / np.sqrt(after)
+        np.testing.assert_allclose(bias, wanted, rtol=1e-14)
+    with pytest.raises(
+        ValueError, match=r"^widths: wanted at least an input and an output, got \[3"
+    ):
+        MLPCircuits.random(1, [3], rng)
+    with pytest.raises(TypeError, match=r"^widths: wanted Sequence, got int$"):
+        MLPCircuits.random(1, 3, rng)
+    with pytest.raises(ValueError, match=r"^widths\[1\]: wanted at least 1, got 0$"):
+        MLPCircuits.random(1, [3, 0], rng)
+    with pytest.raises(ValueError, match=r"^n_circuits: wanted at least 1, got 0$"):
+        MLPCircuits.random(0, [3, 2], rng)
+    with pytest.raises(TypeError, match=r"^rng: wanted"):
+        MLPCircuits.random(1, [3, 2], 1)
+
+
+def test_arrays_are_refused_by_name_and_axis():
+    weights, biases = [np.ones((2, 4, 3))], [np.ones((2, 4))]
+    with pytest.raises(
+        ValueError, match=r"^weights\[0\]: wanted shape \(circuits, width_1, width_0\)"
+    ):
+        MLPCircuits([np.ones((4, 3))], biases)
+    with pytest.raises(TypeError, match=r"^weights, biases: wanted one dtype, float32 or float64$"):
+        MLPCircuits(weights, [biases[0].astype(np.float32)])
+    with pytest.raises(ValueError, match=r"^activations: wanted 1, one per layer, got 2$"):
+        MLPCircuits(weights, biases, ["relu"] * 2)
+    circuits = MLPCircuits(weights, biases)
+    with pytest.raises(ValueError, match=r"^which: wanted shape \(circuits\), got \(1, 1\)$"):
+        circuits.take([[0]])
+    with pytest.raises(ValueError, match=r"^which: wanted entries from 0 to 1, got 2 to 2$"):
+        circuits.take([2])
+    for inputs, active, message in (
+        (
+            np.ones((1, 1, 2)),
+            [[0]],
+            r"inputs: wanted shape \(batch = 1, active = 1, width = 3\), got",
+        ),
+        (np.ones((1, 1, 3)), [[2]], r"active: wanted entries from 0 to 1, got 2 to 2$"),
+        (np.ones((1, 1, 3)), [0], r"active: wanted shape \(batch, active\), got \(1,\)$"),
+    ):
+        with pytest.raises(ValueError, match="^" + message):
+            circuits.run(inputs, active)
+
+
+def test_moments_are_of_pairs_of_two_thousand(rng):
+    circuits = MLPCircuits.random(2, [3, 4, 2], rng)
+    plain, same, fewer = (
+        circuits.moments(np.random.default_rng(1), **given)
+        for given in ({}, {"n_samples": 2000}, {"n_samples": 200})
+    )
+    for name, value in vars(plain).items():
+        np.testing.assert_array_equal(value, getattr(same, name))
+    assert plain.state2[0] == pytest.approx(1)  # unit vectors
+    assert not np.array_equal(plain.state2, fewer.state2)
+    assert plain.widths == (3, 4, 2)
+    assert plain.activations == ("relu", "relu")
+    assert plain.step is None
+    assert rotation_circuits(2, 1, rng, gain=4).moments(rng, n_samples=9).step == (0.5, 4)
+    with pytest.raises(ValueError, match=r"^circuits: wanted at least two, to measure pairs$"):
+        circuits.take([0]).moments(rng)
+
+
+def test_moments_are_of_circuits_own_inputs():
+    """One entry that is 3 in every state: w = 1, b = 0."""
+    circuits = MLPCircuits(
+        [np.ones((2, 1, 1))], [np.zeros((2, 1))], "linear", lambda a, _: np.full((*a.shape, 1), 3.0)
+    )
+    moments = circuits.moments(np.random.default_rng(0), n_samples=5)
+    assert moments.state2.tolist() == [9, 9]
+    assert moments.mean2.tolist() == [9]
+    assert moments.growth.tolist() == pytest.approx([1])
+
+
+def test_steps_of_rotations_are_found_again(rng):
+    circuits = rotation_circuits(3, 2, rng, threshold=0.6, gain=4)
+    assert rotation_step(circuits) == pytest.approx((0.6, 4))
+    assert find_step(circuits.weights, circuits.biases) == pytest.approx((0.6, 4))
+    weights, biases = circuits.weights, circuits.biases
+
+    def changed(arrays, layer, place, by):
+        arrays = [array.copy() for array in arrays]
+        arrays[layer][place] += by
+        return arrays
+
+    near = changed(weights, 1, (2, 0, 1), 1e-7), changed(biases, 1, (2, 3), 1e-7)
+    assert find_step(*near) is not None
+    others = [
+        *((changed(weights, layer, (2, 0, 1), 1e-3), biases) for layer in (0, 1)),
+        *((changed(weights, layer, (1, 2, 0), 1e-3), biases) for layer in (0, 1)),
+        *((weights, changed(biases, layer, (2, 3), 1e-3)) for layer in (0, 1)),
+        ([-weight for weight in weights], biases),
+        ([weights[0][:, :3, :3]] * 2, [bias[:, :3] for bias in biases]),
+        ([weights[0], weights[0][:, :3]], biases),
+    ]
+    assert [find_step(*other) for other in others] == [None] * len(others)
+    flat = rotation_circuits(3, 1, rng, conditional=False)
+    message = "^circuits: wanted conditional rotations, as rotation_circuits makes them$"
+    with pytest.raises(ValueError, match=message):
+        rotation_step(flat)
+
+
+def test_a_conditional_rotation_by_hand():
+    """Gain 4 about ½: 4α ∓ 1½; and R x + α (2 − R (1, 1)) − 1 for a quarter turn."""
+    turn = np.array([[[0.0, -1.0], [1.0, 0.0]]])
+    wanted = [[4, -4, 0, 0], [4, -4, 0, 0], [3, -3, 0, -1], [1, -1, 1, 0]]
+    assert conditional_weights(turn, 4.0).tolist() == [wanted]
+    assert conditional_bias(0.5, 4.0).tolist() == [-1.5, -2.5, -1, -1]
+    assert step_bias(0.5, 4.0).tolist() == [-1.5, -2.5]
+    assert on_neurons(0.25, 4.0).tolist() == [3.5, 2.5]
+    assert check_step(1, 1e13)[0] == 1  # what is between is less than rounding
+    message = (
+        "^threshold: wanted a step that is flat at 0 and 1, ½/gain ≤ threshold ≤ 1 − ½/gain, "
+        "got 0.6 with gain 1.0$"
+    )
+    with pytest.raises(ValueError, match=message):
+        check_step(0.6, 1)
+    for threshold, gain, name in ((0, 1, "threshold"), (1, 0, "gain")):
+        with pytest.raises(ValueError, match=rf"^{name}: wanted a finite number above 0, got 0.0$"):
+            check_step(threshold, gain)
+
+
+def test_rotations_are_these_draws():
+    """Angles, uniform on the circle; sizes by name."""
+    circuits = rotation_circuits(3, 2, np.random.default_rng(1), conditional=False)
+    angles = np.random.default_rng(1).uniform(0, 2 * np.pi, 3)
+    turns = [[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles]
+    np.testing.assert_array_equal(circuits.weights, [turns] * 2)
+    for conditional in (False, True):
+        made = rotation_circuits(3, 2, np.random.default_rng(1), conditional)
+        inputs = made.default_inputs(np.zeros((4, 2), int), np.random.default_rng(2))
+        angles = np.random.default_rng(2).uniform(0, 2 * np.pi, (4, 2))
+        wanted = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+        np.testing.assert_allclose(rotation_vector(inputs), wanted, atol=1e-15)
+    for i, name in enumerate(("n_circuits", "n_layers")):
+        with pytest.raises(ValueError, match=rf"^{name}: wanted at least 1, got 0$"):
+            rotation_circuits(*np.where(np.arange(2) == i, 0, 1), np.random.default_rng(1))
+    with pytest.raises(TypeError, match=r"^rng: wanted"):
+        rotation_circuits(1, 1, 1)
+
+
+# large networks
+
+
+def test_the_residual_networks_sizes():
+    """Two layers, three neurons, a stream of four."""
+    network = ResidualNetwork(np.ones((2, 3, 4)), np.ones((2, 3)), np.ones((2, 4, 3)))
+    assert (network.n_layers, network.n_neurons, network.stream_width) == (2, 3, 4)
+    assert network.n_parameters == 24 + 6 + 24
+    shapes = {
+        "read_in": r"\(layers, neurons, stream\)",
+        "bias": r"\(layers = 2, neurons = 3\)",
+        "write_out": r"\(layers = 2, stream = 4, neurons = 3\)",
+    }
+    for name, wanted in shapes.items():
+        with pytest.raises(ValueError, match=rf"^{name}: wanted shape {wanted}, got \(1,\)$"):
+            replace(network, **{name: np.ones(1)})
+    with pytest.raises(ValueError, match=r"^read_in: wanted at least 1 of neurons, got 0$"):
+        ResidualNetwork(np.ones((2, 0, 4)), np.ones((2, 0)), np.ones((2, 4, 0)))
+    with pytest.raises(
+        ValueError, match=r"^state: wanted shape \(batch, stream = 4\), got \(4,\)$"
+    ):
+        network.run(np.ones(4))
+    with pytest.raises(ValueError, match=r"^layer: wanted entries from 0 to 1, got 2 to 2$"):
+        network.step(np.ones((1, 4)), 2)
+
+
+def test_a_residual_network_by_hand():
+    """A + (1, −1) · relu(A_0 + 2 A_1 − 3), twice."""
+    network = ResidualNetwork([[[1.0, 2.0]]] * 2, [[-3.0]] * 2, [[[1.0], [-1.0]]] * 2)
+    states = network.run([[1.0, 2.0], [1.0, 0.0]])
+    assert [state.tolist() for state in states] == [
+        [[1, 2], [1, 0]],
+        [[3, 0], [1, 0]],
+        [[3, 0], [1, 0]],
+    ]
+    state, neurons = network.step(np.array([[1.0, 2.0]]), 0)
+    assert (state.tolist(), neurons.tolist()) == ([[3, 0]], [[2]])
+
+
+def test_the_mlp_is_refused_word_for_word():
+    network = MLPNetwork([np.ones((3, 2)), np.ones((1, 3))], [np.ones(3), np.ones(1)])
+    assert network.activations == ("relu", "relu")
+    assert (network.n_layers, network.widths, network.n_parameters) == (2, (2, 3, 1), 13)
+    with pytest.raises(
+        ValueError, match=r"^state: wanted shape \(batch, width = 2\), got \(1, 3\)$"
+    ):
+        network.run(np.ones((1, 3)))
+    with pytest.raises(ValueError, match=r"^layer: wanted entries from 0 to 1, got 2 to 2$"):
+        network.step(np.ones((1, 2)), 2)
+    with pytest.raises(
+        TypeError, match=r"^layer: wanted whole numbers, got an array of dtype float"
+    ):
+        network.step(np.ones((1, 2)), 0.0)
