@@ -81,6 +81,86 @@ def test_a_conflict_by_hand():
     np.testing.assert_array_equal(HAND.crowded([[0, 1, 2]]), np.zeros((1, 3, 1)))
 
 
+def test_gates_tell_by_hand_who_is_undisturbed():
+    """Of the same four: alone, with a stranger, with another whose corner circuit 3 is."""
+    gates = np.zeros((3, 1, 3), bool)
+    for row, slots in enumerate(([1], [0, 1], [0, 2])):
+        gates[row, 0, slots] = True
+    found = HAND.undisturbed(gates, gates, np.array([[0, 1, 2, 3]] * 3))
+    wanted = [[False, True, False, False], [True, True, False, False], [False] * 4]
+    assert found[..., 0].tolist() == wanted
+    assert HAND.disturbed([[0, 1, 2, 3]])[0, :, 0].tolist() == [True, False, True, True]
+    assert HAND.joined.astype(int).tolist() == [[[1, 0, 1], [0, 1, 0], [0, 0, 1]]]
+    assert (HAND.n_circuits, HAND.n_chains, HAND.n_slots) == (4, 1, 3)
+    for call in (HAND.conflicts, HAND.crowded):
+        with pytest.raises(
+            ValueError, match=r"^active: wanted distinct circuits within a row, got \["
+        ):
+            call([[1, 1]])
+        with pytest.raises(ValueError, match=r"^active: wanted entries from 0 to 3, got 4 to 4$"):
+            call([[4]])
+
+
+def test_copies_by_hand():
+    """Two circuits in two chains of three slots: copies 0 and 1 are of circuit 0, 2 and 3 of 1."""
+    codes = ChainCodes(np.array([[0, 1], [2, 0]]), np.array([[1, 1], [0, 2]]), np.int8(3))
+    assert type(codes.n_slots) is int
+    two = codes.copies()
+    assert [sets.tolist() for sets in two.sets] == [[[0], [4], [2], [3]], [[1], [4], [0], [5]]]
+    assert two.n_slots == 6
+    assert two.dtype == np.float64
+    assert codes.copies(np.float32).dtype == np.float32
+
+
+def test_chain_codes_are_refused_word_for_word(rng):
+    one = np.array([[0], [1]])
+    for name, arrays in (("even", (one[:0], one[:0])), ("odd", (one, one[:, :0]))):
+        with pytest.raises(ValueError, match=rf"^{name}: wanted (no empty axis|shape)"):
+            ChainCodes(*arrays, 3)
+    with pytest.raises(ValueError, match=r"^even: wanted no empty axis, got shape \(0, 1\)$"):
+        ChainCodes(one[:0], one[:0], 3)
+    with pytest.raises(ValueError, match=r"^even: wanted shape \(circuits, chains\), got \(2,\)$"):
+        ChainCodes(one[:, 0], one, 3)
+    match = r"wanted shape \(circuits = 2, chains = 1\), got \(1, 1\)$"
+    with pytest.raises(ValueError, match=rf"^odd: {match}"):
+        ChainCodes(one, one[:1], 3)
+    with pytest.raises(ValueError, match=rf"^buckets: {match}"):
+        ChainCodes(one, one, 3, one[:1])
+    for name, arrays in (("even", (one + 2, one)), ("odd", (one, one + 2))):
+        with pytest.raises(ValueError, match=rf"^{name}: wanted entries from 0 to 2, got 2 to 3$"):
+            ChainCodes(*arrays, 3)
+    with pytest.raises(ValueError, match=r"^buckets: wanted entries from 0 to 2, got 3 to 4$"):
+        ChainCodes(one, one, 3, one + 3)
+    with pytest.raises(ValueError, match=r"^n_slots: wanted at least 1, got 0$"):
+        ChainCodes(one, one, 0)
+    message = "even, odd: wanted no two circuits with both slots of a chain, got some in chain 1"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        ChainCodes(np.array([[0, 1], [1, 1]]), np.array([[0, 2], [0, 2]]), 3)
+    for make in (plane_chains, bucket_chains):
+        with pytest.raises(ValueError, match=r"^n_chains: wanted at least 1, got 0$"):
+            make(3, 0, 1, rng)
+        with pytest.raises(ValueError, match=r"^n_circuits: wanted at least 1, got 0$"):
+            make(3, 1, 0, rng)
+    with pytest.raises(
+        ValueError, match=r"^n_circuits: wanted at most 9, the points of the plane ove"
+    ):
+        plane_chains(3, 1, 10, rng)
+    assert plane_chains(3, 2, 9, rng).buckets is None
+    with pytest.raises(
+        ValueError, match=r"^n_slopes: wanted at most 4, the slopes of the plane over"
+    ):
+        plane_chains(3, 3, 1, rng)
+    with pytest.raises(ValueError, match=r"^n_buckets: wanted 1 or a prime, got 4$"):
+        bucket_chains(4, 1, 1, rng)
+    with pytest.raises(ValueError, match=r"^n_buckets: wanted at least 1, got 0$"):
+        bucket_chains(0, 1, 1, rng)
+    with pytest.raises(
+        ValueError, match=r"^n_chains: wanted at most 3, the values of 3 buckets, got"
+    ):
+        bucket_chains(3, 4, 1, rng)
+    assert bucket_chains(3, 3, 1, rng).n_chains == bucket_chains(1, 3, 1, rng).n_chains == 3
+
+
 @given(seed=SEEDS, design=DESIGNS, share=st.floats(0, 1), n_active=st.integers(1, 5))
 def test_conflicts_are_those_that_loops_find(seed, design, share, n_active):
     rng = np.random.default_rng(seed)
