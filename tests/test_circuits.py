@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superposition import ResidualCircuits, with_indicator
+from superposition import MLPCircuits, ResidualCircuits, with_indicator
+from superposition.circuits import as_residual, switched
 from superposition.inputs import sample_active, unit_inputs
 
 
@@ -201,3 +202,25 @@ def test_an_indicator_by_hand():
         with_indicator(circuits, 0)
     with pytest.raises(TypeError, match=r"^circuits: wanted ResidualCircuits, got str$"):
         with_indicator("it", 1)
+
+
+def test_switched_circuits_by_hand():
+    """max(3a + 5, 0): then 3a + (5 + 1) α − 1, and the step 2α ∓ ½ about ½, as published."""
+    circuits = MLPCircuits([[[[3.0]]]], [[[5.0]]])
+    on = switched(circuits)
+    assert on.weights[0].tolist() == [[[2, -2, 0], [2, -2, 0], [6, -6, 3]]]
+    assert on.biases[0].tolist() == [[-0.5, -1.5, -1]]
+    inputs = on.default_inputs(np.array([[0]]), np.random.default_rng(0))
+    assert inputs[0, 0, :2].tolist() == [1.5, 0.5]
+    assert abs(inputs[0, 0, 2]) == 1
+    other = switched(circuits, margin=2, threshold=0.25, gain=4)
+    assert other.weights[0].tolist() == [[[4, -4, 0], [4, -4, 0], [7, -7, 3]]]
+    assert other.biases[0].tolist() == [[-0.5, -1.5, -2]]
+    with pytest.raises(ValueError, match=r"^margin: wanted a finite number above 0, got 0.0$"):
+        switched(circuits, margin=0)
+    message = r"ReLU in every layer, which silences inactive circuits, got \('linear',\)$"
+    with pytest.raises(ValueError, match=rf"^activations: wanted {message}"):
+        switched(MLPCircuits(circuits.weights, circuits.biases, "linear"))
+    for change in (switched, as_residual):
+        with pytest.raises(TypeError, match=r"^circuits: wanted MLPCircuits, got str$"):
+            change("it")
