@@ -10,6 +10,14 @@ from superposition import ResidualCircuits
 
 # speed is never a test's verdict: a slow machine must not fail a law
 hypothesis.settings.register_profile("book", deadline=None, derandomize=True)
+# for tests/mutation: some example fails, it need not be the smallest
+hypothesis.settings.register_profile(
+    "mutation",
+    deadline=None,
+    derandomize=True,
+    max_examples=10,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 hypothesis.settings.load_profile("book")
 
 

@@ -136,6 +136,9 @@ def test_chain_codes_are_refused_word_for_word(rng):
     message = "even, odd: wanted no two circuits with both slots of a chain, got some in chain 1"
     with pytest.raises(ValueError, match=f"^{message}$"):
         ChainCodes(np.array([[0, 1], [1, 1]]), np.array([[0, 2], [0, 2]]), 3)
+    with pytest.raises(ValueError, match=r"got some in chain 0$"):
+        ChainCodes(np.array([[0], [1], [1]]), np.array([[0], [1], [1]]), 3)
+    assert ChainCodes(one, one, 3, [[0], [1]]).buckets.dtype == np.intp
     for make in (plane_chains, bucket_chains):
         with pytest.raises(ValueError, match=r"^n_chains: wanted at least 1, got 0$"):
             make(3, 0, 1, rng)
@@ -216,6 +219,7 @@ def test_buckets_are_as_small_as_they_can_be():
     assert [bucket_slots(n, 1) for n in (1, 2, 4, 5, 9, 10)] == [1, 2, 2, 3, 3, 4]
     assert bucket_slots(557, 5) == 11
     assert [n_digits(n, 5) for n in (1, 5, 6, 25, 26, 557)] == [1, 1, 2, 2, 3, 4]
+    assert [n_digits(n, 2) for n in (2, 3, 4, 5)] == [1, 2, 2, 3]
     assert n_digits(10**6, 1) == 1
 
 

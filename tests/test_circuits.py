@@ -180,6 +180,7 @@ def test_moments_are_of_two_thousand_inputs_of_length_one(make_circuits):
     assert fewer.state2[0] == pytest.approx(plain.state2[0])
     assert not np.array_equal(fewer.state2, plain.state2)
     assert longer.state2[0] == pytest.approx(4 * plain.state2[0])
+    assert circuits.take([0]).moments(np.random.default_rng(1)).width == 3
     with pytest.raises(ValueError, match=r"^n_samples: wanted at least 64, got 63$"):
         circuits.moments(np.random.default_rng(1), n_samples=63)
     with pytest.raises(TypeError, match=r"^n_samples: wanted a whole number, got 64.0$"):

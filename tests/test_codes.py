@@ -325,6 +325,12 @@ def test_dense_codes_keep_their_precision(rng):
         assert code.encode(values, [[0]]).dtype == dtype
         assert code.decode(np.ones((1, 5), dtype), [[0]]).dtype == dtype
     assert GaussianCode.draw(2, 2, 5, rng).directions.dtype == np.float64
+    double = GaussianCode.draw(2, 2, 5, rng)
+    assert double.encode(np.ones((1, 1, 2), np.float32), [[0]]).dtype == np.float64
+    assert double.decode(np.ones((1, 5), np.float32), [[0]]).dtype == np.float64
+    kept = GaussianCode([[[1, 0]]]).directions
+    assert kept.dtype == np.float64
+    assert not kept.flags.writeable
 
 
 def test_plain_dense_directions_are_normal_with_variance_one_over_size():
@@ -362,3 +368,29 @@ def test_superposing_by_hand():
         superpose(write, np.ones((1, 2, 1)), write)
     with pytest.raises(ValueError, match=r"^read: wanted a code of 1 circuits, got 2$"):
         superpose(write, np.ones((1, 1, 1)), SparseCode.private(2, 1))
+
+
+def test_what_a_sparse_code_is_given_is_kept_as_checked():
+    code = SparseCode([[[0], [1]]], np.int8(2), "float32")
+    assert code.slots.dtype == np.intp
+    assert type(code.size) is int
+    assert code.dtype is np.dtype(np.float32)
+    double = SparseCode([[[0], [1]]], 2)
+    assert double.dtype is np.dtype(np.float64)
+    assert double.encode(np.ones((1, 1, 2), np.float32), [[0]]).dtype == np.float64
+    with pytest.raises(
+        ValueError, match=r"^slots: wanted shape \(circuits, width, redundancy\), got"
+    ):
+        SparseCode([0], 1)
+    with pytest.raises(
+        ValueError, match=r"^slots: wanted distinct slots for each entry, got a rep"
+    ):
+        SparseCode([[[0, 1, 1]]], 3)
+    with pytest.raises(
+        ValueError, match=r"at most 1, 3 slots by 2 entries that share none, got 2$"
+    ):
+        SparseCode.draw("disjoint", 1, 2, 3, 2, np.random.default_rng(0))
+    one = SparseCode.private(1, 1)
+    message = r"^weights: wanted shape \(circuits = 1, outputs = 1, inputs = 1\), got \(1, 1, 2\)$"
+    with pytest.raises(ValueError, match=message):
+        superpose(one, np.ones((1, 1, 2)), one)

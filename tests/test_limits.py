@@ -283,6 +283,7 @@ def test_places_by_hand():
     assert type(places.n_places) is int
     assert [places.members(place).tolist() for place in range(4)] == [[0, 1], [0, 1, 2], [2], []]
     found = places.assign([[0, 1, 2], [2, 1, 0]])
+    assert found.dtype.kind == "i"
     assert found[0, 2] == found[1, 0] == 2
     assert sorted(found[0]) == sorted(found[1]) == [0, 1, 2]
     crowded = Places(np.array([[0], [0], [0]]), 2).assign(np.array([[0, 1, 2], [2, 1, 0]]))
@@ -310,6 +311,7 @@ def test_places_are_drawn_distinct_and_uniform(rng):
         Places.draw(2, 3, 4, rng)
     with pytest.raises(TypeError, match=r"^rng: wanted"):
         Places.draw(2, 3, 1, 7)
+    assert Places([[0, 1]], 2).table.dtype == np.intp
     with pytest.raises(ValueError, match=r"^n_places: wanted at least 1, got 0$"):
         Places(np.array([[0]]), 0)
     with pytest.raises(ValueError, match=r"^table: wanted shape \(circuits, copies\), got \(1,\)$"):
@@ -318,6 +320,10 @@ def test_places_are_drawn_distinct_and_uniform(rng):
         ValueError, match=r"^table: wanted distinct places for each circuit, got a re"
     ):
         Places([[0, 1], [2, 2]], 3)
+    with pytest.raises(
+        ValueError, match=r"^table: wanted distinct places for each circuit, got a r"
+    ):
+        Places([[0, 1, 1]], 3)
 
 
 def test_the_bound_on_failures_by_hand():

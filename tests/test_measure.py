@@ -6,6 +6,7 @@ import pytest
 
 from superposition import (
     GatedConstruction,
+    ResidualCircuits,
     ResidualConstruction,
     SparseCode,
     measure_error,
@@ -13,6 +14,7 @@ from superposition import (
 )
 from superposition import measure as measure_module
 from superposition.inputs import sample_active, unit_inputs
+from superposition.measure import doing_nothing, read_in_interference
 
 
 @pytest.fixture
@@ -131,3 +133,78 @@ def test_numpy_settings_reach_the_threads_that_read(superposition, rng):
 
     with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
         measure_error(superposition, 2, 30, rng, observe=overflowing)
+
+
+def test_what_doing_nothing_costs_by_hand():
+    """a + relu(a + 2): 1 becomes 4, so that leaving it is 3² of 4² wrong."""
+    circuits = ResidualCircuits([[[[1.0]]]], [[[2.0]]], [[[[1.0]]]])
+    rng = np.random.default_rng(1)
+    ones = doing_nothing(circuits, 3, rng, sample_inputs=lambda active, _: np.ones((3, 1, 1)))
+    assert ones.tolist() == [0, 9 / 16]
+    # of random signs −1 becomes 0: one in both, and 4² + 0² in the mean
+    assert doing_nothing(circuits, 999, rng)[1] == pytest.approx(10 / 16, abs=0.1)
+    with pytest.raises(TypeError, match=r"^circuits: wanted ResidualCircuits, got str$"):
+        doing_nothing("it", 3, rng)
+    with pytest.raises(ValueError, match=r"^n_samples: wanted at least 1, got 0$"):
+        doing_nothing(circuits, 0, rng)
+
+
+def test_one_circuit_at_a_time_does_nothing(make_circuits):
+    circuits = make_circuits()
+    plain, same = (
+        doing_nothing(circuits, 200, np.random.default_rng(2), sample_inputs=inputs)
+        for inputs in (None, unit_inputs(3))
+    )
+    np.testing.assert_array_equal(plain, same)
+    active = sample_active(6, 1, 200, rng := np.random.default_rng(2))
+    states = circuits.run(unit_inputs(3)(active, rng), active)
+    wanted = [np.sum((state - states[0]) ** 2) / np.sum(state**2) for state in states]
+    np.testing.assert_allclose(plain, wanted, rtol=1e-12)
+
+
+def test_interference_is_what_is_heard_beyond_ones_own(superposition, rng):
+    active = sample_active(6, 2, 4, rng)
+    inputs = rng.standard_normal((4, 2, 3))
+    found = read_in_interference(superposition, inputs, active.tolist())
+    heard = superposition.embed(inputs, active) @ superposition.network.read_in[0].T
+    for sample, row in enumerate(active):
+        for t, a in zip(row, inputs[sample], strict=True):
+            for i, slots in enumerate(superposition.neuron_codes[0].slots[t]):
+                weight, bias = superposition.circuits.read_in[0, t, i], superposition.circuits.bias
+                margin = superposition.construction.margin
+                heard[sample, slots] -= weight @ a + bias[0, t, i] + margin
+    np.testing.assert_allclose(found, heard, atol=1e-12)
+
+
+def test_what_cannot_be_measured_is_refused(superposition, rng):
+    with pytest.raises(TypeError, match=r"^superposition: wanted Superposition, got str$"):
+        measure_error("it", 1, 1, rng)
+    with pytest.raises(
+        ValueError, match=r"^sample_inputs: wanted shape \(samples = 5, active = 2, "
+    ):
+        measure_error(superposition, 2, 5, rng, sample_inputs=lambda *_: np.ones((1, 2, 3)))
+    for observe in (lambda a: a[..., 0], lambda a: a[:, :1]):
+        with pytest.raises(ValueError, match=r"^observe: wanted an array \(.*, 'n'\), got sha"):
+            measure_error(superposition, 2, 5, rng, observe=observe)
+
+
+def test_chunks_are_as_large_as_is_said(superposition, rng, monkeypatch):
+    """One sample more than a chunk makes two of them."""
+    sizes = []
+    embed = type(superposition).embed
+    monkeypatch.setattr(
+        type(superposition), "embed", lambda s, i, a: sizes.append(len(a)) or embed(s, i, a)
+    )
+    measure_error(superposition, 1, 1025, rng)
+    measure_error(superposition, 1, 1024, rng)
+    assert sizes == [1024, 1, 1024]
+
+
+def test_squares_are_added_in_double_precision(make_circuits, rng):
+    """Of single-precision states whose squares are beyond single precision."""
+    circuits = make_circuits().astype(np.float32)
+    made = ResidualConstruction(30, 40, 3).compress(circuits, rng)
+    far = measure_error(made, 2, 5, rng, sample_inputs=lambda a, _: np.full((*a.shape, 3), 1e25))
+    assert np.isfinite(far[["mse", "inactive_mse"]]).all(axis=None)
+    with pytest.raises(ValueError, match=r"wanted an array \(5, 6, 'n'\), got shape \(5, 6\)$"):
+        measure_error(made, 2, 5, rng, observe=lambda a: a[..., 0])

@@ -532,3 +532,25 @@ def test_the_mlp_is_refused_word_for_word():
         TypeError, match=r"^layer: wanted whole numbers, got an array of dtype float"
     ):
         network.step(np.ones((1, 2)), 0.0)
+
+
+@pytest.mark.parametrize("kind", [MLPNetwork, MLPCircuits])
+def test_layers_are_kept_as_tuples_of_arrays_that_cannot_be_written(kind):
+    more = (1,) if kind is MLPCircuits else ()
+    kept = kind([np.ones((*more, 3, 2)).tolist()], [np.ones((*more, 3))], ["relu"])
+    assert kept.activations == ("relu",)
+    for arrays in (kept.weights, kept.biases):
+        assert type(arrays) is tuple
+        assert [array.flags.writeable for array in arrays] == [False]
+
+
+def test_the_step_of_a_lone_circuit_is_found_at_any_gain(rng):
+    """Also in single precision, whose zeros may be a little off; and there is none without gain."""
+    lone = rotation_circuits(1, 2, rng, gain=1)
+    assert find_step(lone.weights, lone.biases) == (0.5, 1)
+    weights, biases = ([array.copy() for array in part] for part in (lone.weights, lone.biases))
+    weights[1][0, 0, 2] = biases[1][0, 0] = 5e-6
+    assert find_step(weights, biases) == (0.5, 1)
+    weights[1][0, 0, 2] = 1e-3
+    assert find_step(weights, biases) is None
+    assert find_step([np.zeros((1, 4, 4))], [np.full((1, 4), 0.5)]) is None

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -449,3 +450,42 @@ def test_a_plane_too_narrow_for_its_sets_is_passed_over(rng):
     moments = rotation_circuits(20, 2, rng).moments(rng)
     sized = MLPConstruction(1000, 6, "finite_plane").size_for(3, moments, 1, 5.0)
     assert sized.width == 4 * 6 * 7  # the least prime not below r = 6 is 7
+
+
+def test_what_was_given_and_drawn_is_kept(rng):
+    circuits = alike(3, [2, 4, 3], rng).astype(np.float32)
+    construction = MLPConstruction(40, 2)
+    made = construction.compress(circuits, rng)
+    assert made.construction is construction
+    assert made.circuits is circuits
+    assert made.checkpoints == (0, 1, 2)
+    assert [code.dtype for code in made.codes] == [np.float32] * 2
+    codes = [SparseCode.draw("prime_step", 3, d, 40, 2, rng) for d in (4, 3)]
+    given = construction.compress(circuits, rng, codes=codes)
+    assert [code.dtype for code in given.codes] == [np.float32] * 2
+    with pytest.raises(TypeError, match=r"^codes: wanted Sequence, got int$"):
+        construction.compress(circuits, rng, codes=3)
+    biases = [bias.copy() for bias in circuits.biases]
+    biases[1][0] -= 0.5
+    with pytest.raises(ValueError, match=r"^biases\[1\]: wanted one bias .* differ by up to 0.5$"):
+        construction.compress(MLPCircuits(circuits.weights, biases), rng)
+
+
+def test_laws_are_asked_for_by_name(rng):
+    construction, rotations = MLPConstruction(160, 2), rotation_circuits(9, 2, rng)
+    plain = construction.predict_error(rotations, 2)
+    pd.testing.assert_frame_equal(plain, construction.predict_error(rotations, 2, "followed"))
+    with pytest.raises(ValueError, match=r"^law: wanted one of \(.*\), got 'none'$"):
+        construction.predict_error(rotations, 2, "none")
+    with pytest.raises(TypeError, match=r"^circuits: wanted MLPCircuits, got str$"):
+        construction.predict_error("it", 2)
+    message = r"^n_active: wanted at most 9, the number of circuits, got 10$"
+    with pytest.raises(ValueError, match=message):
+        construction.predict_error(rotations, 10)
+
+
+def test_nobody_is_balanced_against_oneself(rng):
+    code = SparseCode.private(1, 1, 2)
+    assert balance(np.ones((2, 2)), code, code) == 0
+    write, read = (SparseCode.draw("prime_step", 3, 1, 30, 2, rng) for _ in range(2))
+    np.testing.assert_array_equal(shared_weights(write, read), shared_weights(write, read, 1.0))

@@ -198,6 +198,9 @@ def test_packings_by_hand():
     triples = packing("prime_step", 9, 3).tolist()
     assert triples == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [0, 3, 6], [1, 4, 7], [2, 5, 8]]
     assert packing("prime_step", 3, 1).tolist() == [[0], [1], [2]]
+    fours = packing("prime_step", 13, 4).tolist()  # 4 is composite, and so its powers are steps
+    assert fours[-1] == [0, 4, 8, 12]
+    assert len(fours) == 3 + 1  # steps 1 and 4
     assert packing("prime_step", 4, 4).tolist() == [[0, 1, 2, 3]]
     plane = packing("finite_plane", 5, 2).tolist()
     assert plane == [[0, 2], [1, 3], [0, 3], [1, 2]]

@@ -253,3 +253,76 @@ def test_an_empty_batch_gives_an_empty_result(make_circuits, rng):
     superposition = ResidualConstruction(30, 40).compress(make_circuits(), rng)
     estimates = superposition.run(np.empty((0, 2, 3)), np.empty((0, 2), int))
     assert [estimate.shape for estimate in estimates] == [(0, 2, 3)] * 3
+
+
+def test_what_was_given_and_drawn_is_kept(make_circuits, rng):
+    circuits = make_circuits().astype(np.float32)
+    made = ResidualConstruction(30, 40, 3, orthonormal=False).compress(circuits, rng)
+    assert type(made.neuron_codes) is tuple
+    assert [code.dtype for code in made.neuron_codes] == [np.float32] * 2
+    assert made.stream_code.directions.dtype == np.float32
+    overlaps = np.einsum("tid,tjd->tij", *[made.stream_code.directions] * 2)
+    assert np.abs(overlaps - np.eye(4)).max() > 0.1  # not orthonormal
+    codes = [GaussianCode.draw(6, 4, 40, rng, dtype=np.float32) for _ in range(2)]
+    dense = ResidualConstruction(30, 40, 3).compress(
+        circuits, rng, stream_code=made.stream_code, neuron_codes=codes
+    )
+    assert dense.neuron_codes == tuple(codes)
+    assert dense.stream_code is made.stream_code
+    with pytest.raises(
+        ValueError, match=r"^neuron_codes\[1\]: wanted redundancy 3, as constructed$"
+    ):
+        ResidualConstruction(30, 40, 3).compress(
+            circuits, rng, neuron_codes=[codes[0], SparseCode.draw("random", 6, 4, 40, 2, rng)]
+        )
+
+
+def test_carriers_are_disjoint_where_that_is_wanted(make_circuits, rng):
+    """Four neurons of three carriers each fill twelve; fewer do for carriers that may meet."""
+    circuits = make_circuits()
+    apart = ResidualConstruction(30, 12, 3, disjoint_carriers=True).compress(circuits, rng)
+    for code in apart.neuron_codes:
+        assert [sorted(slots.ravel()) for slots in code.slots] == [list(range(12))] * 6
+    together = ResidualConstruction(30, 11, 3).compress(circuits, rng)
+    assert together.neuron_codes[0].slots.max() < 11
+
+
+def test_questions_about_sizes_are_answered_word_for_word(make_circuits, rng):
+    circuits = make_circuits()
+    moments = circuits.moments(rng, n_samples=64)
+    construction = ResidualConstruction(30, 40, 3)
+    message = r"^n_active: wanted at most 6, the number of circuits, got 7$"
+    with pytest.raises(ValueError, match=message):
+        construction.predict_error(circuits, 7)
+    with pytest.raises(ValueError, match=message):
+        construction.size_for(6, moments, 7, 0.1)
+    with pytest.raises(TypeError, match=r"^circuits: wanted ResidualCircuits, got str$"):
+        construction.predict_error("it", 1)
+    alone = construction._last_error(2, moments, 2)
+    assert construction.capacity(moments, 2, alone) == 2
+    with pytest.raises(ValueError, match=r"^tolerance: wanted at least .* of 2 active circuits "):
+        construction.capacity(moments, 2, alone * (1 - 1e-9))
+
+
+def test_whoever_tolerates_anything_needs_the_smallest_network(make_circuits, rng):
+    """A stream for one circuit and its indicator; r neurons, or r for each of m.
+
+    Two where r is free: for a single one, which all share, no finite error is predicted.
+    """
+    moments = make_circuits().moments(rng, n_samples=64)
+    for redundancy, disjoint, neurons in ((None, False, 2), (3, False, 3), (3, True, 12)):
+        given = ResidualConstruction(99, 98, redundancy, 0.5, disjoint_carriers=disjoint)
+        found = given.size_for(20, moments, 2, 1e12)
+        assert found == replace(given, stream_width=4, n_neurons=neurons)
+
+
+def test_the_size_is_one_that_is_needed(make_circuits, rng):
+    """The error that is reached is within the tolerance; at exactly that one, nothing changes."""
+    moments = make_circuits().moments(rng, n_samples=64)
+    found = ResidualConstruction(5, 5, 2).size_for(20, moments, 2, 0.5)
+    error = found._last_error(20, moments, 2)
+    assert error <= 0.5
+    assert found.capacity(moments, 2, 0.5) >= 20
+    assert ResidualConstruction(5, 5, 2).size_for(20, moments, 2, error) == found
+    fewer = replace(found, n_neurons=found.n_neurons - 1)
+    assert fewer._last_error(20, moments, 2) > 0.5

@@ -222,4 +222,7 @@ def _squares(vectors: Floats) -> Floats:
 def _total(vectors: Floats) -> float:
     """Σ ‖·‖² of vectors (batch, T, n), along lines as they lie in memory: without a copy."""
     lines = vectors.transpose(np.argsort(vectors.strides)[::-1])
-    return float(np.einsum("ijk,ijk->ij", lines, lines).sum(dtype=np.float64))
+    total = np.einsum("ijk,ijk->ij", lines, lines).sum(dtype=np.float64)
+    if not np.isfinite(total):  # squares beyond single precision
+        total = np.einsum("ijk,ijk->ij", lines, lines, dtype=np.float64).sum()
+    return float(total)
