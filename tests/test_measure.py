@@ -136,12 +136,12 @@ def test_numpy_settings_reach_the_threads_that_read(superposition, rng):
 
 
 def test_what_doing_nothing_costs_by_hand():
-    """a + relu(a + 2): 1 becomes 4, so that leaving it is 3² of 4² wrong."""
+    """a + relu(a + 2): 2 becomes 6, so that leaving it is 4² of 6² wrong."""
     circuits = ResidualCircuits([[[[1.0]]]], [[[2.0]]], [[[[1.0]]]])
     rng = np.random.default_rng(1)
-    ones = doing_nothing(circuits, 3, rng, sample_inputs=lambda active, _: np.ones((3, 1, 1)))
-    assert ones.tolist() == [0, 9 / 16]
-    # of random signs −1 becomes 0: one in both, and 4² + 0² in the mean
+    twos = doing_nothing(circuits, 3, rng, sample_inputs=lambda *_: np.full((3, 1, 1), 2.0))
+    assert twos.tolist() == [0, 16 / 36]
+    # of random signs 1 becomes 4 and −1 becomes 0: 3² and 1² of 4² and 0²
     assert doing_nothing(circuits, 999, rng)[1] == pytest.approx(10 / 16, abs=0.1)
     with pytest.raises(TypeError, match=r"^circuits: wanted ResidualCircuits, got str$"):
         doing_nothing("it", 3, rng)

@@ -17,6 +17,7 @@ from superposition import (
     rotation_vector,
 )
 from superposition.constructions.connections import balance, shared_weights
+from superposition.constructions.laws import small_noise_law
 from superposition.inputs import sample_active, unit_inputs
 
 SEEDS = st.integers(0, 2**32)
@@ -475,6 +476,10 @@ def test_laws_are_asked_for_by_name(rng):
     construction, rotations = MLPConstruction(160, 2), rotation_circuits(9, 2, rng)
     plain = construction.predict_error(rotations, 2)
     pd.testing.assert_frame_equal(plain, construction.predict_error(rotations, 2, "followed"))
+    circuits = alike(5, [2, 3, 2], rng)
+    sizes = 5, circuits.moments(np.random.default_rng(0)), 160, 2, 2
+    found = construction.predict_error(circuits, 2, "small noise")
+    pd.testing.assert_frame_equal(found, small_noise_law(*sizes))
     with pytest.raises(ValueError, match=r"^law: wanted one of \(.*\), got 'none'$"):
         construction.predict_error(rotations, 2, "none")
     with pytest.raises(TypeError, match=r"^circuits: wanted MLPCircuits, got str$"):
@@ -487,5 +492,6 @@ def test_laws_are_asked_for_by_name(rng):
 def test_nobody_is_balanced_against_oneself(rng):
     code = SparseCode.private(1, 1, 2)
     assert balance(np.ones((2, 2)), code, code) == 0
-    write, read = (SparseCode.draw("prime_step", 3, 1, 30, 2, rng) for _ in range(2))
+    write, read = (SparseCode.draw("prime_step", 9, 1, 12, 2, rng) for _ in range(2))
     np.testing.assert_array_equal(shared_weights(write, read), shared_weights(write, read, 1.0))
+    assert shared_weights(write, read, 2.0).min() == 2 * shared_weights(write, read).min() < 0
