@@ -12,7 +12,7 @@ import sympy as sp
 
 from superposition import notebook, plotting
 from superposition.chain_experiments import blocks, examples
-from superposition.notebook import assumptions, equation, glue, show
+from superposition.notebook import assumptions, equation, glue, page_table, show
 from superposition.theory import carrying
 
 
@@ -279,3 +279,35 @@ def test_a_board_names_who_is_exact_and_leaves_out_who_does_not_fit():
     assert not two.texts
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
     assert [axes.get_title() for axes in figure.axes] == ["circuits, k = 1", "circuits, k = 2"]
+
+
+PAGE = """# Page
+
+| a |
+|---|
+| 0 |
+
+## Times (of 3)
+
+Words | with bars.
+
+| time of   |   ratio |
+|:----------|--------:|
+| one, two  |     2.5 |
+| three     |         |
+
+| other | table |
+|---|---|
+| 1 | 2 |
+"""
+
+
+def test_a_table_is_read_from_a_page(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE, encoding="utf-8")
+    table = page_table(page, "Times")
+    assert list(table) == ["time of", "ratio"]
+    assert table.to_numpy().tolist() == [["one, two", "2.5"], ["three", ""]]
+    for heading in ("Memory", "Times (of 4)"):
+        with pytest.raises(ValueError, match=r"heading: wanted one of .* with a table, got"):
+            page_table(page, heading)

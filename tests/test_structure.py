@@ -237,7 +237,7 @@ def test_randomness_comes_only_through_a_generator(name):
 def test_the_readme_maps_what_exists():
     """Every file named in the README's table exists, and every chapter is in it."""
     readme = (ROOT / "README.md").read_text()
-    named = set(re.findall(r"\]\(((?:book|lib|tests)/[^)#]+)\)", readme))
+    named = set(re.findall(r"\]\(((?:benchmarks|book|lib|tests)/[^)#]+)\)", readme))
     assert named
     assert all((ROOT / path).exists() for path in named)
     toc = (ROOT / "_toc.yml").read_text()

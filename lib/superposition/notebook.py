@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from itertools import dropwhile, takewhile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,3 +109,20 @@ def _record(value: Any) -> tuple[str, str]:
     if isinstance(value, (int, np.integer)):
         return "text/plain", repr(int(value))
     return "text/plain", repr(float(f"{float(value):.6g}"))
+
+
+def page_table(path: str | Path, heading: str) -> pd.DataFrame:
+    """The first table below a heading of a Markdown page, as text, cell by cell.
+
+    heading: how the heading's text begins. Raises ValueError where there is no such table.
+    """
+    lines = iter(Path(path).read_text(encoding="utf-8").splitlines())
+    below = dropwhile(lambda line: not line.lstrip("# ").startswith(heading), lines)
+    table = takewhile(
+        lambda line: line.startswith("|"),
+        dropwhile(lambda line: not line.startswith("|"), below),
+    )
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    if len(rows) < 2:
+        raise ValueError(f"heading: wanted one of {path} with a table, got {heading!r}")
+    return pd.DataFrame(rows[2:], columns=rows[0])

@@ -20,7 +20,7 @@ from superposition.codes.chains import (
     plane_chains,
 )
 from superposition.codes.packings import smallest_plane
-from superposition.constructions.bounds import largest_heard, state_bounds
+from superposition.constructions.bounds import largest_heard, largest_states
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.chain_sizes import neurons_of_slot, primes
 from superposition.constructions.chained import ChainSuperposition
@@ -198,7 +198,7 @@ class ChainConstruction:
             check_gated(circuits, "codes", codes.n_chains * codes.n_slots)
         two = codes.copies(circuits.dtype)
         copies = circuits.take(np.repeat(np.arange(codes.n_circuits), codes.n_chains))
-        bounds = state_bounds(circuits, ROUNDED * self.input_bound).max(axis=1)
+        bounds = largest_states(circuits, ROUNDED * self.input_bound)
         linear = [False, *(name == "linear" for name in circuits.activations)]
         offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
         sizes = self.headroom * largest_heard(circuits, self._largest(circuits, bounds))
