@@ -353,3 +353,113 @@ def test_a_system_that_does_not_say_refuses_nothing(tmp_path):
 
 def test_there_is_memory_here():
     assert 0 < _memory.free_memory() <= psutil.virtual_memory().total
+
+
+# what decides, what is to be made, its bytes (and shape), what would fit, where 2 MB are free
+MESSAGES = {
+    "mlp": (
+        "width",
+        "a network",
+        "40.0 TB (3 layers of 1,000,000 × 1,000,000 float64)",
+        "a width of 223 would fit",
+    ),
+    "mlp, a layer": (
+        "width",
+        "a network",
+        "8.0 TB (1 layers of 1,000,000 × 1,000,000 float64)",
+        "a width of 500 would fit",
+    ),
+    "gated": (
+        "circuits",
+        "a network",
+        "7.3 MB (2 layers of 606 × 606 float64)",
+        "2,209 circuits would fit",
+    ),
+    "gated, redundant": (
+        "circuits",
+        "a network",
+        "66.1 MB (2 layers of 1,818 × 1,818 float64)",
+        "289 circuits would fit",
+    ),
+    "gated, float32": (
+        "circuits",
+        "a network",
+        "14.7 MB (2 layers of 1,212 × 1,212 float32)",
+        "1,369 circuits would fit",
+    ),
+    "chains": (
+        "circuits",
+        "a network",
+        "29.4 MB (2 layers of 1,212 × 1,212 float64)",
+        "529 circuits would fit",
+    ),
+    "chains of buckets": (
+        "circuits",
+        "a network",
+        "145.8 MB (2 layers of 2,700 × 2,700 float64)",
+        "125 circuits would fit",
+    ),
+    "streams": (
+        "circuits",
+        "a network",
+        "54.8 MB (3 layers of 1,616 × 606 float64)",
+        "361 circuits would fit",
+    ),
+    "streams, redundant": (
+        "circuits",
+        "a network",
+        "267.3 MB (3 layers of 3,636 × 1,313 float64)",
+        "49 circuits would fit",
+    ),
+    "streams, sparing": (
+        "circuits",
+        "a network",
+        "41.1 MB (3 layers of 1,212 × 606 float64)",
+        "361 circuits would fit",
+    ),
+    "mlp circuits": ("n_circuits", "a size", "592.0 TB", "3,378 circuits would fit"),
+    "residual circuits": ("n_circuits", "a size", "2.5 PB", "801 circuits would fit"),
+    "rotations": ("n_circuits", "a size", "160.0 TB", "12,500 circuits would fit"),
+    "gaussian": ("n_circuits", "a size", "12.0 PB", "166 circuits would fit"),
+    "gaussian, free": ("n_circuits", "a size", "8.0 TB", "250 circuits would fit"),
+    "random": ("n_circuits", "a size", "320.0 TB", "6,250 circuits would fit"),
+    "private": ("n_circuits", "a size", "320.0 TB", "6,250 circuits would fit"),
+    "places": ("n_circuits", "a size", "800.0 TB", "2,500 circuits would fit"),
+    "runs": ("n_slots", "a size", "2,370,370 EB", "912 slots would fit"),
+    "runs of five": ("n_slots", "a size", "1,333,333 EB", "1,216 slots would fit"),
+    "runs of one": ("n_slots", "a size", "24.0 TB", "83,325 slots would fit"),
+    "errors": ("n_samples", "a size", "160.0 TB", "82 samples would fit"),
+    "moments": ("n_samples", "a size", "1.9 PB", "1,041 samples would fit"),
+    "residual moments": ("n_samples", "a size", "960.0 TB", "2,083 samples would fit"),
+    "superpose": ("write", "a size", "32.0 MB", "a code of 125 slots would fit"),
+    "superpose, dense": ("write", "a size", "33.9 MB", "a code of 5 slots would fit"),
+    "superpose, into dense": ("write", "a size", "33.9 MB", "a code of 117 slots would fit"),
+    "plane": ("q", "a size", "6.4 GB", "up to 176 would fit"),
+    "points": ("q", "a size", "7.1 TB", "up to 176 would fit"),
+    "read": ("state", "a size", "3.2 MB", "a batch of 125 would fit"),
+    "read, dense": ("state", "a size", "3.2 MB", "a batch of 125 would fit"),
+    "weights": ("code", "a size", "96.0 MB", "a code of 288 slots would fit"),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_refusals_word_for_word(name):
+    what, kind, got, fits = MESSAGES[name]
+    if name in OTHERS:
+        call, arguments = OTHERS[name], ()
+    else:
+        make, call, size = SIZES[name]
+        arguments = (make(size),)
+    with free(2):
+        message = refused(call, *arguments)
+    wanted = f"{what}: wanted {kind} that fits in 2.0 MB of free memory, got one of {got}; {fits}"
+    assert message == wanted
+
+
+def test_small_reads_are_not_asked_about(monkeypatch):
+    """Reading is an inner loop: below 64 MiB, nobody asks how much is free."""
+    monkeypatch.setattr(base, "_SMALL", 500 * 4 * 8 * 100)
+    with free(0.001):
+        MANY.decode_all(STATES[:99])
+        with pytest.raises(MemoryError, match=r"^state: wanted a size"):
+            MANY.decode_all(STATES[:100])

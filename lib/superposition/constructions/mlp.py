@@ -127,11 +127,14 @@ class MLPConstruction:
             codes = [self._code(circuits, width, rng) for width in circuits.widths[1:]]
         self._check_codes(circuits, codes)
         codes = [replace(code, dtype=circuits.dtype) for code in codes]
-        weights = [np.eye(codes[0].size, dtype=circuits.dtype)]
+        # one block of memory: the system hands out large ones faster than many of middle size
+        weights = np.zeros((circuits.n_layers, self.width, self.width), circuits.dtype)
+        np.fill_diagonal(weights[0], 1)
         for layer in range(1, circuits.n_layers):
-            weights.append(self._weights(circuits.weights[layer], codes[layer], codes[layer - 1]))
+            small, codes_here = circuits.weights[layer], (codes[layer], codes[layer - 1])
+            self._add_weights(weights[layer], small, *codes_here)
         biases = [_spread(bias[0], self.width, circuits.dtype) for bias in circuits.biases]
-        network = MLPNetwork(weights, biases)
+        network = MLPNetwork(list(weights), biases)
         checkpoints = tuple(range(circuits.n_layers + 1))
         return MLPSuperposition(circuits, self, network, checkpoints, tuple(codes))
 
@@ -220,15 +223,16 @@ class MLPConstruction:
                     f"codes[{i}]: wanted (circuits, width, redundancy, size) = {wanted}, got {got}"
                 )
 
-    def _weights(self, small: Floats, write: SparseCode, read: SparseCode) -> Floats:
-        """w̄ ⊗ 𝒲 + (1/r) Σ_t Δw_t ⊗ e_t e_t^T: (eq-mlp-weights)."""
+    def _add_weights(
+        self, large: Floats, small: Floats, write: SparseCode, read: SparseCode
+    ) -> None:
+        """w̄ ⊗ 𝒲 + (1/r) Σ_t Δw_t ⊗ e_t e_t^T, (eq-mlp-weights), onto zeros."""
         mean, shared = small.mean(axis=0), shared_weights(write, read, self.suppression)
-        large = np.zeros((write.size, read.size), small.dtype)
         rows, columns = shared.shape
         for i, j in np.ndindex(mean.shape):
             block = large[i * rows : (i + 1) * rows, j * columns : (j + 1) * columns]
             np.multiply(mean[i, j], shared, out=block)
-        return superpose(write, small - mean, read, onto=large)
+        superpose(write, small - mean, read, onto=large)
 
 
 def _spread(bias: Floats, size: int, dtype: np.dtype[np.floating]) -> Floats:
