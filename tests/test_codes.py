@@ -70,6 +70,15 @@ def test_superpose_is_the_loop_over_circuits(write, read, rng):
     np.testing.assert_allclose(made, wanted, atol=1e-13)
 
 
+@pytest.mark.parametrize("double", [0, 1, 2])
+def test_one_in_double_precision_makes_the_sum_double(double, rng):
+    dtypes = [np.float32] * 3
+    dtypes[double] = np.float64
+    write, read = (SparseCode(CODES["random"](rng).slots, 20, dtype) for dtype in dtypes[::2])
+    weights = rng.standard_normal((5, 3, 3)).astype(dtypes[1])
+    assert superpose(write, weights, read).dtype == np.float64
+
+
 @pytest.mark.parametrize("write", CODES)
 def test_superpose_adds_onto_what_is_there(write, rng):
     write, read = CODES[write](rng), CODES["random"](rng)
