@@ -27,7 +27,7 @@ book: venv  ## run every chapter and build _build/html/index.html; any warning f
 test: lint  ## lint, then the tests, then every notebook's outputs compared
 	@$(PYTEST) tests book $(NBVAL)
 
-mutate: venv  ## change the library's core in thousands of places; do tests fail? (an hour or more)
+mutate: venv  ## change the library's core in thousands of places; do tests fail? (a quarter of an hour or more)
 	@$(BIN)/python tests/mutation/run.py
 
 compare: venv  ## run every notebook and compare its outputs, nothing else

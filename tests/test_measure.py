@@ -127,14 +127,6 @@ def test_an_observer_may_return_what_cannot_be_written_to(superposition):
     pd.testing.assert_frame_equal(*tables)
 
 
-def test_numpy_settings_reach_the_threads_that_read(superposition, rng):
-    def overflowing(states):
-        return (states + 10) * 1e308
-
-    with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
-        measure_error(superposition, 2, 30, rng, observe=overflowing)
-
-
 def test_what_doing_nothing_costs_by_hand():
     """a + relu(a + 2): 2 becomes 6, so that leaving it is 4² of 6² wrong."""
     circuits = ResidualCircuits([[[[1.0]]]], [[[2.0]]], [[[[1.0]]]])

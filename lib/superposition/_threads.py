@@ -22,11 +22,6 @@ class _OneThread:
         self._n_modules = 0
         self._controller = ThreadpoolController()
 
-    @property
-    def in_use(self) -> bool:
-        """Whether anybody computes on one thread at the moment."""
-        return self._users > 0
-
     def __enter__(self) -> None:
         with self._lock:
             if not self._users:

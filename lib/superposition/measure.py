@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from superposition._check import Floats, Integers, instance, positive_int, real_array
 from superposition._memory import check_memory
-from superposition._threads import one_thread
 from superposition.circuits import Circuits, ResidualCircuits, with_indicator
 from superposition.constructions.compiled import ResidualSuperposition, Superposition
 from superposition.inputs import InputSampler, sample_active
@@ -23,7 +19,6 @@ Observer = Callable[[Floats], Floats]
 COLUMNS = ["layer", "mse", "relative_mse", "worst", "inactive_mse", "firing"]
 _CHUNK = 1024  # samples that run through the network at once
 _READS = 2**19  # entries that are read at once: they stay in the cache
-_READERS = 2  # threads that read, unless computations run beside each other
 
 
 def measure_error(
@@ -160,33 +155,25 @@ def _add_chunk(
     observe: Observer,
 ) -> None:
     truths = superposition.circuits.run(inputs, active)
-    with ThreadPoolExecutor(1 if one_thread.in_use else _READERS) as readers:
-        for layer, (state, firing) in enumerate(_states(superposition, inputs, active)):
-            compare = partial(_compare, superposition, layer, state, active, truths[layer], observe)
-            one = superposition.circuits.n_circuits * truths[layer].shape[-1]
-            at_once = max(_READS // one, 1)
-            parts = [slice(i, i + at_once) for i in range(0, len(state), at_once)]
-            # a context for each: settings as np.errstate's do not reach threads by themselves
-            running = [readers.submit(copy_context().run, compare, part) for part in parts]
-            for done in running:
-                tallies[layer].add(*done.result())
-            tallies[layer].firing += firing
-            tallies[layer].n_samples += [len(state)] * len(firing)
+    for layer, (state, firing) in enumerate(_states(superposition, inputs, active)):
+        truth, tally = truths[layer], tallies[layer]
+        one = superposition.circuits.n_circuits * truth.shape[-1]
+        at_once = max(_READS // one, 1)
+        for start in range(0, len(state), at_once):
+            part = slice(start, start + at_once)
+            reads = observe(superposition.read_all(state[part], layer))
+            tally.add(*_compare(reads, observe(truth[part]), active[part]))
+        tally.firing += firing
+        tally.n_samples += [len(state)] * len(firing)
 
 
-def _compare(
-    superposition: Superposition,
-    layer: int,
-    state: Floats,
-    active: Integers,
-    truth: Floats,
-    observe: Observer,
-    part: slice,
-) -> tuple[Floats, Floats, float, int]:
-    """Of some samples: squares of errors and of truths, the sum of what inactive circuits read."""
-    reads, active = observe(superposition.read_all(state[part], layer)), active[part]
+def _compare(reads: Floats, truth: Floats, active: Integers) -> tuple[Floats, Floats, float, int]:
+    """Of some samples: squares of errors and of truths, the sum of what inactive circuits read.
+
+    And how many of these there are. Changes `reads`, if it may.
+    """
     reads = reads if reads.flags.writeable else reads.copy()
-    rows, truth = np.arange(len(active))[:, None], observe(truth[part])
+    rows = np.arange(len(active))[:, None]
     own = reads[rows, active]
     reads[rows, active] = 0
     n_inactive = reads.shape[0] * reads.shape[1] - active.size
@@ -197,7 +184,7 @@ def _needs(circuits: Circuits, n_active: int) -> Callable[[int], float]:
     """Bytes by n_samples: of the samples, and of what is read at once, and observed of it."""
     width, n = max(circuits.widths), circuits.n_circuits
     one = n * (width + 1)  # of a state, and of a gate
-    at_once = _READERS * max(_READS // one, 1)
+    at_once = max(_READS // one, 1)
     return lambda size: 8 * ((width + 3) * 2 * size * n_active + 2 * one * min(size, at_once))
 
 
