@@ -41,6 +41,11 @@ def check_memory(
     )
 
 
+def check_circuits(n_circuits: int, one: int) -> None:
+    """`check_memory` for so many circuits that take `one` bytes each."""
+    check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
+
+
 def free_memory() -> float:
     """Bytes that can still be allocated: what the system has, and what the control group allows.
 

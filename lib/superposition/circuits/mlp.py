@@ -22,7 +22,7 @@ from superposition._check import (
     real_array,
     whole_array,
 )
-from superposition._memory import check_memory
+from superposition._memory import check_circuits, check_memory
 from superposition.circuits.conditional import find_step
 from superposition.inputs import InputSampler, sample_active, unit_inputs
 from superposition.moments import MLPMoments, mlp_moments
@@ -72,7 +72,7 @@ class MLPCircuits:
         widths = [positive_int(f"widths[{i}]", width) for i, width in enumerate(widths)]
         layers = [after * (before + 1) for before, after in pairwise(widths)]
         one = 8 * (sum(layers) + max(layers))
-        check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
+        check_circuits(n_circuits, one)
         weights, biases = [], []
         for before, after in pairwise(widths):
             scale = np.sqrt(2 / before)

@@ -20,7 +20,7 @@ from superposition._check import (
     real_array,
     whole_array,
 )
-from superposition._memory import check_memory
+from superposition._memory import check_circuits, check_memory
 from superposition.inputs import InputSampler, sample_active, unit_inputs
 from superposition.moments import N_NODES, Moments, residual_moments
 
@@ -82,7 +82,7 @@ class ResidualCircuits:
         n_layers, n_circuits, n_neurons, width = shape
         rng = generator(rng)
         one = 8 * n_layers * n_neurons * (3 * width + 1)
-        check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
+        check_circuits(n_circuits, one)
         scale = 1 / np.sqrt(width)
         # relu(x) of a Gaussian x has second moment var(x)/2, and var(x) = 2/width here
         write_scale = np.sqrt(1 / (n_layers * n_neurons))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from superposition._check import Floats, Integers, generator, positive_int
-from superposition._memory import check_memory
+from superposition._memory import check_circuits
 from superposition.circuits.conditional import (
     check_step,
     conditional_bias,
@@ -44,7 +44,7 @@ def rotation_circuits(
     )
     threshold, gain = check_step(threshold, gain)
     one = 8 * (4 * 4 + 4)  # layers share their arrays
-    check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
+    check_circuits(n_circuits, one)
     turns = _rotations(generator(rng).uniform(0, 2 * np.pi, n_circuits))
     if not conditional:
         zeros = np.zeros((n_circuits, 2))

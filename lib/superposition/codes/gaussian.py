@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from superposition._check import Floats, Integers, float_dtype, generator, positive_int, real_array
-from superposition._memory import check_memory
+from superposition._memory import check_circuits
 from superposition.codes.base import check_reads, check_state, check_values
 
 
@@ -55,7 +55,7 @@ class GaussianCode:
             )
         # directions made orthonormal are there three times at once
         one = (3 if orthonormal else 2) * width * size * 8
-        check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
+        check_circuits(n_circuits, one)
         directions = rng.standard_normal((n_circuits, width, size)) / np.sqrt(size)
         if orthonormal:
             directions = _orthonormal(directions)

@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.special import gammaln
 
 from superposition._check import Integers, active_sets, generator, positive_int, whole_array
-from superposition._memory import check_memory
+from superposition._memory import check_circuits
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Places:
         )
         copies = positive_int("copies", copies, n_places, ", the number of places")
         one = 2 * n_places * 8
-        check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
+        check_circuits(n_circuits, one)
         order = generator(rng).random((n_circuits, n_places)).argsort(axis=1)
         return cls(order[:, :copies], n_places)
 

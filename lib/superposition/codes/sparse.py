@@ -19,7 +19,7 @@ from superposition._check import (
     real_array,
     whole_array,
 )
-from superposition._memory import check_memory
+from superposition._memory import check_circuits
 from superposition.codes.base import check_reads, check_state, check_values
 from superposition.codes.packings import PACKINGS, packing, packing_bound
 from superposition.codes.packings import capacity as packing_capacity
@@ -209,7 +209,7 @@ class SparseCode:
 def _check_slots(n_circuits: int, width: int, redundancy: int) -> None:
     """MemoryError for more circuits than fit: their slots, and once more in order."""
     one = 2 * width * redundancy * 8
-    check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
+    check_circuits(n_circuits, one)
 
 
 def _packed(
