@@ -54,7 +54,7 @@ def by_definition(superposition, active, inputs, observe=lambda a: a):
 @pytest.mark.parametrize("observe", [None, lambda a: a[..., :1] - 2 * a[..., 1:2]])
 def test_every_column_follows_its_definition(observe, superposition, rng, monkeypatch):
     monkeypatch.setattr(measure_module, "_CHUNK", 4)  # so that chunks are joined, too,
-    monkeypatch.setattr(measure_module, "_READS", 3 * 6 * 3)  # and parts of chunks
+    monkeypatch.setattr(measure_module, "_READS", 3 * 6 * 3 * 8)  # and parts of chunks
     active = sample_active(6, 2, 10, np.random.default_rng(5))
     inputs = rng.standard_normal((10, 2, 3))
     monkeypatch.setattr(measure_module, "sample_active", lambda *args: active)

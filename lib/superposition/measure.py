@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from superposition._check import Floats, Integers, instance, positive_int, real_array
-from superposition._memory import check_memory
+from superposition._memory import check_memory, keep_what_is_freed
 from superposition.circuits import Circuits, ResidualCircuits, with_indicator
 from superposition.constructions.compiled import ResidualSuperposition, Superposition
 from superposition.inputs import InputSampler, sample_active
@@ -18,7 +18,7 @@ Observer = Callable[[Floats], Floats]
 
 COLUMNS = ["layer", "mse", "relative_mse", "worst", "inactive_mse", "firing"]
 _CHUNK = 1024  # samples that run through the network at once
-_READS = 2**19  # entries that are read at once: they stay in the cache
+_READS = 2**21  # bytes that are read at once: they stay in the cache
 
 
 def measure_error(
@@ -54,6 +54,7 @@ def measure_error(
     sample_inputs = circuits.default_inputs if sample_inputs is None else sample_inputs
     sizes = {"samples": n_samples, "active": n_active, "width": circuits.widths[0]}
     inputs = real_array("sample_inputs", sample_inputs(active, rng), "samples active width", sizes)
+    keep_what_is_freed()
     tallies = [_Tally() for _ in superposition.checkpoints]
     for start in range(0, n_samples, _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -157,7 +158,7 @@ def _add_chunk(
     truths = superposition.circuits.run(inputs, active)
     for layer, (state, firing) in enumerate(_states(superposition, inputs, active)):
         truth, tally = truths[layer], tallies[layer]
-        one = superposition.circuits.n_circuits * truth.shape[-1]
+        one = superposition.circuits.n_circuits * truth.shape[-1] * truth.itemsize
         at_once = max(_READS // one, 1)
         for start in range(0, len(state), at_once):
             part = slice(start, start + at_once)
@@ -183,9 +184,9 @@ def _compare(reads: Floats, truth: Floats, active: Integers) -> tuple[Floats, Fl
 def _needs(circuits: Circuits, n_active: int) -> Callable[[int], float]:
     """Bytes by n_samples: of the samples, and of what is read at once, and observed of it."""
     width, n = max(circuits.widths), circuits.n_circuits
-    one = n * (width + 1)  # of a state, and of a gate
-    at_once = max(_READS // one, 1)
-    return lambda size: 8 * ((width + 3) * 2 * size * n_active + 2 * one * min(size, at_once))
+    one = n * (width + 1) * 8  # of a state, and of a gate
+    at_once = max(2 * _READS, one)
+    return lambda size: 16 * (width + 3) * size * n_active + 2 * min(one * size, at_once)
 
 
 def _states(
@@ -209,6 +210,8 @@ def _squares(vectors: Floats) -> Floats:
 def _total(vectors: Floats) -> float:
     """Σ ‖·‖² of vectors (batch, T, n), along lines as they lie in memory: without a copy."""
     lines = vectors.transpose(np.argsort(vectors.strides)[::-1])
+    if vectors.dtype == np.float64 and lines.flags.c_contiguous:
+        return float(np.vdot(lines, lines))
     total = np.einsum("ijk,ijk->ij", lines, lines).sum(dtype=np.float64)
     if not np.isfinite(total):  # squares beyond single precision
         total = np.einsum("ijk,ijk->ij", lines, lines, dtype=np.float64).sum()

@@ -12,8 +12,6 @@ from typing import Any, Protocol, runtime_checkable
 from superposition._check import Floats, Integers, active_sets, real_array, whole_array
 from superposition._memory import check_memory
 
-_SMALL = 2**26  # bytes
-
 
 @runtime_checkable
 class Code(Protocol):
@@ -46,8 +44,6 @@ def check_values(code: Code, values: Floats, active: Integers) -> tuple[Floats, 
 def check_reads(code: Code, batch: int) -> None:
     """MemoryError where what all circuits read of so many states does not fit."""
     one = code.n_circuits * code.width * 8
-    if batch * one < _SMALL:  # asking what is free would take longer
-        return
     check_memory("state", batch, lambda n: n * one, fits="a batch of {:,}".format)
 
 

@@ -139,7 +139,7 @@ class SparseCode:
         """Slots of one of `width` equal blocks."""
         return _block(self.width, self.size)
 
-    @property
+    @cached_property
     def sets(self) -> Integers:
         """(T, r): the slots of each circuit, the same in each of `width` blocks.
 
