@@ -20,7 +20,7 @@ class Task:
     kind:       a key of `child.KINDS`.
     n_circuits: T.
     width:      D, for those constructions that are given one.
-    seconds:    runs are repeated until they have taken so long together, five times at most.
+    seconds:    runs are repeated until they have taken so long together, twice to five times.
     """
 
     kind: str
@@ -62,7 +62,7 @@ def _planes(kind: str, *primes: int) -> tuple[Task, ...]:
 FULL = Sizes(
     n_circuits=557,
     width=1000,
-    repeats=9,
+    repeats=15,
     n_sweep=6,
     sweep_repeats=3,
     series={

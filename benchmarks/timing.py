@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 from superposition._check import positive_int
 
 Job = Callable[[], object]
@@ -62,16 +64,17 @@ class Ratio:
 def alternate(jobs: Mapping[str, Job], repeats: int) -> dict[str, tuple[float, ...]]:
     """Seconds of each job, by name: all of them in turn, `repeats` times, after one round to warm.
 
-    Whatever disturbs the machine for a while so disturbs all of them. Raises ValueError for no
-    repeats.
+    Whatever disturbs the machine for a while so disturbs all of them. Each round has another order
+    (always the same ones): what a job leaves behind, in the cache or asleep, is not always met by
+    the same other. Raises ValueError for no repeats.
     """
     positive_int("repeats", repeats)
     times: dict[str, list[float]] = {name: [] for name in jobs}
     for job in jobs.values():
         job()
-    for _ in range(repeats):
-        for name, job in jobs.items():
-            times[name].append(seconds(job))
+    shuffled = np.random.default_rng(0).permuted([list(jobs)] * repeats, axis=1)
+    for name in shuffled.ravel().tolist():
+        times[name].append(seconds(jobs[name]))
     return {name: tuple(taken) for name, taken in times.items()}
 
 

@@ -119,9 +119,11 @@ def test_running_densely_refuses(do):
 def test_jobs_take_turns_after_one_round_to_warm():
     calls = []
     jobs = {name: lambda name=name: calls.append(name) for name in "ab"}
-    times = timing.alternate(jobs, 3)
-    assert "".join(calls) == "abababab"
-    assert [len(taken) for taken in times.values()] == [3, 3]
+    times = timing.alternate(jobs, 9)
+    rounds = {"".join(calls[i : i + 2]) for i in range(0, 20, 2)}
+    assert calls[:2] == ["a", "b"]
+    assert (len(calls), rounds) == (20, {"ab", "ba"})
+    assert [len(taken) for taken in times.values()] == [9, 9]
     with pytest.raises(ValueError, match="repeats: wanted at least 1, got 0"):
         timing.alternate(jobs, 0)
 
