@@ -43,14 +43,16 @@ def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None =
 
 
 def _scatter(write: SparseCode, weights: Floats, read: SparseCode, onto: Floats) -> None:
-    """Each entry of the small matrices is added where its slots cross, a few circuits at a time."""
+    """Each entry of the small matrices is added where its slots cross, a few circuits at a time.
+
+    Entry by entry: its slots are often in one block of the result, which may stay in the cache.
+    """
     flat, shares = onto.reshape(-1), weights / np.asarray(read.redundancy, onto.dtype)
     at_once = max(_AT_ONCE // (write.redundancy * read.redundancy), 1)
-    for start in range(0, write.n_circuits, at_once):
-        part = slice(start, start + at_once)
-        rows, columns = write.slots[part] * read.size, read.slots[part]
-        for i, j in np.ndindex(weights.shape[1:]):
-            places = rows[:, i, :, None] + columns[:, j, None]
+    for i, j in np.ndindex(weights.shape[1:]):
+        for start in range(0, write.n_circuits, at_once):
+            part = slice(start, start + at_once)
+            places = write.slots[part, i, :, None] * read.size + read.slots[part, j, None]
             values = np.broadcast_to(shares[part, i, j, None, None], places.shape)
             np.add.at(flat, places.ravel(), values.ravel())
 
