@@ -62,7 +62,7 @@ def _planes(kind: str, *primes: int) -> tuple[Task, ...]:
 FULL = Sizes(
     n_circuits=557,
     width=1000,
-    repeats=15,
+    repeats=40,
     n_sweep=6,
     sweep_repeats=3,
     series={

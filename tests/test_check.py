@@ -96,6 +96,14 @@ def test_real_arrays_that_do_not_fit_are_refused():
         _check.real_array("a", [[1.0], [1.0, 2.0]], "rows columns", sizes)
 
 
+def test_numbers_whose_sum_is_infinite_are_finite():
+    """And neither that sum nor one of infinities gives a warning."""
+    given = np.full(4, 3e38, np.float32)
+    assert _check.real_array("a", given, "n", {}).tolist() == given.tolist()
+    with says("a: wanted finite numbers, got NaN or infinity in float64"):
+        _check.real_array("a", [np.inf, -np.inf], "n", {})
+
+
 def test_real_arrays_of_what_is_no_finite_number_are_refused():
     for kind in (complex, bool, object, "U1", "M8[s]"):
         array = np.zeros(2, kind)

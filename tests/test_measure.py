@@ -200,3 +200,20 @@ def test_squares_are_added_in_double_precision(make_circuits, rng):
     assert np.isfinite(far[["mse", "inactive_mse"]]).all(axis=None)
     with pytest.raises(ValueError, match=r"wanted an array \(5, 6, 'n'\), got shape \(5, 6\)$"):
         measure_error(made, 2, 5, rng, observe=lambda a: a[..., 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_total_is_of_all_squares_in_double_precision(dtype, rng):
+    """Whatever lies first in memory; also of squares beyond single precision."""
+    drawn = (1e25 * rng.standard_normal((4, 5, 6))).astype(dtype)
+    for vectors in (drawn, drawn.transpose(2, 0, 1), drawn[:, ::2]):
+        wanted = (vectors.astype(float) ** 2).sum()
+        assert measure_module._total(vectors) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_counts_that_are_too_large_are_refused_word_for_word(superposition, rng):
+    n = superposition.circuits.n_circuits
+    with pytest.raises(
+        ValueError, match=rf"^n_active: wanted at most {n}, the number of circuits, got {n + 1}$"
+    ):
+        measure_error(superposition, n + 1, 1, rng)

@@ -301,8 +301,8 @@ def test_where_nothing_fits_none_is_suggested():
 
 @pytest.mark.parametrize(
     ("n_bytes", "words"),
-    [(12, "12.0 bytes"), (999.9e3, "999.9 kB"), (999.96e3, "1.0 MB"), (8e12, "8.0 TB"),
-     (1e17, "100.0 PB"), (2.5e22, "25,000 EB")],
+    [(12, "12.0 bytes"), (999.95, "1.0 kB"), (999.9e3, "999.9 kB"), (999.96e3, "1.0 MB"),
+     (8e12, "8.0 TB"), (1e17, "100.0 PB"), (2.5e22, "25,000 EB")],
 )  # fmt: skip
 def test_bytes_in_words(n_bytes, words):
     assert _memory._in_words(n_bytes) == words
@@ -332,6 +332,8 @@ UNLIMITED = LIMITED | {"memory.max": "max\n"}
         (9000, {**LIMITED, "memory.stat": "file 3500\n"}, 9000),
         (9000, {**LIMITED, "memory.max": "0\n"}, 9000),
         (0, LIMITED, 4000),
+        (0, {**LIMITED, "memory.max": "0\n"}, np.inf),
+        (1, LIMITED, 1),
         (0, {}, np.inf),
         (-1, UNLIMITED, np.inf),
     ],

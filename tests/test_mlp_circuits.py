@@ -397,6 +397,8 @@ def test_moments_are_of_pairs_of_two_thousand(rng):
     assert plain.activations == ("relu", "relu")
     assert plain.step is None
     assert rotation_circuits(2, 1, rng, gain=4).moments(rng, n_samples=9).step == (0.5, 4)
+    with pytest.raises(ValueError, match=r"^n_samples: wanted at least 1, got 0$"):
+        rotation_circuits(2, 1, rng).moments(rng, n_samples=0)
     with pytest.raises(ValueError, match=r"^circuits: wanted at least two, to measure pairs$"):
         circuits.take([0]).moments(rng)
 

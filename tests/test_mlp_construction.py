@@ -17,7 +17,7 @@ from superposition import (
     rotation_vector,
 )
 from superposition.constructions.connections import balance, shared_weights
-from superposition.constructions.laws import small_noise_law
+from superposition.constructions.laws import published_law, small_noise_law
 from superposition.inputs import sample_active, unit_inputs
 
 SEEDS = st.integers(0, 2**32)
@@ -415,6 +415,65 @@ def test_capacity_and_size_agree(n_active, rng):
     sized = construction.size_for(n, moments, n_active, 0.1)
     assert sized.width <= 1000
     assert error(sized.width, n) <= 0.1
+
+
+def test_answers_at_their_ends(rng):
+    """Capacity: the active circuits, and not one more; size: a code that is exactly full."""
+    moments = alike(20, [4, 4, 4], rng).moments(rng)
+    construction = MLPConstruction(400, 4)
+
+    def error(n):
+        return small_noise_law(n, moments, 400, 4, 40)["relative_mse"].iloc[-1]
+
+    tolerance = (error(40) + error(41)) / 2
+    assert error(40) < error(41)
+    assert construction.capacity(moments, 40, tolerance) == 40
+    full = construction.holds(moments.widths)
+    wide = construction.size_for(full, moments, 1, 1e6).width
+    assert wide <= 400
+    assert MLPConstruction(wide, 4).holds(moments.widths) >= full
+    assert MLPConstruction(wide - 1, 4).holds(moments.widths) < full
+
+
+def test_answers_follow_the_circuits_own_step(rng):
+    """With another gain, errors are others."""
+    steep, plain = (rotation_circuits(20, 3, rng, gain=gain) for gain in (6, 2))
+    construction = MLPConstruction(400, 4)
+    for circuits in (steep, plain):
+        moments = circuits.moments(rng)
+        n = construction.capacity(moments, 1, 0.2)
+        error = [construction.follow(n + i, 3, 1, *moments.step)["mse"].iloc[-1] for i in (0, 1)]
+        assert error[0] <= 0.2 < error[1]
+    wanted = construction.follow(20, 3, 1, *steep.moments(rng).step)
+    pd.testing.assert_frame_equal(construction.predict_error(steep, 1), wanted)
+    assert wanted.columns[0] == "layer"
+    assert wanted["layer"].tolist() == [1, 2, 3]
+
+
+def test_the_published_law_is_asked_for_all_layers(rng):
+    circuits = rotation_circuits(20, 3, rng)
+    found = MLPConstruction(400, 4).predict_error(circuits, 2, "published")
+    pd.testing.assert_frame_equal(found, published_law(20, np.arange(1, 4), 400, 4, 2))
+
+
+def test_moments_for_predictions_are_of_one_seed(rng):
+    circuits = alike(20, [4, 4, 4], rng)
+    found = MLPConstruction(400, 4).predict_error(circuits, 2, "small noise")
+    moments = circuits.moments(np.random.default_rng(0))
+    pd.testing.assert_frame_equal(found, small_noise_law(20, moments, 400, 4, 2))
+
+
+def test_sizes_are_refused_word_for_word(rng):
+    construction = MLPConstruction(400, 4)
+    moments = rotation_circuits(20, 2, rng).moments(rng)
+    full = construction.holds([4, 4])
+    with pytest.raises(TypeError, match=r"^widths: wanted a whole number, got 4.5$"):
+        construction.holds([4, 4.5])
+    with pytest.raises(ValueError, match=r"^n_circuits: wanted at least 1, got 0$"):
+        construction.size_for(0, moments, 1, 0.1)
+    full_message = rf"^n_circuits: wanted at most {full}, the capacity of 'prime_step', got 9999$"
+    with pytest.raises(ValueError, match=full_message):
+        construction.follow(9999, 2, 1)
 
 
 def test_capacity_ends_where_the_code_is_full(rng):

@@ -10,7 +10,7 @@ from scipy import stats
 from superposition import ResidualCircuits, ResidualConstruction, SparseCode, measure_error
 from superposition.constructions import capacity
 from superposition.constructions.breakdown import error_terms, neuron_errors
-from superposition.constructions.prediction import Sizes
+from superposition.constructions.prediction import Sizes, predict_layers
 from superposition.moments import N_NODES
 from superposition.theory import evaluate, one_neuron, over_layers, rectifier, symbols
 
@@ -240,11 +240,18 @@ def test_capacity_is_the_last_load_within_tolerance(make_circuits):
     fits = construction.capacity(moments, 1, 0.1)
 
     def error(n):
-        return construction._last_error(n, moments, 1)
+        table = predict_layers(construction.sizes(n, 1), moments)
+        return float(table.query("layer == 2")["relative_mse"].item())
 
     assert error(fits) <= 0.1 < error(fits + 1)
     brute = next(n for n in range(1, 1000) if error(n + 1) > 0.1)
     assert fits == brute
+
+
+def test_errors_beyond_all_numbers_are_infinite(make_circuits):
+    """Without a warning."""
+    moments = make_circuits(20, 3, 4, 6).moments(np.random.default_rng(1))
+    assert ResidualConstruction(4, 4)._last_error(1e120, moments, 1) == np.inf
 
 
 def test_size_for_finds_the_fewest_parameters(make_circuits):

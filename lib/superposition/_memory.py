@@ -37,7 +37,7 @@ def check_memory(
     """
     if (needed := needs(size)) < _SMALL or needed <= (free := free_memory()):
         return
-    largest = bisect_right(range(1, _LARGEST), free, 0, min(size - 1, _LARGEST - 1), key=needs)
+    largest = bisect_right(range(1, min(size, _LARGEST)), free, key=needs)
     would = f"{fits(largest)} would fit" if largest else "not even the smallest would fit"
     raise MemoryError(
         f"{name}: wanted {kind} that fits in {_in_words(free)} of free memory, got one of "

@@ -200,15 +200,8 @@ class MLPConstruction:
         return last_error(small_noise_law(n_circuits, moments, *sizes))
 
     def _code(self, circuits: MLPCircuits, width: int, rng: np.random.Generator) -> SparseCode:
-        return SparseCode.draw(
-            self.code,
-            circuits.n_circuits,
-            width,
-            self.width,
-            self.redundancy,
-            rng,
-            dtype=circuits.dtype,
-        )
+        n_circuits = circuits.n_circuits
+        return SparseCode.draw(self.code, n_circuits, width, self.width, self.redundancy, rng)
 
     def _check_codes(self, circuits: MLPCircuits, codes: Sequence[SparseCode]) -> None:
         instance("codes", codes, Sequence)
