@@ -217,3 +217,10 @@ def test_counts_that_are_too_large_are_refused_word_for_word(superposition, rng)
         ValueError, match=rf"^n_active: wanted at most {n}, the number of circuits, got {n + 1}$"
     ):
         measure_error(superposition, n + 1, 1, rng)
+    with pytest.raises(ValueError, match="^n_active: "):  # not that it needs too much memory
+        measure_error(superposition, 10**15, 1, rng)
+
+
+def test_what_doing_nothing_costs_is_in_double_precision(rng):
+    circuits = ResidualCircuits.random(3, 2, 2, 1, rng).astype(np.float32)
+    assert doing_nothing(circuits, 5, rng).dtype == np.float64

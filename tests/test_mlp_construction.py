@@ -428,24 +428,29 @@ def test_answers_at_their_ends(rng):
     tolerance = (error(40) + error(41)) / 2
     assert error(40) < error(41)
     assert construction.capacity(moments, 40, tolerance) == 40
+    assert construction.capacity(moments, 40, error(40)) == 40
+    assert construction.capacity(moments, 40, error(50)) == 50
     full = construction.holds(moments.widths)
     wide = construction.size_for(full, moments, 1, 1e6).width
     assert wide <= 400
     assert MLPConstruction(wide, 4).holds(moments.widths) >= full
     assert MLPConstruction(wide - 1, 4).holds(moments.widths) < full
+    just = construction.size_for(40, moments, 40, error(40)).width
+    assert small_noise_law(40, moments, just, 4, 40)["relative_mse"].iloc[-1] == error(40)
 
 
 def test_answers_follow_the_circuits_own_step(rng):
     """With another gain, errors are others."""
-    steep, plain = (rotation_circuits(20, 3, rng, gain=gain) for gain in (6, 2))
+    steep, plain = (rotation_circuits(90, 3, rng, gain=gain) for gain in (6, 2))
     construction = MLPConstruction(400, 4)
     for circuits in (steep, plain):
         moments = circuits.moments(rng)
         n = construction.capacity(moments, 1, 0.2)
         error = [construction.follow(n + i, 3, 1, *moments.step)["mse"].iloc[-1] for i in (0, 1)]
         assert error[0] <= 0.2 < error[1]
-    wanted = construction.follow(20, 3, 1, *steep.moments(rng).step)
+    wanted = construction.follow(90, 3, 1, *steep.moments(rng).step)
     pd.testing.assert_frame_equal(construction.predict_error(steep, 1), wanted)
+    assert wanted["mse"].iloc[-1] < construction.predict_error(plain, 1)["mse"].iloc[-1] / 1.2
     assert wanted.columns[0] == "layer"
     assert wanted["layer"].tolist() == [1, 2, 3]
 
@@ -457,10 +462,10 @@ def test_the_published_law_is_asked_for_all_layers(rng):
 
 
 def test_moments_for_predictions_are_of_one_seed(rng):
-    circuits = alike(20, [4, 4, 4], rng)
+    circuits = alike(60, [4, 4, 4], rng)
     found = MLPConstruction(400, 4).predict_error(circuits, 2, "small noise")
     moments = circuits.moments(np.random.default_rng(0))
-    pd.testing.assert_frame_equal(found, small_noise_law(20, moments, 400, 4, 2))
+    pd.testing.assert_frame_equal(found, small_noise_law(60, moments, 400, 4, 2))
 
 
 def test_sizes_are_refused_word_for_word(rng):

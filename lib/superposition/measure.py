@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,6 @@ from superposition.inputs import InputSampler, sample_active
 
 Observer = Callable[[Floats], Floats]
 
-COLUMNS = ["layer", "mse", "relative_mse", "worst", "inactive_mse", "firing"]
 _CHUNK = 1024  # samples that run through the network at once
 _READS = 2**21  # bytes that are read at once: they stay in the cache
 
@@ -60,7 +60,7 @@ def measure_error(
         part = slice(start, start + _CHUNK)
         _add_chunk(tallies, superposition, inputs[part], active[part], _checked(observe))
     rows = [{"layer": layer, **tally.row()} for layer, tally in enumerate(tallies)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows)
 
 
 def doing_nothing(
@@ -193,14 +193,13 @@ def _states(
     superposition: Superposition, inputs: Floats, active: Integers
 ) -> Iterator[tuple[Floats, list[float]]]:
     """The large state at each checkpoint; for each layer on the way, the share that fires."""
-    network, state, done = superposition.network, superposition.embed(inputs, active), 0
-    for checkpoint in superposition.checkpoints:
+    network, state = superposition.network, superposition.embed(inputs, active)
+    for done, checkpoint in pairwise((0, *superposition.checkpoints)):
         firing = []
         for layer in range(done, checkpoint):
             state, neurons = network.step(state, layer)
             firing.append(float(np.count_nonzero(neurons > 0) / neurons.size))
         yield state, firing
-        done = checkpoint
 
 
 def _squares(vectors: Floats) -> Floats:

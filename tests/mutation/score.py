@@ -48,13 +48,12 @@ def table(mutants: Sequence[Mutant], excused: Excuses) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_table(mutants: Sequence[Mutant], excused: Excuses, seconds: float) -> None:
-    """The table in README.md, with date, versions and time taken."""
+def write_table(mutants: Sequence[Mutant], excused: Excuses) -> None:
+    """The table in README.md, with date and versions."""
     tools = ", ".join(f"{name} {version(name)}" for name in ("mutmut", "pytest", "numpy"))
     told = f"{datetime.date.today()}, Python {platform.python_version()}, {tools}"
     text = README.read_text().partition(MARK)[0]
-    took = f"{seconds / 60:.0f} minutes" if seconds > 60 else "under a minute"
-    README.write_text(f"{text}{MARK}\n{told}; {took}.\n\n{table(mutants, excused)}")
+    README.write_text(f"{text}{MARK}\n{told}.\n\n{table(mutants, excused)}")
 
 
 def _row(name: str, mutants: Sequence[Mutant], excused: Excuses) -> str:
