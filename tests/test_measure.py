@@ -217,7 +217,7 @@ def test_counts_that_are_too_large_are_refused_word_for_word(superposition, rng)
         ValueError, match=rf"^n_active: wanted at most {n}, the number of circuits, got {n + 1}$"
     ):
         measure_error(superposition, n + 1, 1, rng)
-    with pytest.raises(ValueError, match=r"^n_active: wanted at most 6, "):  # not that it needs too much memory
+    with pytest.raises(ValueError, match=r"^n_active: wanted at most 6, "):  # not MemoryError
         measure_error(superposition, 10**15, 1, rng)
 
 
