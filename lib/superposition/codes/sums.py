@@ -48,18 +48,18 @@ def _scatter(write: SparseCode, weights: Floats, read: SparseCode, onto: Floats)
     Entry by entry: its slots are often in one block of the result, which may stay in the cache.
     """
     flat, shares = onto.reshape(-1), weights / np.asarray(read.redundancy, onto.dtype)
-    # circuits last: NumPy is slow along short axes
-    rows, columns, shares = (
-        np.ascontiguousarray(np.moveaxis(array, 0, -1))
-        for array in (write.slots * read.size, read.slots, shares)
-    )
     at_once = max(_AT_ONCE // (write.redundancy * read.redundancy), 1)
-    for i, j in np.ndindex(shares.shape[:2]):
-        for start in range(0, write.n_circuits, at_once):
-            part = slice(start, start + at_once)
-            places = rows[i, :, None, part] + columns[j, None, :, part]
-            values = np.broadcast_to(shares[i, j, part], places.shape)
-            np.add.at(flat, places.ravel(), values.ravel())
+    # circuits along the last axis, in memory, too: NumPy is slow along short ones
+    for i in range(write.width):
+        rows = np.ascontiguousarray(write.slots[:, i].T) * read.size
+        for j in range(read.width):
+            columns = np.ascontiguousarray(read.slots[:, j].T)
+            share = np.ascontiguousarray(shares[:, i, j])
+            for start in range(0, write.n_circuits, at_once):
+                part = slice(start, start + at_once)
+                places = rows[:, None, part] + columns[:, part]
+                values = np.broadcast_to(share[part], places.shape)
+                np.add.at(flat, places.ravel(), values.ravel())
 
 
 def _product(write: Code, weights: Floats, read: Code) -> Floats:
