@@ -44,7 +44,7 @@ def table(mutants: Sequence[Mutant], excused: Excuses) -> str:
         lines.append(_row(name, some, excused))
     told = [m for m in mutants if not m.message]
     lines.append(_row("all but those that only change messages", told, excused))
-    lines.append(_row("all", mutants, excused))
+    lines.append(_row("all of them", mutants, excused))
     return "\n".join(lines) + "\n"
 
 
