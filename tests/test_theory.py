@@ -17,6 +17,7 @@ from superposition.theory import (
     chains,
     embedding,
     gating,
+    graphs,
     limits,
     one_neuron,
     over_layers,
@@ -102,8 +103,16 @@ DERIVATIONS = {
         limits.read_floor,
         limits.layer_floor,
         limits.equal_weights,
+        graphs.arriving_error,
+        graphs.arriving_garbage,
+        graphs.heard_garbage,
+        graphs.woken_garbage,
+        graphs.stage_conflict,
+        graphs.edge_conflict,
+        graphs.path_undisturbed,
     )
 }
+DERIVATIONS |= {f"linked {i}": lambda i=i: graphs.linked_weights()[i] for i in (0, 1)}
 DERIVATIONS |= {f"{n} chains": partial(chains.no_chain_left, n) for n in (1, 3)}
 DERIVATIONS["jump"] = lambda: over_layers.jump()[1]
 DERIVATIONS["disjoint"] = lambda: over_layers.own_noise_of_a_carrier(carrying.DISJOINT_CARRIERS)
@@ -157,6 +166,15 @@ UNKNOWN = {
     limits.neurons,
     limits.read_share,
     limits.written_share,
+    graphs.source_products,
+    graphs.read_products,
+    graphs.read_products_of_sum,
+    graphs.woken_share,
+    graphs.stage_load,
+    graphs.edge_load,
+    graphs.joined,
+    graphs.both_conflict,
+    graphs.edge_chance,
     *(
         base[j]
         for base in (symbols.carried_active, symbols.square_when, symbols.mean_when)
@@ -372,3 +390,17 @@ def test_leading_idle_activation_by_hand():
 def test_a_symbol_without_a_value_is_refused():
     with pytest.raises(ValueError, match="values: wanted one for each symbol, got none for D"):
         theory.evaluate(theory.overlap_variance(), {})
+
+
+def test_a_stages_conflicts_by_enumeration():
+    """All pairs of circuits on c lines of the plane over q, slots y and y − x."""
+    q, c = 11, 4
+    x, y = np.divmod(np.arange(c * q), q)
+    stream, neurons = y, (y - x) % q
+    joined = np.zeros((q, q), bool)
+    joined[stream, neurons] = True
+    meet = joined[stream[:, None], neurons] | joined[stream[:, None], neurons].T
+    meet |= (stream[:, None] == stream) | (neurons[:, None] == neurons)
+    share = (meet.sum() - c * q) / (c * q * (c * q - 1))
+    values = {symbols.T: c * q, chains.side: q}
+    assert share == pytest.approx(theory.evaluate(graphs.stage_conflict(), values))

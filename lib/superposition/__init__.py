@@ -4,6 +4,7 @@ The executable companion to *Circuits in Superposition* (Bushnaq & Mendel, 2024)
 """
 
 from superposition.circuits import (
+    CircuitGraph,
     MLPCircuits,
     ResidualCircuits,
     on_indicator,
@@ -27,6 +28,7 @@ from superposition.sweep import sweep
 
 __all__ = [
     "ChainConstruction",
+    "CircuitGraph",
     "GatedConstruction",
     "GatedResidualConstruction",
     "GaussianCode",

@@ -15,13 +15,19 @@ Integers = NDArray[np.integer[Any]]
 
 def positive_int(name: str, value: object, at_most: int | None = None, because: str = "") -> int:
     """`value` as an int ≥ 1 (and ≤ `at_most`), or an error that names it."""
+    number = whole_number(name, value, 1)
+    if at_most is not None and number > at_most:
+        raise ValueError(f"{name}: wanted at most {at_most}{because}, got {number}")
+    return number
+
+
+def whole_number(name: str, value: object, at_least: int) -> int:
+    """`value` as an int, or an error that names it."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name}: wanted a whole number, got {value!r}")
     number = int(value)
-    if number < 1:
-        raise ValueError(f"{name}: wanted at least 1, got {number}")
-    if at_most is not None and number > at_most:
-        raise ValueError(f"{name}: wanted at most {at_most}{because}, got {number}")
+    if number < at_least:
+        raise ValueError(f"{name}: wanted at least {at_least}, got {number}")
     return number
 
 

@@ -18,7 +18,6 @@ from scipy import sparse
 
 from superposition._activations import activate
 from superposition._check import Floats, whole_array
-from superposition.circuits import with_indicator
 from superposition.codes import Code
 from superposition.constructions.compiled import (
     GatedSuperposition,
@@ -28,6 +27,14 @@ from superposition.constructions.compiled import (
 )
 from superposition.constructions.connections import shared_weights
 from superposition.constructions.gates import with_bias
+from superposition.constructions.graph_layers import (
+    as_graph,
+    code_of,
+    linked,
+    plan,
+    step_weights,
+    who,
+)
 from superposition.constructions.slots import two_codes
 from superposition.network import Network, run_layers
 
@@ -133,9 +140,12 @@ def factored(superposition: Superposition) -> Superposition:
 @factored.register
 def _residual(superposition: ResidualSuperposition) -> Superposition:
     stream, codes = superposition.stream_code, superposition.neuron_codes
-    inner = with_indicator(superposition.circuits, superposition.construction.margin)
-    reads = [_sum(code, w, stream) for code, w in zip(codes, inner.read_in, strict=True)]
-    writes = [_sum(stream, w, code) for code, w in zip(codes, inner.write_out, strict=True)]
+    graph, reads, writes = as_graph(superposition.circuits), [], []
+    reader = linked(graph, stream)
+    for step, code in zip(plan(graph)[0], codes, strict=True):
+        read, write = step_weights(graph, step, superposition.construction.margin)
+        reads.append(_sum(code, read, code_of(reader, who(graph, step))))
+        writes.append(_sum(code_of(stream, who(graph, step)), write, code))
     network = FactoredResidual(reads, superposition.network.bias, writes, stream.size)
     return _with(superposition, network)
 

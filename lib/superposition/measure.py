@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -92,7 +93,8 @@ def read_in_interference(
     it carries (w and a with their indicator entry). For circuits in a residual construction;
     inputs (batch, k, d), active (batch, k).
     """
-    inner = with_indicator(superposition.circuits, superposition.construction.margin)
+    circuits = cast(ResidualCircuits, superposition.circuits)  # others are refused
+    inner = with_indicator(circuits, superposition.construction.margin)
     state = superposition.embed(inputs, active)
     active = np.asarray(active)
     on = np.ones((*active.shape, 1))

@@ -174,7 +174,7 @@ def residual_moments(
     states: after 0 … L layers, (n, d) each, of the circuits `which`, (n,).
     """
     feedback, self_feedback = _feedbacks(read_in, bias, write_out, which, states)
-    groups = [_groups(_heard(read_in[i], bias[i], which, states[i])) for i in range(len(bias))]
+    grouped = [groups(_heard(read_in[i], bias[i], which, states[i])) for i in range(len(bias))]
     return Moments(
         width=read_in.shape[3],
         n_neurons=read_in.shape[2],
@@ -185,7 +185,7 @@ def residual_moments(
         bias2=np.mean(bias**2, axis=(1, 2), dtype=float),
         bias_sum2=np.mean(bias.sum(axis=2) ** 2, axis=1, dtype=float),
         write2=np.array([_square(np.swapaxes(w, -1, -2)) for w in write_out]),
-        pre_activations=np.array(groups),
+        pre_activations=np.array(grouped),
         feedback=feedback,
         self_feedback=self_feedback,
     )
@@ -201,7 +201,7 @@ def _heard(weights: Floats, bias: Floats, which: Integers, states: Floats) -> Fl
     return np.einsum("nmd,nd->nm", weights[which], states) + bias[which]
 
 
-def _groups(values: Floats) -> Floats:
+def groups(values: Floats) -> Floats:
     """Means of equally large groups of the sorted values; a few values at random are left out."""
     flat = np.sort(values, axis=None)
     kept = np.linspace(0, flat.size - 1, flat.size // N_NODES * N_NODES).round().astype(int)

@@ -152,12 +152,17 @@ class MLPCircuits:
         distinct within a row. Returns L+1 arrays (batch, k, d_l).
         Raises TypeError or ValueError for arrays of another kind, shape or range.
         """
-        sizes = {"width": self.widths[0]}
-        active = active_sets(active, self.n_circuits, sizes)
-        states = [real_array("inputs", inputs, "batch active width", sizes, self.dtype)]
+        inputs, active = self.check_inputs(inputs, active)
+        states = [inputs]
         layers = zip(self.weights, self.biases, self.activations, strict=True)
         for weight, bias, name in layers:
             # b batch, k active, i and j entries of the states after and before
             inner = np.einsum("bkij,bkj->bki", weight[active], states[-1]) + bias[active]
             states.append(activate(inner, name))
         return tuple(states)
+
+    def check_inputs(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
+        """Inputs (batch, k, d_0) and active sets (batch, k) as `run` takes them, or its errors."""
+        sizes = {"width": self.widths[0]}
+        active = active_sets(active, self.n_circuits, sizes)
+        return real_array("inputs", inputs, "batch active width", sizes, self.dtype), active

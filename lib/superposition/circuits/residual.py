@@ -152,13 +152,17 @@ class ResidualCircuits:
         distinct within a row. Returns L+1 arrays (batch, k, d).
         Raises TypeError or ValueError for arrays of another kind, shape or range.
         """
-        sizes = {"width": self.width}
-        active = active_sets(active, self.n_circuits, sizes)
-        inputs = real_array("inputs", inputs, "batch active width", sizes, self.dtype)
+        inputs, active = self.check_inputs(inputs, active)
         states = [inputs]
         for layer in range(self.n_layers):
-            states.append(self._step(states[-1], active, layer))
+            states.append(self.step(states[-1], active, layer))
         return tuple(states)
+
+    def check_inputs(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
+        """Inputs (batch, k, d) and active sets (batch, k) as `run` takes them, or its errors."""
+        sizes = {"width": self.width}
+        active = active_sets(active, self.n_circuits, sizes)
+        return real_array("inputs", inputs, "batch active width", sizes, self.dtype), active
 
     def moments(
         self,
@@ -190,7 +194,8 @@ class ResidualCircuits:
         # b batch, k active, m neurons, d width
         return np.einsum("bkmd,bkd->bkm", self.read_in[layer][active], states)
 
-    def _step(self, states: Floats, active: Integers, layer: int) -> Floats:
+    def step(self, states: Floats, active: Integers, layer: int) -> Floats:
+        """Active circuits' states after one layer, (batch, k, d). Not checked."""
         inner = np.maximum(self.hear(states, active, layer) + self.bias[layer][active], 0)
         return states + np.einsum("bkdm,bkm->bkd", self.write_out[layer][active], inner)
 

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from superposition._check import Floats, Integers, float_dtype, generator, positive_int, real_array
+from superposition._check import (
+    Floats,
+    Integers,
+    float_dtype,
+    generator,
+    positive_int,
+    real_array,
+    whole_array,
+)
 from superposition._memory import check_circuits
 from superposition.codes.base import check_reads, check_state, check_values
 
@@ -60,6 +68,10 @@ class GaussianCode:
         if orthonormal:
             directions = _orthonormal(directions)
         return cls(np.ascontiguousarray(directions, dtype=dtype))
+
+    def take(self, which: Integers) -> GaussianCode:
+        """The code of circuits `which`, (n,), in that order; ValueError out of range."""
+        return GaussianCode(self.directions[whole_array("which", which, "n", {}, self.n_circuits)])
 
     @property
     def n_circuits(self) -> int:

@@ -104,6 +104,11 @@ class SparseCode:
         _check_slots(*shape)
         return cls(np.arange(np.prod(shape)).reshape(shape), int(np.prod(shape)), dtype)
 
+    def take(self, which: Integers) -> SparseCode:
+        """The code of circuits `which`, (n,), in that order; ValueError out of range."""
+        which = whole_array("which", which, "n", {}, self.n_circuits)
+        return SparseCode(self.slots[which], self.size, self.dtype)
+
     @property
     def n_circuits(self) -> int:
         """T."""

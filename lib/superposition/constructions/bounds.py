@@ -79,12 +79,13 @@ def largest_heard(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
 
 
 def residual_bounds(
-    circuits: ResidualCircuits, input_bound: float
+    circuits: ResidualCircuits, input_bound: float | Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Bounds for residual circuits, (eq-residual-bound): on states, what is heard, and written.
 
     Of the length of each circuit's state after 0 … L layers, (L+1, T), for inputs of length
-    `input_bound` at most; of |w a + b| in any neuron of each layer, (L,), by any circuit of any
+    `input_bound` at most, one for all or (T,); of |w a + b| in any neuron of each layer, (L,), by
+    any circuit of any
     one's state; and of what any circuit's w' makes of any one's neurons, in any entry, (L,).
     """
     bounds, heard, written = [np.full(circuits.n_circuits, input_bound)], [], []

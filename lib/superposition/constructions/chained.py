@@ -36,7 +36,7 @@ class ChainSuperposition(Superposition):
         Raises ValueError for a set that cannot be placed, more circuits in a chain than gates are
         made for, or inputs longer than `input_bound`; otherwise as the circuits' own `run` does.
         """
-        inputs, active = self._checked(inputs, active)
+        inputs, active = self.circuits.check_inputs(inputs, active)
         if self._coordinated:
             chains = self.place(active)
             if (nowhere := np.flatnonzero((chains == NOWHERE).any(axis=1))).size:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from superposition._check import Floats, Integers, active_sets, real_array, whole_array
-from superposition.circuits import Circuits, MLPCircuits, ResidualCircuits
+from superposition._check import Floats, Integers, whole_array
+from superposition.circuits import CircuitGraph, Circuits, MLPCircuits, ResidualCircuits
 from superposition.codes import Code, SparseCode
 from superposition.constructions.certificate import gated_certificate
 from superposition.network import MLPNetwork, Network, ResidualNetwork
@@ -78,15 +79,9 @@ class Superposition(ABC):
     def _layer(self, layer: int) -> int:
         return int(whole_array("layer", layer, "", {}, self.circuits.n_layers + 1))
 
-    def _checked(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        sizes = {"width": self.circuits.widths[0]}
-        active = active_sets(active, self.circuits.n_circuits, sizes)
-        dtype = self.circuits.dtype
-        return real_array("inputs", inputs, "batch active width", sizes, dtype), active
-
     def _bounded(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        """`_checked`, and inputs no longer than the construction's `input_bound`."""
-        inputs, active = self._checked(inputs, active)
+        """Checked by the circuits; and no longer than the construction's `input_bound`."""
+        inputs, active = self.circuits.check_inputs(inputs, active)
         bound = self.construction.input_bound
         if (longest := float(np.linalg.norm(inputs, axis=-1).max(initial=0))) > bound * ROUNDED:
             raise ValueError(f"inputs: wanted none longer than {bound}, the bound, got {longest}")
@@ -98,17 +93,17 @@ class ResidualSuperposition(Superposition):
     """Residual circuits in a residual network.
 
     stream_code:  how the circuits' states, indicator last, lie in the large stream.
-    neuron_codes: one per layer, which large neurons carry which small ones.
+    neuron_codes: one per large layer, which large neurons carry which small ones.
     `embed` sets each active circuit's indicator to 1; `read` leaves indicators out.
     """
 
-    circuits: ResidualCircuits
+    circuits: ResidualCircuits | CircuitGraph
     network: ResidualNetwork
     stream_code: Code
     neuron_codes: tuple[Code, ...]
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        inputs, active = self._checked(inputs, active)
+        inputs, active = self.circuits.check_inputs(inputs, active)
         on = np.ones((*active.shape, 1), self.circuits.dtype)
         return self.stream_code.encode(np.concatenate([inputs, on], axis=-1), active)
 
@@ -119,6 +114,33 @@ class ResidualSuperposition(Superposition):
     def read_all(self, state: Floats, layer: int) -> Floats:
         self._layer(layer)
         return self.stream_code.decode_all(state)[..., :-1]
+
+
+@dataclass(frozen=True, eq=False)
+class GraphSuperposition(ResidualSuperposition):
+    """A graph of residual circuits in a residual network.
+
+    reader: how circuits read their states once they have begun, with what edges lead to them;
+    before, what they bring is read with `stream_code`.
+    """
+
+    circuits: CircuitGraph
+    reader: Code
+
+    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
+        begun = self._begun(layer)[np.asarray(which)]
+        before = self.stream_code.decode(state, which)
+        return np.where(begun[..., None], self.reader.decode(state, which), before)[..., :-1]
+
+    def read_all(self, state: Floats, layer: int) -> Floats:
+        begun, before = self._begun(layer), self.stream_code.decode_all(state)
+        return np.where(begun[:, None], self.reader.decode_all(state), before)[..., :-1]
+
+    def _begun(self, layer: int) -> NDArray[np.bool_]:
+        """(T,), which circuits have their inputs after so many layers."""
+        stages, layer = self.circuits.stages.values(), self._layer(layer)
+        counts = [stage.circuits.n_circuits for stage in stages]
+        return np.repeat([stage.start <= layer for stage in stages], counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +159,7 @@ class MLPSuperposition(Superposition):
     codes: tuple[SparseCode, ...]
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        inputs, active = self._checked(inputs, active)
+        inputs, active = self.circuits.check_inputs(inputs, active)
         weights = self.circuits.weights[0][active]
         return self.codes[0].encode(np.einsum("bkij,bkj->bki", weights, inputs), active)
 

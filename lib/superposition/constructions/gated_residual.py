@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import overload
 
 import numpy as np
 import pandas as pd
 from sympy import nextprime, prevprime
 
 from superposition._check import generator, instance, positive_int, positive_real
-from superposition.circuits import ResidualCircuits
+from superposition.circuits import CircuitGraph, ResidualCircuits
 from superposition.codes import SparseCode
 from superposition.codes.packings import smallest_plane
 from superposition.codes.stream import StreamCodes, draw_stream_codes
-from superposition.constructions.bounds import residual_bounds
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.compiled import ROUNDED
+from superposition.constructions.gated_graph import GatedGraphSuperposition
 from superposition.constructions.gated_stream import GatedResidualSuperposition
+from superposition.constructions.graph_codes import draw_graph_codes
+from superposition.constructions.graph_gates import GraphGates
 from superposition.constructions.laws import last_error
 from superposition.constructions.needs import check_stream, check_stream_plane
 from superposition.constructions.prediction import default_moments
 from superposition.constructions.quiet import Crosstalk, crosstalk_between
-from superposition.constructions.stream_gates import (
-    Layer,
-    cleaning_layer,
-    computing_layer,
-    sparing_layer,
-)
 from superposition.constructions.stream_law import gated_residual_law
+from superposition.constructions.stream_network import cleaners, stream_network
 from superposition.moments import Moments
-from superposition.network import ResidualNetwork
 
 
 @dataclass(frozen=True)
@@ -139,67 +136,62 @@ class GatedResidualConstruction:
             )
         return replace(self, stream_width=primes[least] * per_slope)
 
+    @overload
+    def compress(
+        self, circuits: CircuitGraph, rng: np.random.Generator
+    ) -> GatedGraphSuperposition: ...
+    @overload
     def compress(
         self,
         circuits: ResidualCircuits,
         rng: np.random.Generator,
         *,
         codes: tuple[SparseCode, SparseCode] | None = None,
-    ) -> GatedResidualSuperposition:
+    ) -> GatedResidualSuperposition: ...
+    def compress(
+        self,
+        circuits: ResidualCircuits | CircuitGraph,
+        rng: np.random.Generator,
+        *,
+        codes: tuple[SparseCode, SparseCode] | None = None,
+    ) -> GatedResidualSuperposition | GatedGraphSuperposition:
         """One large network of 2L − 1 layers that does what all circuits do, exactly for one.
 
+        Of a graph, what `gated_graph` says: exact for one active circuit of each stage.
         Layers that compute, (eq-residual-gate), and between them layers that clean, (eq-cleaning).
         Which circuit is which point of the plane is drawn with `rng`, unless codes are given, the
         stream's and the neurons' (of width 1): the result is exact if no two circuits share a slot
         in both. Raises TypeError for other circuits or codes, ValueError for more circuits than
         `stream_width` holds, or codes that do not fit; MemoryError for a network that does not fit.
         """
+        if isinstance(circuits, CircuitGraph):
+            return self._graph(circuits, rng)
         instance("circuits", circuits, ResidualCircuits)
         generator(rng)
         if codes is None:
             prime = self._prime(circuits.width, circuits.n_circuits)
             drawn = prime, *self._redundancies, circuits.n_circuits
-            check_stream_plane(circuits, self._cleaners(circuits), self.stream_width, drawn[:3])
+            check_stream_plane(
+                circuits, cleaners(circuits, self.sparing), self.stream_width, drawn[:3]
+            )
             both = draw_stream_codes(*drawn, rng, circuits.dtype)
         else:
             both = self._given(circuits, codes)
-            check_stream(circuits, self._cleaners(circuits), (both.stream.size, both.neurons.size))
-        network = self._network(circuits, both)
+            check_stream(
+                circuits, cleaners(circuits, self.sparing), (both.stream.size, both.neurons.size)
+            )
+        bound, gates = ROUNDED * self.input_bound, (self.headroom, self.quiet, self.sparing)
+        network = stream_network(circuits, both, bound, *gates)
         checkpoints = (0, *range(1, network.n_layers + 1, 2))
         return GatedResidualSuperposition(circuits, self, network, checkpoints, both)
 
-    def _network(self, circuits: ResidualCircuits, codes: StreamCodes) -> ResidualNetwork:
-        n_layers, size = 2 * circuits.n_layers - 1, codes.size(circuits.width)
-        n_neurons = codes.n_neurons(circuits.n_neurons, self._cleaners(circuits))
-        read_in = np.zeros((n_layers, n_neurons, size), circuits.dtype)
-        bias = np.zeros((n_layers, n_neurons), circuits.dtype)
-        write_out = np.zeros((n_layers, size, n_neurons), circuits.dtype)
-        for i, layer in enumerate(self._layers(circuits, codes)):
-            used = len(layer[1])
-            read_in[i, :used], bias[i, :used], write_out[i, :, :used] = layer
-        return ResidualNetwork(read_in, bias, write_out)
-
-    def _cleaners(self, circuits: ResidualCircuits) -> int:
-        """Neurons that clean one slot of the stream."""
-        if circuits.n_layers == 1:
-            return 0
-        return circuits.width + 1 if self.sparing else 2 * circuits.width
-
-    def _layers(self, circuits: ResidualCircuits, codes: StreamCodes) -> Iterator[Layer]:
-        """The large layers in order, without neurons that have nothing to do."""
-        bounds = residual_bounds(circuits, ROUNDED * self.input_bound)
-        states, heard, written = (self.headroom * bound for bound in bounds)
-        shape = circuits.width, codes
-        for i in range(circuits.n_layers):
-            layer, loudest = computing_layer(circuits, codes, i, self.quiet, heard[i])
-            yield layer
-            if i == circuits.n_layers - 1:
-                return
-            size = states[i + 1].max()
-            if self.sparing:
-                yield sparing_layer(*shape, size, loudest * written[i], circuits.dtype)
-            else:
-                yield cleaning_layer(*shape, size, circuits.dtype)
+    def _graph(self, graph: CircuitGraph, rng: np.random.Generator) -> GatedGraphSuperposition:
+        if self.sparing:
+            raise ValueError("sparing: wanted False for a graph, whose edges have no offset")
+        codes = draw_graph_codes(graph, self._redundancies, self.stream_width, generator(rng))
+        gates = GraphGates(graph, codes, ROUNDED * self.input_bound, self.headroom, self.quiet)
+        network, checkpoints = gates.network()
+        return GatedGraphSuperposition(graph, self, network, checkpoints, codes)
 
     def _law(self, moments: Moments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
         heard = _crosstalk(prime, *self._redundancies, n_circuits, self.quiet)

@@ -5,36 +5,39 @@ The weights of all layers; beside them the largest of what there is while they a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from sympy import prevprime
 
 from superposition._memory import check_memory, layers_in_words
-from superposition.circuits import MLPCircuits, ResidualCircuits
+from superposition.circuits import CircuitGraph, MLPCircuits, ResidualCircuits
 from superposition.codes.two import GATES
+from superposition.constructions.graph_layers import Step
 
 _NETWORK = "a network"
 
 
-def check_residual(circuits: ResidualCircuits, width: int, neurons: int) -> None:
+def check_residual(graph: CircuitGraph, steps: Sequence[Step], width: int, neurons: int) -> None:
     """MemoryError for a stream width D and neurons M too many; smaller ones in proportion fit."""
-    item, layers = circuits.dtype.itemsize, circuits.n_layers
-    entries = circuits.n_circuits * (circuits.width + 1)
-    spread = circuits.n_circuits * circuits.n_neurons  # small neurons, each read in the stream
+    item, n_layers = graph.dtype.itemsize, len(steps)
+    entries = graph.n_circuits * (graph.width + 1)
+    spread = max(step.n_circuits * step.n_neurons for step in steps)  # each is read in the stream
 
     def beside(stream: int) -> int:
         return -(-neurons * stream // width)
 
     def needs(stream: int) -> float:
-        matrix, code = beside(stream) * stream, entries * stream
-        made = item * ((2 * layers + 1) * matrix + code + spread * stream)
-        return max(made, 3 * 8 * code)  # directions are drawn in float64, then made orthonormal
+        matrix, directions = beside(stream) * stream, entries * stream
+        made = item * ((2 * n_layers + 1) * matrix + directions + spread * stream)
+        return max(
+            made, 3 * 8 * directions
+        )  # directions are drawn in float64, then made orthonormal
 
     def fits(stream: int) -> str:
         return f"a stream width of {stream:,} with {beside(stream):,} neurons"
 
-    made = layers_in_words(layers, 2 * neurons, width, circuits.dtype)
+    made = layers_in_words(n_layers, 2 * neurons, width, graph.dtype)
     name = "stream_width, n_neurons"
     check_memory(name, width, needs, fits=fits, kind=_NETWORK, made=made)
 

@@ -92,10 +92,17 @@ def trajectory(
         values = stream_values(sizes, moments, layer, held)
         yield values
         if layer < moments.n_layers:
-            values |= layer_values(sizes, moments, layer, values)
-            idle = idle_neuron(sizes, moments, values)
-            held = _next(values | idle | _active_neuron(sizes, moments, layer, values))
+            held = next_held(sizes, moments, layer, values)
             held[symbols.garbage] = np.asarray(held[symbols.garbage]) * remember
+
+
+def next_held(
+    sizes: Sizes, moments: Moments, layer: int, stream: Values
+) -> dict[sp.Symbol, ArrayLike]:
+    """What the stream holds after a layer, and which share of neurons fires."""
+    values = {**stream, **layer_values(sizes, moments, layer, stream)}
+    idle = idle_neuron(sizes, moments, values)
+    return grown(values | idle | active_neuron(sizes, moments, layer, values))
 
 
 def stream_values(
@@ -121,7 +128,7 @@ def stream_values(
     return values
 
 
-def _weights(sizes: Sizes, moments: Moments, layer: int) -> dict[sp.Symbol, ArrayLike]:
+def layer_weights(sizes: Sizes, moments: Moments, layer: int) -> dict[sp.Symbol, ArrayLike]:
     """The small networks' numbers in one layer, biases moved onto the indicator."""
     m, margin = moments.n_neurons, sizes.margin
     bias = moments.bias[layer]
@@ -143,10 +150,14 @@ def layer_values(
     sizes: Sizes, moments: Moments, layer: int, stream: Values
 ) -> dict[sp.Symbol, ArrayLike]:
     """The layer's weights, noise of one carrier by itself, and the jump that a collision adds."""
-    weights = _weights(sizes, moments, layer)
-    values = {**stream, **weights}
+    weights = layer_weights(sizes, moments, layer)
+    return weights | noise_values(sizes, {**stream, **weights})
+
+
+def noise_values(sizes: Sizes, values: Values) -> dict[sp.Symbol, ArrayLike]:
+    """The same without the weights, which `values` has."""
     mean, variance = over_layers.jump()
-    return weights | {
+    return {
         symbols.noise: evaluate(over_layers.own_noise_of_a_carrier(sizes.carriers), values),
         symbols.jump_mean: evaluate(mean, values),
         symbols.jump_variance: evaluate(variance, values),
@@ -155,18 +166,29 @@ def layer_values(
 
 def idle_neuron(sizes: Sizes, moments: Moments, values: Values) -> dict[sp.Symbol, ArrayLike]:
     """What a carrier makes of an inactive small neuron, and what is read of it."""
+    return idle_carrier(sizes, moments.n_neurons, values, -sizes.margin)
+
+
+def idle_carrier(
+    sizes: Sizes, n_neurons: int, values: Values, heard: ArrayLike
+) -> dict[sp.Symbol, ArrayLike]:
+    """The same of one of so many neurons that hears `heard`, on average, of what is active."""
     misread = evaluate(over_layers.inactive_misreading(sizes.embedding), values)
-    collisions = sizes.collisions(moments.n_neurons, active=False)
-    carrier = _carrier(sizes, values, -sizes.margin, misread, collisions)
+    collisions = sizes.collisions(n_neurons, active=False)
+    carrier = _carrier(sizes, values, heard, misread, collisions)
     square = evaluate(one_neuron.estimated_square(), carrier)
     return {symbols.estimate_square: square, symbols.firing_share: carrier[symbols.firing_share]}
 
 
-def _active_neuron(
+def active_neuron(
     sizes: Sizes, moments: Moments, layer: int, values: Values
 ) -> dict[sp.Symbol, ArrayLike]:
     """Squared error of an active small neuron, and its product with the truth; means over p."""
-    carrier = active_carrier(sizes, moments, layer, values)
+    return neuron_errors(active_carrier(sizes, moments, layer, values))
+
+
+def neuron_errors(carrier: Values) -> dict[sp.Symbol, ArrayLike]:
+    """The same, of what its carriers make of it."""
     return {
         symbols.squared_error: evaluate(one_neuron.estimation_error(), carrier).mean(),
         symbols.error_product: evaluate(one_neuron.estimation_drift(), carrier).mean(),
@@ -180,14 +202,21 @@ def active_carrier(
 
     alone: as if no two active small neurons shared a carrier.
     """
-    values = {**values, symbols.wanted: moments.pre_activations[layer]}
-    heard = evaluate(over_layers.drifted(), values)
-    misread = evaluate(over_layers.active_misreading(sizes.embedding), values)
     collisions = sizes.collisions(moments.n_neurons, active=True)
     if alone:
         collisions[symbols.others] = 0
+    return carrier_of(sizes, moments.pre_activations[layer], values, collisions)
+
+
+def carrier_of(
+    sizes: Sizes, wanted: Floats, values: Values, collisions: Values
+) -> dict[sp.Symbol, ArrayLike]:
+    """The same of neurons with these pre-activations."""
+    values = {**values, symbols.wanted: wanted}
+    heard = evaluate(over_layers.drifted(), values)
+    misread = evaluate(over_layers.active_misreading(sizes.embedding), values)
     carrier = _carrier(sizes, values, heard, misread, collisions)
-    carrier[symbols.activation] = np.maximum(moments.pre_activations[layer], 0)
+    carrier[symbols.activation] = np.maximum(wanted, 0)
     return carrier
 
 
@@ -212,7 +241,7 @@ def _carrier(
     }
 
 
-def _next(values: Values) -> dict[sp.Symbol, ArrayLike]:
+def grown(values: Values) -> dict[sp.Symbol, ArrayLike]:
     """What the stream holds after the layer, by (eq-next-garbage) and the two after it."""
     return {
         symbols.garbage: evaluate(over_layers.next_garbage(), values),

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 
 from superposition._check import generator, instance, positive_int, positive_real
-from superposition.circuits import ResidualCircuits, with_indicator
+from superposition.circuits import CircuitGraph, ResidualCircuits
 from superposition.codes import Code, GaussianCode, SparseCode, superpose
 from superposition.constructions.capacity import (
     LARGEST,
@@ -18,7 +19,17 @@ from superposition.constructions.capacity import (
     largest_within,
     smallest_true,
 )
-from superposition.constructions.compiled import ResidualSuperposition
+from superposition.constructions.compiled import GraphSuperposition, ResidualSuperposition
+from superposition.constructions.graph_law import graph_law
+from superposition.constructions.graph_layers import (
+    Step,
+    as_graph,
+    code_of,
+    linked,
+    plan,
+    step_weights,
+    who,
+)
 from superposition.constructions.needs import check_residual
 from superposition.constructions.prediction import Sizes, default_moments, predict_layers
 from superposition.moments import Moments
@@ -63,7 +74,7 @@ class ResidualConstruction:
 
     def compress(
         self,
-        circuits: ResidualCircuits,
+        circuits: ResidualCircuits | CircuitGraph,
         rng: np.random.Generator,
         *,
         stream_code: Code | None = None,
@@ -72,26 +83,39 @@ class ResidualConstruction:
         """One large network that does what all the circuits do, up to interference.
 
         W_in = Σ_t V_t w_t E_t^T and W_out = Σ_t E_t w'_t V_t^+ per layer, for circuits given an
-        indicator first; the large bias is −margin once per neuron. Codes are drawn with `rng`
-        (first the stream's, then one per layer) unless given: `stream_code` for T circuits of
-        width d + 1 in D dimensions, `neuron_codes` one per layer, width m in M slots.
+        indicator first; the large bias is −margin once per neuron. Of a graph, each layer has the
+        circuits that live on it, and reads with (eq-linked) in place of E_t.
+        Codes are drawn with `rng` (first the stream's, then one per layer) unless given:
+        `stream_code` for T circuits of width d + 1 in D dimensions, `neuron_codes` one per layer,
+        width m in M slots.
         Raises ValueError where sizes or codes do not fit the circuits, MemoryError for sizes that
         do not fit in memory.
         """
-        instance("circuits", circuits, ResidualCircuits)
+        graph = as_graph(circuits)
         generator(rng)
-        check_residual(circuits, self.stream_width, self.n_neurons)
-        inner = with_indicator(circuits, self.margin)
-        stream = stream_code if stream_code is not None else self._stream_code(inner, rng)
-        _fit("stream_code", stream, inner.n_circuits, inner.width, self.stream_width)
+        steps, checkpoints = plan(graph)
+        check_residual(graph, steps, self.stream_width, self.n_neurons)
+        stream = stream_code if stream_code is not None else self._stream_code(graph, rng)
+        _fit("stream_code", stream, graph.n_circuits, graph.width + 1, self.stream_width)
         if neuron_codes is None:
-            neuron_codes = [self._neuron_code(inner, rng) for _ in range(inner.n_layers)]
-        self._check_neuron_codes(inner, neuron_codes)
-        network = self._network(inner, stream, neuron_codes)
-        checkpoints = tuple(range(inner.n_layers + 1))
-        return ResidualSuperposition(
-            circuits, self, network, checkpoints, stream, tuple(neuron_codes)
-        )
+            neuron_codes = [self._neuron_code(step, graph.dtype, rng) for step in steps]
+        self._check_neuron_codes(steps, neuron_codes)
+        reader = linked(graph, stream)
+        network = self._network(graph, (stream, reader), neuron_codes)
+        codes = stream, tuple(neuron_codes)
+        if isinstance(circuits, CircuitGraph):
+            return GraphSuperposition(circuits, self, network, checkpoints, *codes, reader)
+        return ResidualSuperposition(circuits, self, network, checkpoints, *codes)
+
+    def predict_paths(self, graph: CircuitGraph, n_paths: int) -> pd.DataFrame:
+        """What `path_errors` should find of a graph, without building a large network.
+
+        Columns stage, layer, mse, relative_mse; a row for each stage, when it is done. Derived in
+        `theory.graphs`, from moments of sampled paths (of one fixed seed). Raises ValueError for
+        graphs that have not one circuit of each stage on a path, or compute two stages at once.
+        """
+        instance("graph", graph, CircuitGraph)
+        return graph_law(self.sizes(0, positive_int("n_paths", n_paths)), graph)
 
     def predict_error(self, circuits: ResidualCircuits, n_active: int) -> pd.DataFrame:
         """What `measure_error` should find, without building a large network.
@@ -175,49 +199,51 @@ class ResidualConstruction:
             disjoint=self.disjoint_carriers,
         )
 
-    def _check_neuron_codes(self, inner: ResidualCircuits, codes: Sequence[Code]) -> None:
+    def _check_neuron_codes(self, steps: Sequence[Step], codes: Sequence[Code]) -> None:
         instance("neuron_codes", codes, Sequence)
-        if len(codes) != inner.n_layers:
-            raise ValueError(
-                f"neuron_codes: wanted {inner.n_layers}, one per layer, got {len(codes)}"
-            )
-        for layer, code in enumerate(codes):
-            name = f"neuron_codes[{layer}]"
-            _fit(name, code, inner.n_circuits, inner.n_neurons, self.n_neurons)
+        if len(codes) != len(steps):
+            raise ValueError(f"neuron_codes: wanted {len(steps)}, one per layer, got {len(codes)}")
+        for i, (step, code) in enumerate(zip(steps, codes, strict=True)):
+            name = f"neuron_codes[{i}]"
+            _fit(name, code, step.n_circuits, step.n_neurons, self.n_neurons)
             if getattr(code, "redundancy", self.n_carriers) != self.n_carriers:
                 raise ValueError(f"{name}: wanted redundancy {self.n_carriers}, as constructed")
 
-    def _stream_code(self, inner: ResidualCircuits, rng: np.random.Generator) -> Code:
+    def _stream_code(self, graph: CircuitGraph, rng: np.random.Generator) -> GaussianCode:
         return GaussianCode.draw(
-            inner.n_circuits,
-            inner.width,
+            graph.n_circuits,
+            graph.width + 1,
             self.stream_width,
             rng,
             orthonormal=self.orthonormal,
-            dtype=inner.dtype,
+            dtype=graph.dtype,
         )
 
-    def _neuron_code(self, inner: ResidualCircuits, rng: np.random.Generator) -> Code:
+    def _neuron_code(self, step: Step, dtype: DTypeLike, rng: np.random.Generator) -> SparseCode:
         return SparseCode.draw(
             "disjoint" if self.disjoint_carriers else "random",
-            inner.n_circuits,
-            inner.n_neurons,
+            step.n_circuits,
+            step.n_neurons,
             self.n_neurons,
             self.n_carriers,
             rng,
-            dtype=inner.dtype,
+            dtype=dtype,
         )
 
     def _network(
-        self, inner: ResidualCircuits, stream: Code, neuron_codes: Sequence[Code]
+        self, graph: CircuitGraph, stream: tuple[Code, Code], neuron_codes: Sequence[Code]
     ) -> ResidualNetwork:
-        shape = (inner.n_layers, self.n_neurons, self.stream_width)
-        read_in = np.empty(shape, inner.dtype)
-        write_out = np.empty((shape[0], shape[2], shape[1]), inner.dtype)
-        for layer, neurons in enumerate(neuron_codes):
-            read_in[layer] = superpose(neurons, inner.read_in[layer], stream)
-            write_out[layer] = superpose(stream, inner.write_out[layer], neurons)
-        bias = np.full(shape[:2], -self.margin, inner.dtype)
+        """stream: how circuits write, and how they read."""
+        steps, _ = plan(graph)
+        shape = len(steps), self.n_neurons, self.stream_width
+        read_in = np.empty(shape, graph.dtype)
+        write_out = np.empty((shape[0], shape[2], shape[1]), graph.dtype)
+        for i, (step, neurons) in enumerate(zip(steps, neuron_codes, strict=True)):
+            read, write = step_weights(graph, step, self.margin)
+            to, of = (code_of(code, who(graph, step)) for code in stream)
+            read_in[i] = superpose(neurons, read, of)
+            write_out[i] = superpose(to, write, neurons)
+        bias = np.full(shape[:2], -self.margin, graph.dtype)
         return ResidualNetwork(read_in, bias, write_out)
 
 

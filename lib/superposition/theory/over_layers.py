@@ -205,24 +205,25 @@ def jump() -> tuple[sp.Expr, Derivation]:
 @cache
 def next_garbage() -> Derivation:
     """|g|² after a layer that adds Σ w'_i ĥ_i for an inactive circuit: (eq-next-garbage)."""
-    return _grown("|g|^2", garbage, estimate_square)
+    return grown("|g|^2", garbage, estimate_square)
 
 
 @cache
 def next_error() -> Derivation:
     """|δ|² after a layer that adds Σ w'_i (ĥ_i − h_i): (eq-next-error)."""
-    return _grown(r"|\delta|^2", delta2, squared_error)
+    return grown(r"|\delta|^2", delta2, squared_error)
 
 
 @cache
 def next_drift() -> Derivation:
     """c = E[a · δ] after it: (eq-next-drift)."""
-    return _grown("c", drift, error_product)
+    return grown("c", drift, error_product)
 
 
-def _grown(quantity: str, before: sp.Symbol, per_neuron: sp.Expr) -> Derivation:
+def grown(quantity: str, before: sp.Symbol, per_neuron: sp.Expr, *more: Assumption) -> Derivation:
+    """A square or product after m neurons have added to the vector; more: assumptions."""
     general = before + m * write2 * per_neuron + write_products + written_on_read
-    assumptions = (UNCORRELATED_WRITES, READ_AND_WRITTEN)
+    assumptions = (UNCORRELATED_WRITES, READ_AND_WRITTEN, *more)
     return Derivation(quantity, general, assumptions, simplify=False)
 
 

@@ -1,0 +1,85 @@
+"""Arithmetic modulo p in small residual networks: adders and lookup tables.
+
+A residue x is the point (cos 2πx/p, sin 2πx/p) of the circle. How far it is along the point of j
+is 1 for x = j, and at most cos 2π/p for all others: that is what tells residues apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from superposition._check import Floats, Integers, real_array, whole_array, whole_number
+from superposition.circuits.residual import ResidualCircuits
+
+
+def residues(modulus: int) -> Floats:
+    """The points that stand for 0 … p − 1, (p, 2). Raises ValueError for p < 3."""
+    angles = 2 * np.pi * np.arange(whole_number("modulus", modulus, 3)) / modulus
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def nearest_residue(points: Floats, modulus: int) -> Integers:
+    """The residues nearest to points (…, 2), (…)."""
+    return np.asarray((points @ residues(modulus).T).argmax(axis=-1))
+
+
+def lookup_circuits(tables: Integers, *, tolerance: float = 0.5) -> ResidualCircuits:
+    """T networks of one layer and width 4, x in the first two entries, f_t(x) put into the others.
+
+    tables: (T, p), f_t(0) … f_t(p − 1). Each residue has two neurons, (eq-residue); with a
+    tolerance s, in units of their step's height, noise up to s in what they hear changes nothing.
+    With s = 0 one of the two is enough, and noise is passed on. Raises ValueError for entries
+    beyond 0 … p − 1, p < 3, or a tolerance below 0.
+    """
+    tables = np.asarray(tables)
+    modulus = whole_number("tables.shape[1]", tables.shape[1] if tables.ndim > 1 else 0, 3)
+    tables = whole_array("tables", tables, "circuits residues", {}, modulus)
+    points = residues(modulus)
+    heard = np.concatenate([points, np.zeros_like(points)], axis=1)
+    return _circuits(heard, points[tables], np.cos(2 * np.pi / modulus), 1.0, tolerance)
+
+
+def adder_circuits(
+    coefficients: Integers, modulus: int, *, tolerance: float = 0.5
+) -> ResidualCircuits:
+    """T networks of one layer and width 6: α_t x + β_t y + γ_t mod p from x and y.
+
+    coefficients: (T, 3), each circuit's α, β, γ. x and y are in the first and the next two
+    entries, the sum is put into the last two. Each pair of residues has two neurons, as in
+    `lookup_circuits`. Raises ValueError for coefficients beyond 0 … p − 1, p < 3, or a tolerance
+    below 0.
+    """
+    points = residues(modulus)
+    coefficients = whole_array(
+        "coefficients", coefficients, "circuits three", {"three": 3}, modulus
+    )
+    x, y = np.divmod(np.arange(modulus**2), modulus)
+    sums = (coefficients[:, :2] @ np.stack([x, y]) + coefficients[:, 2:]) % modulus
+    heard = np.concatenate([points[x], points[y], np.zeros((modulus**2, 2))], axis=1)
+    return _circuits(heard, points[sums], 1 + np.cos(2 * np.pi / modulus), 2.0, tolerance)
+
+
+def _circuits(
+    heard: Floats, answers: Floats, next_best: float, best: float, tolerance: float
+) -> ResidualCircuits:
+    """Steps ReLU(z) − ReLU(z − 1) for each case, z = 1 + s where it is so, at most −s elsewhere.
+
+    heard (n, d): z without its bias, up to scale: `best` in its own case, at most `next_best` in
+    all others. answers (T, n, 2): what a case adds to the last two entries.
+    """
+    s = float(real_array("tolerance", tolerance, "", {}))
+    if s < 0:
+        raise ValueError(f"tolerance: wanted at least 0, got {tolerance}")
+    gain = (1 + 2 * s) / (best - next_best)
+    bias = np.full(len(heard), 1 + s - gain * best)
+    read, write, biases = gain * heard, np.zeros((len(answers), heard.shape[1], len(heard))), bias
+    write[:, -2:] = answers.swapaxes(1, 2)
+    if s > 0:  # the step's upper end
+        read, biases = np.concatenate([read, read]), np.concatenate([bias, bias - 1])
+        write = np.concatenate([write, -write], axis=2)
+    shape = 1, len(answers)
+    return ResidualCircuits(
+        np.broadcast_to(read, (*shape, *read.shape)),
+        np.broadcast_to(biases, (*shape, len(biases))),
+        write[None],
+    )

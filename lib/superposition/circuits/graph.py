@@ -1,0 +1,217 @@
+"""Small networks that feed each other: circuits on their layers, and maps between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy import sparse
+
+from superposition._check import (
+    Floats,
+    Integers,
+    active_sets,
+    instance,
+    real_array,
+    whole_array,
+)
+from superposition.circuits.stages import Edges, Stage, checked_edges
+from superposition.inputs import InputSampler
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitGraph:
+    """T small networks, of which some take others' outputs: (eq-graph) of *Generalising*.
+
+    stages: by name. edges: between them. sampler: the inputs that circuits bring; by default random
+    unit vectors for circuits that no edge leads to, zeros for the others.
+
+    Circuits are numbered through all stages in order; states are as wide as the widest, and zero
+    beyond a circuit's own width. Inputs of circuits that an edge leads to may be zero or not: they
+    are added to what comes along edges.
+
+    Raises TypeError or ValueError for stages or edges of another kind, an unknown stage, a map of
+    another shape, an edge that is given twice, a cycle, and a circuit that would be read before it
+    is done: the message names the circuits.
+    """
+
+    stages: Mapping[str, Stage]
+    edges: Sequence[Edges] = ()
+    sampler: InputSampler | None = None
+
+    def __post_init__(self) -> None:
+        instance("stages", self.stages, Mapping)
+        instance("edges", self.edges, Sequence)
+        if not self.stages:
+            raise ValueError("stages: wanted at least one, got none")
+        for name, stage in self.stages.items():
+            instance(f"stages[{name!r}]", stage, Stage)
+        if len(dtypes := {stage.circuits.dtype for stage in self.stages.values()}) > 1:
+            raise TypeError(f"stages: wanted one dtype, got {sorted(map(str, dtypes))}")
+        object.__setattr__(self, "stages", dict(self.stages))
+        object.__setattr__(self, "edges", checked_edges(self.edges, self.stages))
+
+    @property
+    def n_circuits(self) -> int:
+        """T, of all stages."""
+        return sum(stage.circuits.n_circuits for stage in self.stages.values())
+
+    @property
+    def n_edges(self) -> int:
+        """How many maps there are between circuits."""
+        return sum(len(edges.pairs) for edges in self.edges)
+
+    @property
+    def n_layers(self) -> int:
+        """After how many layers the last circuits are done."""
+        return max(stage.end for stage in self.stages.values())
+
+    @property
+    def width(self) -> int:
+        """Width of the widest circuits' states."""
+        return max(stage.circuits.width for stage in self.stages.values())
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The same after 0 … L layers."""
+        return (self.width,) * (self.n_layers + 1)
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases of all circuits, and entries of all maps."""
+        small = sum(stage.circuits.n_parameters for stage in self.stages.values())
+        return small + sum(edges.maps.size for edges in self.edges)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return next(iter(self.stages.values())).circuits.dtype
+
+    @cached_property
+    def first(self) -> dict[str, int]:
+        """The number of each stage's first circuit."""
+        counts = [stage.circuits.n_circuits for stage in self.stages.values()]
+        return dict(zip(self.stages, np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
+
+    def name(self, number: int) -> str:
+        """A circuit's name, as in messages: its stage and its number there, "adder[3]"."""
+        number = int(whole_array("number", number, "", {}, self.n_circuits))
+        stage = [name for name, first in self.first.items() if first <= number][-1]
+        return f"{stage}[{number - self.first[stage]}]"
+
+    def numbers(self, edges: Edges) -> tuple[Integers, Integers]:
+        """Numbers of the circuits that edges come from and lead to, (n,) each."""
+        ends = np.array([self.first[edges.source], self.first[edges.target]])
+        sources, targets = (edges.pairs + ends).T
+        return sources, targets
+
+    def into(self, layer: int) -> tuple[Edges, ...]:
+        """Edges to circuits whose first layer is the next one after so many."""
+        return tuple(e for e in self.edges if self.stages[e.target].start == layer and len(e.pairs))
+
+    def living(self, layer: int) -> dict[str, Stage]:
+        """Stages with a layer of their own after so many of the graph."""
+        return {n: stage for n, stage in self.stages.items() if stage.start <= layer < stage.end}
+
+    @property
+    def default_inputs(self) -> InputSampler:
+        """The sampler, or random unit vectors for circuits that no edge leads to."""
+        return self.sampler or self._unit_inputs
+
+    def astype(self, dtype: DTypeLike) -> CircuitGraph:
+        """The same graph in another precision."""
+        stages = {n: replace(s, circuits=s.circuits.astype(dtype)) for n, s in self.stages.items()}
+        edges = [replace(e, maps=e.maps.astype(dtype)) for e in self.edges]
+        return CircuitGraph(stages, edges, self.sampler)
+
+    def check_inputs(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
+        """Inputs (batch, k, d) of circuits (batch, k), or an error; zero beyond own widths."""
+        sizes = {"width": self.width}
+        active = active_sets(active, self.n_circuits, sizes)
+        inputs = real_array("inputs", inputs, "batch active width", sizes, self.dtype)
+        beyond = np.arange(self.width) >= self._own_widths[active][..., None]
+        if (extra := np.argwhere(beyond & (inputs != 0))).size:
+            row, column, _ = extra[0]
+            one = active[row, column]
+            raise ValueError(
+                f"inputs: wanted zeros beyond the {self._own_widths[one]} entries of "
+                f"{self.name(one)}, got {inputs[row, column].tolist()}"
+            )
+        return inputs, active
+
+    def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
+        """Exact states of the active circuits after 0 … L layers of the graph, (eq-graph).
+
+        inputs (batch, k, d): what circuits bring, without what comes along edges; active (batch,
+        k): their numbers, distinct within a row. Returns L+1 arrays (batch, k, d): a circuit's
+        state is what it brings, what comes along edges is added right before its first layer, and
+        after its last one it stays. Edges between active circuits alone count.
+        Raises TypeError or ValueError for arrays of another kind, shape or range.
+        """
+        inputs, active = self.check_inputs(inputs, active)
+        states = [self.arrive(inputs, active, 0)]
+        for layer in range(self.n_layers):
+            state = states[-1].copy()
+            for name, stage in self.living(layer).items():
+                _step(state, active - self.first[name], stage, layer)
+            states.append(self.arrive(state, active, layer + 1))
+        return tuple(states)
+
+    def arrive(self, state: Floats, active: Integers, layer: int) -> Floats:
+        """States (batch, k, d) with what comes along edges after so many layers. Not checked."""
+        if self.into(layer):
+            state = state.copy()
+        for edges in self.into(layer):
+            rows, which, come, go = self.active_edges(active, edges)
+            maps = edges.maps[which]
+            carried = np.einsum("nij,nj->ni", maps, state[rows, come, : maps.shape[2]])
+            np.add.at(state[..., : maps.shape[1]], (rows, go), carried)
+        return state
+
+    def active_edges(self, active: Integers, edges: Edges) -> tuple[Integers, ...]:
+        """Which edges have both ends active: rows (n,), numbers of edges, columns of both ends."""
+        place = np.full((len(active), self.n_circuits), -1)
+        place[np.arange(len(active))[:, None], active] = np.arange(active.shape[1])
+        come, go = (place[:, ends] for ends in self.numbers(edges))
+        rows, which = np.nonzero((come >= 0) & (go >= 0))
+        return rows, which, come[rows, which], go[rows, which]
+
+    @cached_property
+    def _own_widths(self) -> Integers:
+        stages = self.stages.values()
+        return np.repeat(
+            [stage.circuits.width for stage in stages],
+            [stage.circuits.n_circuits for stage in stages],
+        )
+
+    @cached_property
+    def follows(self) -> sparse.csr_array:
+        """(T, T), 1 where an edge leads from one circuit to another."""
+        ends = [self.numbers(edges) for edges in self.edges] or [(np.array([], int),) * 2]
+        sources, targets = (np.concatenate(each) for each in zip(*ends, strict=True))
+        ones = np.ones(len(sources), np.int8)
+        return sparse.csr_array((ones, (sources, targets)), (self.n_circuits,) * 2)
+
+    @cached_property
+    def entries(self) -> NDArray[np.bool_]:
+        """(T,), circuits that no edge leads to."""
+        return np.asarray(self.follows.sum(axis=0) == 0)
+
+    def _unit_inputs(self, active: Integers, rng: np.random.Generator) -> Floats:
+        draws = rng.standard_normal((*active.shape, self.width))
+        draws *= np.arange(self.width) < self._own_widths[active][..., None]
+        draws /= np.linalg.norm(draws, axis=-1, keepdims=True)
+        return draws * self.entries[active][..., None]
+
+
+def _step(state: Floats, local: Integers, stage: Stage, layer: int) -> None:
+    """One layer of a stage's active circuits, in place; local: their numbers there, if in range."""
+    circuits = stage.circuits
+    rows, columns = np.nonzero((local >= 0) & (local < circuits.n_circuits))
+    own = state[rows, columns, : circuits.width][:, None]
+    which = local[rows, columns][:, None]
+    state[rows, columns, : circuits.width] = circuits.step(own, which, layer - stage.start)[:, 0]

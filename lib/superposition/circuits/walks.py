@@ -1,0 +1,82 @@
+"""Active sets of a graph: walks along its edges."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superposition._check import Integers, generator, instance, positive_int
+from superposition.circuits.graph import CircuitGraph
+
+_AT_ONCE = 1024  # walks that take a step together
+
+
+def sample_paths(
+    graph: CircuitGraph,
+    n_samples: int,
+    rng: np.random.Generator,
+    *,
+    length: int | None = None,
+    n_paths: int = 1,
+) -> Integers:
+    """Random walks along edges, (n_samples, n_paths · length): each circuit feeds the next.
+
+    A walk starts at a circuit that no edge leads to, and goes on by any edge; of those from which
+    enough circuits follow, each is as likely. length: by default that of the longest walk.
+    n_paths: walks one after the other in a row that have no circuit in common.
+    Raises ValueError where there is no walk of that length, or are not so many apart.
+    """
+    instance("graph", graph, CircuitGraph)
+    n_samples, rng = positive_int("n_samples", n_samples), generator(rng)
+    n_paths = positive_int("n_paths", n_paths)
+    ahead = _ahead(graph)
+    longest = len(ahead)
+    length = positive_int("length", longest if length is None else length, longest, ", the longest")
+    starts = np.flatnonzero(ahead[length - 1] & graph.entries)
+    if n_paths > len(starts):
+        raise ValueError(
+            f"n_paths: wanted at most {len(starts)}, the first circuits, got {n_paths}"
+        )
+    walks = _walks(graph, ahead[:length], starts, (n_samples, n_paths), rng)
+    for _ in range(100):
+        if not (again := _meet(walks)).any():
+            return walks
+        walks[again] = _walks(graph, ahead[:length], starts, (int(again.sum()), n_paths), rng)
+    raise ValueError(f"n_paths: wanted so few that they can be apart, got {n_paths}")
+
+
+def _walks(
+    graph: CircuitGraph,
+    ahead: list[NDArray[np.bool_]],
+    starts: Integers,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> Integers:
+    now = rng.choice(starts, shape).ravel()
+    walk = [now]
+    for enough in ahead[-2::-1]:
+        parts = [now[i : i + _AT_ONCE] for i in range(0, len(now), _AT_ONCE)]
+        now = np.concatenate([_next(graph, part, enough, rng) for part in parts])
+        walk.append(now)
+    return np.stack(walk, axis=1).reshape(shape[0], -1)
+
+
+def _next(
+    graph: CircuitGraph, now: Integers, enough: NDArray[np.bool_], rng: np.random.Generator
+) -> Integers:
+    """One of the circuits that follow each, from which enough others do."""
+    may = graph.follows[now].toarray() * enough
+    return np.asarray((rng.random(may.shape) * may).argmax(axis=1))
+
+
+def _ahead(graph: CircuitGraph) -> list[NDArray[np.bool_]]:
+    """(T,) for walks of 1, 2 … circuits: whether one starts there."""
+    ahead = [np.ones(graph.n_circuits, bool)]
+    while (more := graph.follows @ ahead[-1].astype(int) > 0).any():
+        ahead.append(more)
+    return ahead
+
+
+def _meet(walks: Integers) -> NDArray[np.bool_]:
+    ordered = np.sort(walks, axis=1)
+    return np.asarray((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))

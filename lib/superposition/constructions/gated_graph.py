@@ -1,0 +1,145 @@
+"""Gated superposition of a graph of circuits: exact while one circuit of each stage is active."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superposition._check import Floats, Integers, active_sets, whole_array
+from superposition.circuits.graph import CircuitGraph
+from superposition.constructions.compiled import Superposition
+from superposition.constructions.graph_codes import GraphCodes
+from superposition.network import ResidualNetwork
+
+
+@dataclass(frozen=True, eq=False)
+class GatedGraphSuperposition(Superposition):
+    """A graph of circuits in a residual network that is told which are active: by gates.
+
+    codes: which slots circuits and edges have, and where they are in the stream.
+    A circuit's state is read in its own stage's block, at any time: it stays there.
+    """
+
+    circuits: CircuitGraph
+    network: ResidualNetwork
+    codes: GraphCodes
+
+    def embed(self, inputs: Floats, active: Integers) -> Floats:
+        """The first large state (batch, D) for inputs (batch, k, d) of circuits (batch, k).
+
+        Gates of a stage's stream are 1 on slots of active circuits, gates of its neurons, and of
+        edges, 0 on slots of active circuits, and of edges whose two ends are active.
+        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as
+        the graph's own `run` does.
+        """
+        inputs, active = self._bounded(inputs, active)
+        state = np.zeros((len(active), self.codes.size), inputs.dtype)
+        for name, codes in self.codes.stages.items():
+            rows, columns, which = self._of(name, active)
+            width = self.circuits.stages[name].circuits.width
+            block = state[:, self.codes.blocks[name]]
+            places = rows[:, None, None], codes.entries(width).slots[which]
+            np.add.at(block, places, inputs[rows, columns, :width, None])
+            of_stream, of_neurons = codes.gates(width)
+            block[:, of_stream][rows[:, None], codes.stream.slots[which, 0]] = 1
+            block[:, of_neurons] = 1
+            block[:, of_neurons][rows[:, None], codes.neurons.slots[which, 0]] = 0
+        for edges, (slots, _), gates in zip(
+            self.circuits.edges, self.codes.edges, self.codes.gates, strict=True
+        ):
+            rows, carried, *_ = self.circuits.active_edges(active, edges)
+            state[:, gates] = 1
+            state[:, gates][rows, slots[carried]] = 0
+        return state
+
+    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
+        self._layer(layer)
+        which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
+        out = np.zeros((*which.shape, self.circuits.width), state.dtype)
+        for name, codes in self.codes.stages.items():
+            rows, columns, own = self._of(name, which)
+            width = self.circuits.stages[name].circuits.width
+            slots = codes.entries(width).slots[own] + self.codes.blocks[name].start
+            out[rows, columns, :width] = state[rows[:, None, None], slots].mean(axis=-1)
+        return out
+
+    def read_all(self, state: Floats, layer: int) -> Floats:
+        self._layer(layer)
+        out = np.zeros((len(state), self.circuits.n_circuits, self.circuits.width), state.dtype)
+        for name, codes in self.codes.stages.items():
+            width, first = self.circuits.stages[name].circuits.width, self.circuits.first[name]
+            own = codes.entries(width).decode_all(state[:, self.codes.blocks[name]])
+            out[:, first : first + own.shape[1], :width] = own
+        return out
+
+    def undisturbed(self, active: Integers) -> NDArray[np.bool_]:
+        """(batch, k), which active circuits nothing can reach: their states are exact.
+
+        Neither another circuit of their stage (they share no slot, and no circuit leads from the
+        one's slots to the other's), nor another edge, on their way or that of a circuit that leads
+        to them. (As long as no disturbed one grows beyond the gates' headroom.) Others may be
+        exact all the same. Raises as the graph's own `run` does.
+        """
+        active = active_sets(active, self.circuits.n_circuits, {})
+        free = np.ones(active.shape, bool)
+        for name, codes in self.codes.stages.items():
+            rows, columns, own = self._of(name, active)
+            every = codes.stream.slots[:, 0], codes.neurons.slots[:, 0]
+            one, other = _pairs(rows)
+            meet = _meet(every, own[one], own[other]) | _meet(every, own[other], own[one])
+            for slots in every:
+                meet |= (slots[own[one]][:, :, None] == slots[own[other]][:, None]).any(axis=(1, 2))
+            free[rows[one[meet]], columns[one[meet]]] = False
+        stages = self.circuits.stages
+        for i in sorted(range(len(self.codes.edges)), key=lambda i: stages[self._target(i)].start):
+            rows, which, come, go = self.circuits.active_edges(active, self.circuits.edges[i])
+            one, other = _pairs(rows)
+            meet = self._edges_meet(i, which[one], which[other])
+            free[rows[one[meet]], go[one[meet]]] = False
+            np.logical_and.at(free, (rows, go), free[rows, come])
+        return free
+
+    def _target(self, i: int) -> str:
+        return self.circuits.edges[i].target
+
+    def _edges_meet(self, i: int, one: Integers, other: Integers) -> NDArray[np.bool_]:
+        """Whether one edge's neurons hear the other's source, or its target the other's neurons."""
+        edges, neurons = self.circuits.edges[i], self.codes.edges[i][0][:, None]
+        ends = zip((edges.source, edges.target), edges.pairs.T, strict=True)
+        sources, targets = (self.codes.stages[n].stream.slots[which, 0] for n, which in ends)
+        heard = _meet((sources, neurons), other, one)
+        same = neurons[one, 0] == neurons[other, 0]
+        return heard | _meet((targets, neurons), one, other) | same
+
+    def _of(self, name: str, which: Integers) -> tuple[Integers, Integers, Integers]:
+        """Rows and columns of circuits of a stage, and their numbers there."""
+        own = which - self.circuits.first[name]
+        inside = (own >= 0) & (own < self.circuits.stages[name].circuits.n_circuits)
+        rows, columns = np.nonzero(inside)
+        return rows, columns, own[rows, columns]
+
+
+def _pairs(rows: Integers) -> tuple[Integers, Integers]:
+    """All pairs of different places with the same number; rows: in ascending order."""
+    pairs = [np.empty((2, 0), int)]
+    for apart in range(1, int(np.bincount(rows).max(initial=0))):
+        first = np.flatnonzero(rows[apart:] == rows[:-apart])
+        pairs += [np.stack([first, first + apart]), np.stack([first + apart, first])]
+    one, other = np.concatenate(pairs, axis=1)
+    return one, other
+
+
+def _meet(
+    slots: tuple[Integers, Integers], of_stream: Integers, of_neurons: Integers
+) -> NDArray[np.bool_]:
+    """Whether anything has both a slot of the ones' stream and one of the others' neurons.
+
+    slots: (n, r) of the stream and (n, r') of neurons, of all circuits or edges.
+    """
+    stream, neurons = slots
+    joined = np.zeros((stream.max() + 1, neurons.max() + 1), bool)
+    joined[stream[:, :, None], neurons[:, None]] = True
+    corners = joined[stream[of_stream][:, :, None], neurons[of_neurons][:, None]]
+    return np.asarray(corners.any(axis=(1, 2)))

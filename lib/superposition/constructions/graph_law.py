@@ -1,0 +1,235 @@
+"""Predicted errors along the paths of a graph in the post's residual network.
+
+The recursion of `prediction`, stage after stage, with `theory.graphs` for what edges change. All
+that the stream holds, of all stages, is heard by those whose turn it is, with their own directions
+and those of all that lead to them. Errors and garbage are followed with their directions, as
+covariances (d, d): a map may pass on all of them, or none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+from numpy.typing import ArrayLike
+
+from superposition._check import Floats, Integers
+from superposition.circuits.graph import CircuitGraph
+from superposition.circuits.stages import Edges, Stage
+from superposition.circuits.walks import sample_paths
+from superposition.constructions.prediction import (
+    Sizes,
+    active_neuron,
+    idle_carrier,
+    layer_weights,
+    noise_values,
+    stream_values,
+)
+from superposition.moments import Moments, groups, residual_moments
+from superposition.theory import graphs, over_layers, symbols
+from superposition.theory.derivation import evaluate
+
+Values = dict[sp.Symbol, ArrayLike]
+_SAMPLES = 2000
+
+
+def graph_law(sizes: Sizes, graph: CircuitGraph) -> pd.DataFrame:
+    """Errors of active circuits when their stage is done, a row for each stage in order.
+
+    Columns stage, layer, mse, relative_mse, for `sizes.n_active` paths; the moments are those of
+    sampled paths (from one fixed seed), which are to pass all stages, one after the other. Raises
+    ValueError for graphs of other paths, or that compute two stages at once.
+    """
+    walks = _Walks.draw(graph)
+    held = {name: walks.begin(name, sizes) for name in graph.stages}
+    rows = []
+    for layer in range(graph.n_layers):
+        for edges in graph.into(layer):
+            held[edges.target].arrive(edges, held[edges.source], walks.sent(edges))
+        for name in graph.living(layer):
+            content = sum(each.content() for each in held.values())
+            held[name].compute(content)
+            if layer + 1 == graph.stages[name].end:
+                content = sum(each.content() for each in held.values())
+                rows.append([name, layer + 1, *held[name].read_out(content)])
+    return pd.DataFrame(rows, columns=["stage", "layer", "mse", "relative_mse"])
+
+
+@dataclass(frozen=True)
+class _Walks:
+    """Walks through a graph, (n, length), and the exact states of their circuits."""
+
+    graph: CircuitGraph
+    active: Integers
+    inputs: Floats
+    states: tuple[Floats, ...]
+
+    @classmethod
+    def draw(cls, graph: CircuitGraph) -> _Walks:
+        for layer in range(graph.n_layers):
+            if len(living := graph.living(layer)) > 1:
+                raise ValueError(f"graph: wanted one stage at a time, got {[*living]} at once")
+        rng = np.random.default_rng(0)
+        active = sample_paths(graph, _SAMPLES, rng)
+        inputs = graph.default_inputs(active, rng)
+        return cls(graph, active, inputs, graph.run(inputs, active))
+
+    def begin(self, name: str, sizes: Sizes) -> _Held:
+        """A stage before anything has arrived."""
+        stage = self.graph.stages[name]
+        rows, columns, own = self._of(name)
+        brought = self.inputs[rows, columns, : stage.circuits.width]
+        states = [
+            s[rows, columns, : brought.shape[1]] for s in self.states[stage.start : stage.end + 1]
+        ]
+        arrays = stage.circuits.read_in, stage.circuits.bias, stage.circuits.write_out
+        moments = residual_moments(*arrays, own, states)
+        written = [np.mean(np.sum((s - states[0] + brought) ** 2, axis=-1)) for s in states]
+        sized = replace(sizes, n_circuits=stage.circuits.n_circuits)
+        return _Held(sized, stage, moments, np.array(written))
+
+    def _of(self, name: str) -> tuple[Integers, Integers, Integers]:
+        """Rows, columns, and numbers of a stage's circuits on the walks."""
+        own = self.active - self.graph.first[name]
+        rows, columns = np.nonzero((own >= 0) & (own < self.graph.stages[name].circuits.n_circuits))
+        if not np.array_equal(rows, np.arange(len(own))):
+            raise ValueError(f"graph: wanted one circuit of {name!r} on each path")
+        return rows, columns, own[rows, columns]
+
+    def sent(self, edges: Edges) -> tuple[Floats, Integers]:
+        """C a of all edges of active sources, (n, d), and which edges these are."""
+        rows, columns, own = self._of(edges.source)
+        state = self.states[self.graph.stages[edges.source].end][rows, columns]
+        samples, which = np.nonzero(own[:, None] == edges.pairs[:, 0])
+        maps = edges.maps[which]
+        return np.einsum("nij,nj->ni", maps, state[samples, : maps.shape[2]]), which
+
+
+class _Held:
+    """A stage on the way: what the stream holds of its circuits, and what they read.
+
+    brought: (L+1,), |·|² of what an active circuit has brought and written itself, without what
+    came along edges. error, garbage: covariances (d, d), with what came; drift: c; came: the three
+    as they were then. reads: (T, d, d), Σ C R R' C' over all that leads to a circuit. done: layers.
+    edges: numbers of those that lead here. woken: what neurons hear of them while their circuit is
+    not active, but a source is.
+    """
+
+    def __init__(self, sizes: Sizes, stage: Stage, moments: Moments, brought: Floats) -> None:
+        self.sizes, self.stage, self.moments, self.brought = sizes, stage, moments, brought
+        nothing: Floats = np.zeros((stage.circuits.width,) * 2)
+        self.error = self.garbage = nothing
+        self.drift, self.done = 0.0, 0
+        self.came = self.error, self.garbage, self.drift
+        self.reads = np.zeros((stage.circuits.n_circuits, *nothing.shape))
+        self.woken: Floats = np.zeros(1)
+        self.edges: Values = {
+            graphs.fan_in: 0,
+            graphs.fan_out: 1,
+            graphs.n_targets: max(sizes.n_circuits, sizes.n_active + 1),
+            graphs.mapped_state: nothing,
+        }
+
+    def arrive(self, edges: Edges, source: _Held, sent: tuple[Floats, Integers]) -> None:
+        """What comes along edges: (eq-arriving); sent: C a of active sources, and along which."""
+        maps, (come, go), (states, which) = edges.maps, edges.pairs.T, sent
+        read = np.eye(maps.shape[2]) + source.reads[come]
+        np.add.at(self.reads, go, maps @ read @ maps.swapaxes(1, 2))
+        self.edges |= {
+            graphs.fan_in: len(maps) / self.sizes.n_circuits,
+            graphs.fan_out: len(maps) / source.sizes.n_circuits,
+            graphs.mapped_state: states.T @ states / len(states),
+            graphs.mapped_error: _mapped(maps, source.error),
+            graphs.mapped_garbage: _mapped(maps, source.garbage),
+        }
+        self.error = evaluate(graphs.arriving_error(), self.edges)
+        self.garbage = evaluate(graphs.arriving_garbage(), self.edges)
+        kept = np.mean(np.sum(states**2, axis=1)) / source.moments.state2[-1]
+        self.drift = source.drift * float(kept)  # an error along a is C's along C a
+        self.came = self.error, self.garbage, self.drift
+        first = self.stage.circuits.read_in[0][go[which]]
+        self.woken = groups(np.einsum("nmd,nd->nm", first, states))
+
+    def content(self) -> float:
+        """All that the stream holds of the stage: (eq-content), with indicators."""
+        sizes = {symbols.T: self.sizes.n_circuits, symbols.k: self.sizes.n_active}
+        return float(evaluate(over_layers.stream_content(), {**self._alone(), **sizes}))
+
+    def compute(self, content: float) -> None:
+        """One layer: (eq-next-error) and the like, of covariances, with (eq-woken)."""
+        sizes, m, values = self.sizes, self.moments.n_neurons, self._values(content)
+        heard = evaluate(graphs.heard_garbage(), {**values, symbols.garbage: self.garbage})
+        values |= noise_values(sizes, {**values, symbols.garbage: self._by_neurons(heard)})
+        values |= active_neuron(sizes, self.moments, self.done, values)
+        for symbol, level in ((symbols.estimate_square, 0), (graphs.woken_square, self.woken)):
+            carrier = idle_carrier(sizes, m, values, level - sizes.margin)
+            values[symbol] = np.mean(np.asarray(carrier[symbols.estimate_square]))
+        self._write(values)
+
+    def read_out(self, content: float) -> tuple[float, float]:
+        """mse and relative_mse of active circuits: (eq-active-read-out), of all that they read."""
+        values = self._stream(content)
+        rows = self.stage.circuits.width + float(np.trace(self.reads, axis1=1, axis2=2).mean())
+        values |= {symbols.delta2: np.trace(self.error), symbols.d: rows}
+        mse = float(evaluate(over_layers.active_read_out(self.sizes.embedding), values))
+        return mse, mse / self.moments.state2[self.done]
+
+    def _alone(self) -> Values:
+        """What the stream holds of one circuit, active or not, without what came along edges."""
+        error, garbage, drift = self.came
+        held: Values = {
+            symbols.a2: self.brought[self.done] + 1,
+            symbols.delta2: np.trace(self.error - error),
+            symbols.drift: self.drift - drift,
+            symbols.garbage: np.trace(self.garbage - garbage),
+        }
+        return held | {symbols.state2: evaluate(over_layers.active_state(), held)}
+
+    def _stream(self, content: float) -> Values:
+        """What is known of the stream when it holds so much."""
+        held = {symbols.delta2: 0.0, symbols.drift: self.drift, symbols.garbage: 0.0}
+        values = stream_values(self.sizes, self.moments, self.done, held) | self.edges
+        alone = {symbols.state2: self._alone()[symbols.state2], symbols.content: content}
+        return values | alone
+
+    def _values(self, content: float) -> Values:
+        """The same, and what a circuit's neurons know of it: (eq-linked-weights)."""
+        values = self._stream(content) | layer_weights(self.sizes, self.moments, self.done)
+        read = self.stage.circuits.read_in[self.done]
+        for symbol, weights in (
+            (graphs.through, read),
+            (graphs.through_sum, read.sum(axis=1)[:, None]),
+        ):
+            squares = np.einsum("tmi,tij,tmj->tm", weights, self.reads, weights)
+            values[symbol] = squares.mean()
+        square, of_sum = graphs.linked_weights()
+        return values | {
+            symbols.w2: evaluate(square, values),
+            symbols.sum2: evaluate(of_sum, values),
+            symbols.delta2: self._by_neurons(self.error),
+            symbols.garbage: self._by_neurons(self.garbage),
+        }
+
+    def _by_neurons(self, covariance: Floats) -> float:
+        """The square of an isotropic vector of which neurons would hear as much."""
+        read = self.stage.circuits.read_in[self.done]
+        heard = np.einsum("tmi,ij,tmj->tm", read, covariance, read).mean()
+        return float(heard / self.moments.weight2[self.done] * self.moments.width)
+
+    def _write(self, values: Values) -> None:
+        """What a layer's neurons add to the stream."""
+        write = self.stage.circuits.write_out[self.done]
+        drift = evaluate(over_layers.next_drift(), {**values, symbols.drift: self.drift})
+        one = {symbols.m: 1, symbols.write2: np.einsum("tim,tjm->ij", write, write) / len(write)}
+        before = {symbols.delta2: self.error, symbols.garbage: self.garbage}
+        values = {**values, **one, **before}
+        self.error = evaluate(over_layers.next_error(), values)
+        self.garbage = evaluate(graphs.woken_garbage(), values)
+        self.drift, self.done = float(drift), self.done + 1
+
+
+def _mapped(maps: Floats, covariance: Floats) -> Floats:
+    """What maps (n, d, d') make of a covariance, on average."""
+    return np.asarray(np.mean(maps @ covariance @ maps.swapaxes(1, 2), axis=0))

@@ -1,0 +1,97 @@
+"""A graph of circuits in one residual network: who computes when, and how edges are read.
+
+A circuit whose inputs are others' outputs reads them where they are in the stream: as rows that
+read its state it has its own directions and, through the maps, those of all that lead to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from superposition._check import Floats, Integers, instance
+from superposition.circuits import ResidualCircuits, with_indicator
+from superposition.circuits.graph import CircuitGraph
+from superposition.circuits.stages import Stage
+from superposition.codes import Code, GaussianCode
+
+
+@dataclass(frozen=True)
+class Step:
+    """One large layer: n circuits compute, those that live on a layer of the graph.
+
+    n_neurons: m, the most that one of them has.
+    """
+
+    layer: int
+    n_circuits: int
+    n_neurons: int
+
+
+def as_graph(circuits: ResidualCircuits | CircuitGraph) -> CircuitGraph:
+    """The graph, or one of a single stage without edges. Raises TypeError for other circuits."""
+    if isinstance(circuits, CircuitGraph):
+        return circuits
+    instance("circuits", circuits, ResidualCircuits)
+    return CircuitGraph({"circuits": Stage(circuits)})
+
+
+def plan(graph: CircuitGraph) -> tuple[tuple[Step, ...], tuple[int, ...]]:
+    """Large layers in order, and how many of them there are after 0 … L layers of the graph."""
+    steps: list[Step] = []
+    checkpoints = [0]
+    for layer in range(graph.n_layers):
+        if living := [stage.circuits for stage in graph.living(layer).values()]:
+            sizes = sum(c.n_circuits for c in living), max(c.n_neurons for c in living)
+            steps.append(Step(layer, *sizes))
+        checkpoints.append(len(steps))
+    return tuple(steps), tuple(checkpoints)
+
+
+def who(graph: CircuitGraph, step: Step) -> Integers:
+    """Numbers of the circuits that compute, (n,)."""
+    living = graph.living(step.layer).items()
+    return np.concatenate([graph.first[n] + np.arange(s.circuits.n_circuits) for n, s in living])
+
+
+def step_weights(graph: CircuitGraph, step: Step, margin: float) -> tuple[Floats, Floats]:
+    """What a step's neurons read, (n, m, d + 1), and write, (n, d + 1, m), indicator last.
+
+    Biases are on the indicators, but for −margin, which all large neurons have. Circuits smaller
+    than the largest are filled with neurons and entries that nothing reads or writes.
+    """
+    n, most, width = step.n_circuits, step.n_neurons, graph.width + 1
+    read, write = (np.zeros((n, *shape), graph.dtype) for shape in ((most, width), (width, most)))
+    start = 0
+    for stage in graph.living(step.layer).values():
+        inner, own = with_indicator(stage.circuits, margin), step.layer - stage.start
+        heard, part = inner.read_in[own], slice(start, start := start + inner.n_circuits)
+        m, d = stage.circuits.n_neurons, stage.circuits.width
+        read[part, :m, :d], read[part, :m, -1] = heard[..., :d], heard[..., d]
+        write[part, :d, :m] = inner.write_out[own][:, :d]
+    return read, write
+
+
+def code_of(code: Code, which: Integers) -> Code:
+    """The code of some circuits; itself, not a copy, for all of them in order."""
+    return code if np.array_equal(which, np.arange(code.n_circuits)) else code.take(which)
+
+
+def linked(graph: CircuitGraph, code: Code) -> Code:
+    """How circuits read their states: with what edges lead to them, (eq-linked).
+
+    code: of all circuits, indicators last, where they write. Itself, if there are no edges; else
+    a `GaussianCode` with R_t = E_t + Σ C_tu R_u, over the edges that lead to t.
+    """
+    if not graph.n_edges:
+        return code
+    instance("stream_code", code, GaussianCode)
+    directions = np.array(code.matrix.reshape(code.n_circuits, code.width, code.size))
+    for layer in range(graph.n_layers):
+        for edges in graph.into(layer):
+            sources, targets = graph.numbers(edges)
+            _, after, before = edges.maps.shape
+            for map_, source, target in zip(edges.maps, sources, targets, strict=True):
+                directions[target, :after] += map_ @ directions[source, :before]
+    return GaussianCode(directions)
