@@ -34,7 +34,7 @@ source_products = sp.Symbol(r"\gamma_{u}", real=True)
 read_products, read_products_of_sum = sp.symbols(r"\gamma_{R} \gamma_{\Sigma{R}}", real=True)
 # the share of inactive targets that have an active source; Ĥ of these
 woken_share, woken_square = sp.symbols(r"\omega H_{\omega}", nonnegative=True)
-n_edges, edge_slots, stream_slots = sp.symbols("E n_e n", positive=True)
+n_edges, edge_slots, stream_slots = sp.symbols("E n_{e} n_{s}", positive=True)
 stage_load = sp.Symbol("c", positive=True, integer=True)
 # edges on one slot of neurons; the chance that one of them leads from a given other slot
 edge_load, joined = sp.symbols(r"c_{e} \varrho_{e}", positive=True)
