@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from superposition import GatedResidualConstruction
+from superposition.calculator import Calculator
 from superposition.circuits.arithmetic import (
     adder_circuits,
     lookup_circuits,
     nearest_residue,
     residues,
 )
+from superposition.circuits.walks import sample_paths
 
 
 def run(circuits, inputs):
@@ -85,3 +88,52 @@ def test_what_is_no_table_is_refused():
         adder_circuits([[1, 2]], 5)
     with pytest.raises(ValueError, match=r"^modulus: wanted at least 3, got 2$"):
         residues(2)
+
+
+@pytest.fixture(scope="module")
+def calculator():
+    return Calculator.draw(40, 50, 5, np.random.default_rng(3), fan_in=2)
+
+
+def test_a_chain_answers_as_whole_numbers_do(calculator, rng):
+    """The graph by itself; and by hand, one chain in plain arithmetic."""
+    paths = sample_paths(calculator.graph, 200, rng)
+    operands = rng.integers(5, size=(200, 1, 3))
+    inputs = calculator.inputs(paths, operands)
+    said = calculator.said(calculator.graph.run(inputs, paths))
+    assert np.array_equal(said, calculator.answers(paths, operands))
+    adder, table, last = (paths[0] - [0, 40, 90]).tolist()
+    x, y, z = operands[0, 0].tolist()
+    a, b, c = calculator.first[adder].tolist()
+    one = (a * x + b * y + c) % 5
+    two = int(calculator.tables[table][one])
+    a, b, c = calculator.last[last].tolist()
+    assert said[0].tolist() == [one, two, (a * two + b * z + c) % 5]
+    assert len(np.unique(calculator.first, axis=0)) == 40
+    assert (calculator.first[:, :2] > 0).all()
+
+
+def test_hundreds_in_one_network_answer_without_a_mistake(calculator, rng):
+    large = GatedResidualConstruction(input_bound=1.5).compress(calculator.graph, rng)
+    paths = sample_paths(calculator.graph, 300, rng)
+    operands = rng.integers(5, size=(300, 1, 3))
+    states = large.run(calculator.inputs(paths, operands), paths)
+    assert np.array_equal(calculator.said(states), calculator.answers(paths, operands))
+
+
+def test_several_chains_are_asked_at_once(calculator, rng):
+    paths = sample_paths(calculator.graph, 50, rng, n_paths=2)
+    operands = rng.integers(5, size=(50, 2, 3))
+    inputs = calculator.inputs(paths, operands)
+    both = calculator.answers(paths, operands)
+    for i in range(2):
+        part = slice(3 * i, 3 * i + 3)
+        one = paths[:, part], operands[:, i : i + 1]
+        assert np.array_equal(both[:, part], calculator.answers(*one))
+        assert np.array_equal(inputs[:, part], calculator.inputs(*one))
+    assert np.array_equal(calculator.said(calculator.graph.run(inputs, paths)), both)
+
+
+def test_more_adders_than_there_are_are_refused(rng):
+    with pytest.raises(ValueError, match=r"^n_adders: wanted at most 80, different ones modulo 5"):
+        Calculator.draw(81, 3, 5, rng)

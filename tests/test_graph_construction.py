@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from graphs import random_graph
 
 from superposition import (
     CircuitGraph,
@@ -17,6 +16,7 @@ from superposition import (
 from superposition.circuits import Edges, Stage
 from superposition.circuits.walks import sample_paths
 from superposition.factored import factored
+from superposition.graph_experiments import along_paths, random_graph
 from superposition.paths import path_errors
 
 SIZES = {"stream_width": 40, "n_neurons": 60, "redundancy": 3, "margin": 0.7}
@@ -24,7 +24,7 @@ SIZES = {"stream_width": 40, "n_neurons": 60, "redundancy": 3, "margin": 0.7}
 
 @pytest.fixture
 def graph(rng):
-    return random_graph(rng, widths=(2, 1, 3), n_layers=2)
+    return random_graph(6, rng, widths=(2, 1, 3), n_layers=2, n_neurons=4)
 
 
 def test_weights_by_loops(graph, rng):
@@ -158,7 +158,9 @@ def test_path_errors_by_definition(graph, rng):
                 )
                 sizes.append(np.sum(truth[layer][row, column] ** 2))
         mse = np.mean(errors)
-        rows.append([f"s{place}", layer, mse, mse / np.mean(sizes), np.sqrt(np.max(errors)), 0.0])
+        rows.append(
+            [f"stage {place + 1}", layer, mse, mse / np.mean(sizes), np.sqrt(np.max(errors)), 0.0]
+        )
     wanted = pd.DataFrame(rows, columns=["stage", "layer", "mse", "relative_mse", "worst", "exact"])
     pd.testing.assert_frame_equal(found, wanted)
     plain = ResidualConstruction(9, 9).compress(ResidualCircuits.random(2, 2, 2, 1, rng), rng)
@@ -171,15 +173,12 @@ def test_path_errors_by_definition(graph, rng):
 @pytest.mark.parametrize(("n_paths", "fan_in"), [(1, 1), (1, 2), (2, 2)])
 def test_errors_along_paths_are_predicted(n_paths, fan_in):
     """Means over four networks: within a quarter for one circuit and two, a half for three."""
-    construction = ResidualConstruction(1024, 2048)
-    measured, predicted = [], []
-    for seed in range(4):
-        rng = np.random.default_rng(seed)
-        graph = random_graph(rng, 200, (4, 4, 4), fan_in, n_neurons=8)
-        large = construction.compress(graph, rng)
-        measured.append(path_errors(large, n_paths, 300, rng)["relative_mse"])
-        predicted.append(construction.predict_paths(graph, n_paths)["relative_mse"])
-    ratio = np.mean(predicted, axis=0) / np.mean(measured, axis=0)
+    measured = [
+        along_paths(200, np.random.default_rng(seed), n_paths=n_paths, fan_in=fan_in)
+        for seed in range(4)
+    ]
+    mean = pd.concat(measured).groupby("stage")[["relative_mse", "predicted"]].mean()
+    ratio = (mean["predicted"] / mean["relative_mse"]).to_numpy()
     assert 0.8 < ratio[0] < 1.25
     assert 0.75 < ratio[1] < 1.25
     assert 0.5 < ratio[2] < 1.25

@@ -18,7 +18,9 @@ import pandas as pd
 
 from superposition import error_tables, experiments, fits, studies
 from superposition._files import atomic_write, check_writable
+from superposition.calculator import Calculator
 from superposition.circuits import ResidualCircuits
+from superposition.circuits.walks import sample_paths
 from superposition.constructions import ResidualConstruction
 from superposition.digits import load_tasks
 from superposition.measure import doing_nothing, measure_error
@@ -164,6 +166,19 @@ def error_growth() -> float:
     return float(errors[4] / errors[1])
 
 
+def chain_answers() -> float:
+    """Share of right answers of a calculator's last adders in the post's network."""
+    right, rng = [], np.random.default_rng(_SEED)
+    for _ in range(3):
+        calculator = Calculator.draw(50, 50, 5, rng, fan_in=2, tolerance=0)
+        large = ResidualConstruction(2048, 4096).compress(calculator.graph, rng)
+        paths = sample_paths(calculator.graph, 300, rng)
+        operands = rng.integers(5, size=(300, 1, 3))
+        said = calculator.said(large.run(calculator.inputs(paths, operands), paths))
+        right.append((said == calculator.answers(paths, operands))[:, -1].mean())
+    return float(np.mean(right))
+
+
 def neuron_purity() -> float:
     """How far one large neuron of the digits network says which circuit is active.
 
@@ -197,6 +212,7 @@ NUMBERS: dict[str, Callable[[], float]] = {
         kept_when_quiet,
         inactive_share,
         error_growth,
+        chain_answers,
         neuron_purity,
     )
 } | ROTATION_NUMBERS

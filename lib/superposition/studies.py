@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from superposition.boolean_studies import BOOLEAN_STUDIES
 from superposition.certificate_studies import CERTIFICATE_STUDIES
 from superposition.chain_studies import CHAIN_STUDIES
 from superposition.circuits import ResidualCircuits
@@ -175,6 +176,7 @@ STUDIES = {
         n_seeds=1,
         seed=3,
     ),
+    **BOOLEAN_STUDIES,
     **CHAIN_STUDIES,
     **ERROR_STUDIES,
     **GATED_STUDIES,

@@ -23,7 +23,8 @@ def sample_paths(
 
     A walk starts at a circuit that no edge leads to, and goes on by any edge; of those from which
     enough circuits follow, each is as likely. length: by default that of the longest walk.
-    n_paths: walks one after the other in a row that have no circuit in common.
+    n_paths: walks one after the other in a row that have no circuit in common, nor an edge from
+    one to another.
     Raises ValueError where there is no walk of that length, or are not so many apart.
     """
     instance("graph", graph, CircuitGraph)
@@ -39,7 +40,7 @@ def sample_paths(
         )
     walks = _walks(graph, ahead[:length], starts, (n_samples, n_paths), rng)
     for _ in range(100):
-        if not (again := _meet(walks)).any():
+        if not (again := _meet(graph, walks, length)).any():
             return walks
         walks[again] = _walks(graph, ahead[:length], starts, (int(again.sum()), n_paths), rng)
     raise ValueError(f"n_paths: wanted so few that they can be apart, got {n_paths}")
@@ -77,6 +78,11 @@ def _ahead(graph: CircuitGraph) -> list[NDArray[np.bool_]]:
     return ahead
 
 
-def _meet(walks: Integers) -> NDArray[np.bool_]:
+def _meet(graph: CircuitGraph, walks: Integers, length: int) -> NDArray[np.bool_]:
+    """(n,), whether two of a row's walks have a circuit in common, or an edge between them."""
     ordered = np.sort(walks, axis=1)
-    return np.asarray((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
+    meet = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    walk = np.arange(walks.shape[1]) // length
+    for one, other in np.argwhere(walk[:, None] != walk):
+        meet |= np.asarray(graph.follows[walks[:, one], walks[:, other]] > 0).ravel()
+    return np.asarray(meet)

@@ -22,6 +22,7 @@ from superposition.plotting.errors import (
     ratios,
 )
 from superposition.plotting.gated import beside_published, noise_by_layer, plane
+from superposition.plotting.graphs import path_errors_by, stream_in_use
 from superposition.plotting.maths import averaging, extremes, load_histogram, read_errors
 from superposition.plotting.million import cost_and_error
 from superposition.plotting.rotations import by_layer, firing, scaling, traces, tuning
@@ -61,6 +62,7 @@ __all__ = [
     "load_histogram",
     "neuron_errors",
     "noise_by_layer",
+    "path_errors_by",
     "plane",
     "predicted_and_measured",
     "ratios",
@@ -69,6 +71,7 @@ __all__ = [
     "room",
     "scaling",
     "slot_loads",
+    "stream_in_use",
     "tasks_kept",
     "terms",
     "traces",

@@ -133,7 +133,7 @@ def edge_conflict() -> Derivation:
 
 @cache
 def path_undisturbed() -> Derivation:
-    """The chance that k − 1 other paths leave one of S stages as it is: (eq-undisturbed)."""
+    """The chance that k − 1 other paths leave one of S stages as it is: (eq-path-undisturbed)."""
     alone = (1 - both_conflict) ** stages * (1 - edge_chance) ** (stages - 1)
     chances = Assumption(
         "conflicts in different places are independent",

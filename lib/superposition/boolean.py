@@ -1,0 +1,352 @@
+"""AND gates of boolean features in superposition: all pairs at once, or those that are asked for.
+
+*Toward a Mathematical Framework for Computation in Superposition* and *Mathematical Models of
+Computation in Superposition*, in the bibliography. An AND gate is a circuit with one neuron,
+ReLU(f_i + f_j − 1): the post's construction without indicators, since a gate is its own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse, stats
+
+from superposition._check import (
+    Floats,
+    Integers,
+    generator,
+    positive_int,
+    positive_real,
+    whole_array,
+)
+from superposition._memory import check_memory
+from superposition.circuits import ResidualCircuits
+from superposition.codes import Code, GaussianCode, SparseCode
+from superposition.constructions.capacity import smallest_true
+from superposition.inputs import sample_active
+from superposition.network import MLPNetwork
+from superposition.theory import boolean, one_neuron, symbols
+from superposition.theory.derivation import evaluate
+
+_LEAST = 1e-12  # where there is no noise: a Gaussian needs some width
+_ON_BOTH = (symbols.both_mean, symbols.both_square, symbols.alone_mean)
+_CARRIER = {
+    symbols.firing_share: one_neuron.firing,
+    symbols.mean_activation: one_neuron.carrier_mean,
+    symbols.square_activation: one_neuron.carrier_square,
+}
+_MOST = 2**40  # features or gates: beyond this no answer is looked for
+
+
+def and_gates(n_gates: int) -> ResidualCircuits:
+    """AND gates as circuits of one neuron, width 3: two features, and what they make of them."""
+    shape = 1, positive_int("n_gates", n_gates)
+    read = np.broadcast_to([[1.0, 1.0, 0.0]], (*shape, 1, 3))
+    write = np.broadcast_to([[0.0], [0.0], [1.0]], (*shape, 3, 1))
+    return ResidualCircuits(read, -np.ones((*shape, 1)), write)
+
+
+@dataclass(frozen=True, eq=False)
+class AndLayer(ABC):
+    """A layer ReLU(W x − 1) that computes ANDs of features, and how to get in and out of it.
+
+    network: one layer of n neurons. features: where each of m features is in x, codes of width 1.
+    """
+
+    network: MLPNetwork
+    features: Code
+
+    @abstractmethod
+    def draw_gates(self, n: int, rng: np.random.Generator) -> tuple[Integers, Integers]:
+        """Random gates, as `read` names them, and their features, (n, 2), in random order."""
+
+    @abstractmethod
+    def read(self, neurons: Floats, which: Integers) -> Floats:
+        """What one gate reads in each sample, (batch,): means over its carriers, of (batch, n)."""
+
+    def run(self, true: Integers) -> Floats:
+        """Neurons (batch, n) for sets of true features, (batch, s)."""
+        state = self.features.encode(np.ones((*np.shape(true), 1)), true)
+        return self.network.run(state.astype(self.features.dtype, copy=False))[-1]
+
+    def errors(self, n_true: int, n_samples: int, rng: np.random.Generator) -> pd.DataFrame:
+        """Errors of gates with 0, 1 and 2 of their features true, of n_true in all.
+
+        Columns on, mean (of what is read), mse: mean square of that less the gate's value, over
+        random gates and random other true features. Raises ValueError for n_true < 2, or more true
+        features than there are besides a gate's.
+        """
+        n_features = self.features.n_circuits
+        n_true = _true_features(n_true, n_features)
+        rows = []
+        for on in (0, 1, 2):
+            which, pairs = self.draw_gates(n_samples, generator(rng))
+            others = sample_active(n_features - 2, n_true, n_samples, rng)[:, on:]
+            for feature in np.sort(pairs, axis=1).T:  # pass over the gate's own
+                others = others + (others >= feature[:, None])
+            true = np.concatenate([pairs[:, :on], others], axis=1)
+            read = self.read(self.run(true), which)
+            rows.append([on, read.mean(), np.mean((read - (on == 2)) ** 2)])
+        return pd.DataFrame(rows, columns=["on", "mean", "mse"], dtype=float).astype({"on": int})
+
+
+@dataclass(frozen=True, eq=False)
+class UniversalLayer(AndLayer):
+    """All pairs of features. members: (m, n), which neurons read which feature."""
+
+    members: NDArray[np.bool_]
+
+    def draw_gates(self, n: int, rng: np.random.Generator) -> tuple[Integers, Integers]:
+        """Random pairs, twice; pairs without a neuron in common are not gates."""
+        drawn = sample_active(len(self.members), 2, n, rng)
+        while (lost := ~(self.members[drawn[:, 0]] & self.members[drawn[:, 1]]).any(axis=1)).any():
+            drawn[lost] = sample_active(len(self.members), 2, int(lost.sum()), rng)
+        return drawn, drawn
+
+    def read(self, neurons: Floats, which: Integers) -> Floats:
+        """which: pairs (batch, 2)."""
+        carriers = self.members[which[:, 0]] & self.members[which[:, 1]]
+        return np.asarray(np.sum(neurons * carriers, axis=1) / carriers.sum(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class TargetedLayer(AndLayer):
+    """Gates that were asked for. pairs: (G, 2), their features. carriers: a code of width 1."""
+
+    pairs: Integers
+    carriers: SparseCode
+
+    def draw_gates(self, n: int, rng: np.random.Generator) -> tuple[Integers, Integers]:
+        which = rng.integers(len(self.pairs), size=n)
+        return which, rng.permuted(self.pairs[which], axis=1)
+
+    def read(self, neurons: Floats, which: Integers) -> Floats:
+        """which: numbers of gates, (batch,)."""
+        return self.carriers.decode(neurons, which[:, None])[:, 0, 0]
+
+
+@dataclass(frozen=True)
+class UniversalAnd:
+    """Sizes of a layer that computes the ANDs of all pairs of m features.
+
+    n_carriers: r, how many neurons two features have in common, on average: each neuron reads each
+    feature with the chance √(r/n), (eq-and-carriers). stream_width: D; None: a dimension for each
+    feature. Raises TypeError or ValueError for sizes ≤ 0, or r > n.
+    """
+
+    n_features: int
+    n_neurons: int
+    n_carriers: float
+    stream_width: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.n_features, self.n_neurons, self.stream_width)
+        if positive_real("n_carriers", self.n_carriers) > self.n_neurons:
+            raise ValueError(
+                f"n_carriers: wanted at most {self.n_neurons}, the number of neurons, got "
+                f"{self.n_carriers}"
+            )
+
+    @property
+    def chance(self) -> float:
+        """p, with which a neuron reads a feature."""
+        values = {symbols.r: self.n_carriers, boolean.neurons: self.n_neurons}
+        return float(evaluate(boolean.carrying_chance(), values))
+
+    def draw(self, rng: np.random.Generator) -> UniversalLayer:
+        """A random layer. Raises MemoryError for one that does not fit."""
+        features = _features(self.n_features, self.stream_width, self.n_neurons, generator(rng))
+        members = rng.random((self.n_features, self.n_neurons), np.float32) < self.chance
+        weights = members.T.astype(features.dtype) @ features.matrix
+        return UniversalLayer(_layer(weights), features, members)
+
+    def predict_error(self, n_true: int) -> pd.DataFrame:
+        """What `AndLayer.errors` should find, from `theory.boolean` and `theory.one_neuron`."""
+        values = {boolean.features: self.n_features, symbols.chance: self.chance}
+        reads = float(evaluate(boolean.universal_reads(), values))
+        carriers = np.arange(1, self.n_neurons + 1)
+        weights = stats.binom.pmf(carriers, self.n_neurons, self.chance**2)
+        r = weights.sum() / np.sum(weights / carriers)  # whose inverse is the mean inverse
+        sizes = self.n_features, self.stream_width, reads, self.chance, r
+        return _predicted(n_true, *sizes, own_again=False)
+
+    def capacity(self, n_true: int, tolerance: float) -> int:
+        """The largest number of features whose gates' mse is within the tolerance, if any.
+
+        Raises ValueError where so few as are true are too many.
+        """
+
+        def predict(n_features: int) -> pd.DataFrame:
+            return replace(self, n_features=n_features).predict_error(n_true)
+
+        return _capacity(predict, n_true + 2, tolerance)
+
+
+@dataclass(frozen=True)
+class TargetedAnd:
+    """Sizes of a layer that computes G ANDs of given pairs of m features.
+
+    redundancy: r, neurons of each gate. stream_width: as of `UniversalAnd`. Raises TypeError or
+    ValueError for sizes ≤ 0, or r > n.
+    """
+
+    n_features: int
+    n_gates: int
+    n_neurons: int
+    redundancy: int
+    stream_width: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.n_features, self.n_neurons, self.stream_width)
+        positive_int("n_gates", self.n_gates)
+        positive_int("redundancy", self.redundancy, self.n_neurons, ", the number of neurons")
+
+    def draw(self, rng: np.random.Generator, *, pairs: Integers | None = None) -> TargetedLayer:
+        """A random layer for `pairs`, (G, 2), or random ones.
+
+        Raises ValueError for pairs of another shape, or of a feature with itself; MemoryError for a
+        layer that does not fit.
+        """
+        sizes = {"gates": self.n_gates, "two": 2}
+        if pairs is None:
+            pairs = sample_active(self.n_features, 2, self.n_gates, generator(rng))
+        pairs = whole_array("pairs", pairs, "gates two", sizes, self.n_features)
+        if (same := np.flatnonzero(pairs[:, 0] == pairs[:, 1])).size:
+            raise ValueError(f"pairs: wanted two features, got {pairs[same[0]].tolist()}")
+        features = _features(self.n_features, self.stream_width, self.n_neurons, generator(rng))
+        drawn = self.n_gates, 1, self.n_neurons, self.redundancy
+        carriers = SparseCode.draw("random", *drawn, rng, dtype=features.dtype)
+        return TargetedLayer(
+            _layer(_of_pairs(carriers, pairs, features)), features, pairs, carriers
+        )
+
+    def predict_error(self, n_true: int) -> pd.DataFrame:
+        """What `AndLayer.errors` should find, from `theory.boolean` and `theory.one_neuron`."""
+        values = {
+            boolean.gates: self.n_gates,
+            symbols.r: self.redundancy,
+            boolean.neurons: self.n_neurons,
+        }
+        reads = float(evaluate(boolean.targeted_reads(), values))
+        chance = reads / self.n_features
+        sizes = self.n_features, self.stream_width, reads, chance, self.redundancy
+        return _predicted(n_true, *sizes, own_again=True)
+
+    def capacity(self, n_true: int, tolerance: float) -> int:
+        """The largest number of gates whose mse is within the tolerance, of as many features."""
+
+        def predict(n_gates: int) -> pd.DataFrame:
+            return replace(self, n_gates=n_gates).predict_error(n_true)
+
+        return _capacity(predict, 1, tolerance)
+
+
+def _predicted(
+    n_true: int,
+    n_features: int,
+    stream_width: int | None,
+    reads: float,
+    chance: float,
+    r: float,
+    *,
+    own_again: bool,
+) -> pd.DataFrame:
+    """Columns on, mean, mse: what r carriers make of a gate, each of which reads `reads` others.
+
+    own_again: they may read the gate's own features once more, for another gate.
+    """
+    n_true = _true_features(n_true, n_features)
+    rows = []
+    for on in (0, 1, 2):
+        sizes = {
+            boolean.reads: reads,
+            boolean.true_features: n_true,
+            boolean.on: on,
+            symbols.chance: chance,
+            symbols.D: np.inf if stream_width is None else stream_width,
+        }
+        own = max(float(evaluate(boolean.own_noise(), sizes)), _LEAST)
+        common = float(evaluate(boolean.common_noise(), sizes))
+        values = {
+            symbols.heard: on - 1,
+            symbols.noise: own + common,
+            symbols.common_noise: common,
+            symbols.others: n_true - on * (not own_again),
+            symbols.chance: chance,
+            symbols.both_chance: chance**2,
+            symbols.jump_mean: 1.0,
+            symbols.jump_variance: _LEAST,
+            symbols.r: r,
+            symbols.activation: float(on == 2),
+        }
+        both = dict(zip(_ON_BOTH, one_neuron.on_both(), strict=True))
+        values |= {symbol: evaluate(formula, values) for symbol, formula in both.items()}
+        values |= {s: one_neuron.over_collisions(f(), values) for s, f in _CARRIER.items()}
+        mse = float(evaluate(one_neuron.estimation_error(), values))
+        rows.append([on, float(values[symbols.mean_activation]), mse])
+    return pd.DataFrame(rows, columns=["on", "mean", "mse"])
+
+
+def _capacity(predict: Callable[[int], pd.DataFrame], least: int, tolerance: float) -> int:
+    """The largest size at which no gate's predicted mse is above the tolerance."""
+    tolerance = positive_real("tolerance", tolerance)
+
+    def exceeds(size: int) -> bool:
+        return float(predict(size)["mse"].max()) > tolerance
+
+    if exceeds(least):
+        raise ValueError(
+            f"tolerance: wanted at least {predict(least)['mse'].max():.3g}, the mse with {least}, "
+            f"got {tolerance}"
+        )
+    first = smallest_true(exceeds, least, _MOST)
+    return _MOST if first is None else first - 1
+
+
+def _true_features(n_true: int, n_features: int) -> int:
+    n_true = positive_int("n_true", n_true, n_features - 2, ", all features but a gate's two")
+    if n_true < 2:
+        raise ValueError(f"n_true: wanted at least 2, got {n_true}")
+    return n_true
+
+
+def _check(n_features: int, n_neurons: int, stream_width: int | None) -> None:
+    if positive_int("n_features", n_features) < 2:
+        raise ValueError(f"n_features: wanted at least 2, got {n_features}")
+    positive_int("n_neurons", n_neurons)
+    if stream_width is not None:
+        positive_int("stream_width", stream_width)
+
+
+def _features(
+    n_features: int, stream_width: int | None, n_neurons: int, rng: np.random.Generator
+) -> Code:
+    """Random directions of length 1, or a dimension for each."""
+    width = n_features if stream_width is None else stream_width
+
+    def needs(size: int) -> float:
+        return size * (2 * 8 * n_neurons + 3 * 8 * width) + 8 * n_neurons * width
+
+    check_memory("n_features", n_features, needs, fits="{:,} features".format)
+    if stream_width is None:
+        return SparseCode.private(n_features, 1)
+    return GaussianCode.draw(n_features, 1, stream_width, rng)
+
+
+def _layer(weights: Any) -> MLPNetwork:
+    weights = weights.toarray() if sparse.issparse(weights) else np.asarray(weights)
+    return MLPNetwork([weights], [-np.ones(len(weights), weights.dtype)])
+
+
+def _of_pairs(carriers: SparseCode, pairs: Integers, features: Code) -> Any:
+    """Σ_g V_g (E_i + E_j)': (eq-weights), with weights of one."""
+    gates = np.arange(2 * len(pairs)) // 2
+    shape = len(pairs), features.n_circuits
+    both = sparse.csr_array((np.ones(pairs.size), (gates, pairs.ravel())), shape)
+    return (carriers.matrix.T @ both) @ features.matrix

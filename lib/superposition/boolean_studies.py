@@ -1,0 +1,59 @@
+"""Stored results on AND gates: how many features, or gates, a layer of n neurons can have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from superposition.boolean import AndLayer, TargetedAnd, UniversalAnd
+from superposition.error_studies import bisect_largest
+from superposition.study import Study, data
+from superposition.sweep import Setting, read_table
+
+TOLERANCE = 0.2  # mse of gates with none, one or both of their features true
+REDUNDANCY = 8
+_SAMPLES = 400
+
+
+def largest(kind: str, n_neurons: int, n_true: int, rng: np.random.Generator) -> pd.DataFrame:
+    """The largest number of features ("universal") or gates ("targeted") within `TOLERANCE`.
+
+    In a stream of D = n/2; targeted gates are of 2n features. Bisection to 3 %, with a layer of its
+    own each time. Columns largest, predicted.
+    """
+
+    def layer(size: int) -> UniversalAnd | TargetedAnd:
+        sizes = n_neurons, REDUNDANCY, n_neurons // 2
+        if kind == "universal":
+            return UniversalAnd(max(size, n_true + 2), *sizes)
+        return TargetedAnd(2 * n_neurons, size, *sizes)
+
+    def fits(size: int) -> bool:
+        drawn: AndLayer = layer(size).draw(rng)
+        return bool(drawn.errors(n_true, _SAMPLES, rng)["mse"].max() <= TOLERANCE)
+
+    predicted = layer(n_neurons).capacity(n_true, TOLERANCE)
+    found = bisect_largest(fits, start=predicted)
+    return pd.DataFrame({"largest": [found], "predicted": [predicted]})
+
+
+_SETTINGS: list[Setting] = [
+    {"kind": kind, "n_neurons": n, "n_true": 2}
+    for kind in ("universal", "targeted")
+    for n in (128, 256, 512, 1024, 2048, 4096)
+] + [
+    {"kind": kind, "n_neurons": 2048, "n_true": s}
+    for kind in ("universal", "targeted")
+    for s in (3, 4, 6)
+]
+BOOLEAN_STUDIES = {"boolean": Study(largest, _SETTINGS, n_seeds=3, seed=71)}
+
+
+def gates() -> pd.DataFrame:
+    """The study "boolean", with n_gates: pairs of the largest number of features, or the number."""
+    table = read_table(data("boolean.csv"))[0]
+    universal = table["kind"] == "universal"
+    for name, into in (("largest", "n_gates"), ("predicted", "predicted_gates")):
+        pairs = table[name] * (table[name] - 1) / 2
+        table[into] = np.where(universal, pairs, table[name])
+    return table
