@@ -365,3 +365,14 @@ def test_the_floor_is_at_the_tolerance_where_it_says():
     assert most > np.sqrt(50 * 70 / 6)  # neurons of their own, without noise
     floor = evaluate(limits.layer_floor(), {**at, symbols.T: most})
     assert floor == pytest.approx(0.2)
+
+
+def test_what_is_gained_is_most_circuits_over_private_ones():
+    """By numbers: as many weights for each as there are, by circuits that fit."""
+    sizes = {symbols.D: 4096, symbols.M: 9000, symbols.d: 8, symbols.m: 30, symbols.k: 5}
+    sizes[symbols.tolerance] = 0.2
+    most = float(evaluate(limits.most_circuits(), sizes))
+    assert evaluate(limits.gain_over_private(), sizes) == pytest.approx(most / (9000 / 30))
+    each = float(evaluate(limits.weights_per_weight(), sizes))
+    assert each == pytest.approx(2 * 4096 * 9000 / (most * 2 * 8 * 30))
+    assert each == pytest.approx(4 / 0.2)

@@ -26,6 +26,7 @@ STORED = {
     "chains": None,
     "scoreboard": None,
     "scoreboard_sizes": 384,
+    "boolean": 1024,
     "million": 10_000,
     "million_double": 10_000,
 }
@@ -59,7 +60,7 @@ def test_tables_are_complete_and_say_how_they_were_made(name):
 
 
 def _size(setting):
-    names = ("stream_width", "n_circuits", "n_layers", "width")
+    names = ("stream_width", "n_circuits", "n_neurons", "n_layers", "width")
     return next((setting[name] for name in names if name in setting), None)
 
 

@@ -13,6 +13,7 @@ from superposition.circuits import with_indicator
 from superposition.inputs import sample_active, unit_inputs
 from superposition.measure import read_in_interference
 from superposition.theory import (
+    boolean,
     carrying,
     chains,
     embedding,
@@ -103,6 +104,8 @@ DERIVATIONS = {
         limits.read_floor,
         limits.layer_floor,
         limits.equal_weights,
+        boolean.own_noise,
+        boolean.common_noise,
         graphs.arriving_error,
         graphs.arriving_garbage,
         graphs.heard_garbage,
@@ -166,6 +169,7 @@ UNKNOWN = {
     limits.neurons,
     limits.read_share,
     limits.written_share,
+    boolean.overlap_products,
     graphs.source_products,
     graphs.read_products,
     graphs.read_products_of_sum,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from superposition.boolean import AndLayer, TargetedAnd, UniversalAnd
+from superposition.and_layers import AndLayer
+from superposition.boolean import TargetedAnd, UniversalAnd
 from superposition.error_studies import bisect_largest
 from superposition.study import Study, data
 from superposition.sweep import Setting, read_table
@@ -37,14 +38,11 @@ def largest(kind: str, n_neurons: int, n_true: int, rng: np.random.Generator) ->
     return pd.DataFrame({"largest": [found], "predicted": [predicted]})
 
 
+_SIZES = [(n, 2) for n in (128, 256, 512, 1024, 2048, 4096)] + [(2048, s) for s in (3, 4, 6)]
 _SETTINGS: list[Setting] = [
-    {"kind": kind, "n_neurons": n, "n_true": 2}
+    {"kind": kind, "n_neurons": n, "n_true": s}
     for kind in ("universal", "targeted")
-    for n in (128, 256, 512, 1024, 2048, 4096)
-] + [
-    {"kind": kind, "n_neurons": 2048, "n_true": s}
-    for kind in ("universal", "targeted")
-    for s in (3, 4, 6)
+    for n, s in _SIZES
 ]
 BOOLEAN_STUDIES = {"boolean": Study(largest, _SETTINGS, n_seeds=3, seed=71)}
 

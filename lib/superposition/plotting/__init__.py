@@ -1,5 +1,6 @@
 """The book's figures."""
 
+from superposition.plotting.boolean import gates_by_neurons
 from superposition.plotting.chains import failures, rectangles
 from superposition.plotting.construction import (
     carriers,
@@ -23,7 +24,13 @@ from superposition.plotting.errors import (
 )
 from superposition.plotting.gated import beside_published, noise_by_layer, plane
 from superposition.plotting.graphs import path_errors_by, stream_in_use
-from superposition.plotting.maths import averaging, extremes, load_histogram, read_errors
+from superposition.plotting.maths import (
+    averaging,
+    extremes,
+    load_histogram,
+    purities,
+    read_errors,
+)
 from superposition.plotting.million import cost_and_error
 from superposition.plotting.rotations import by_layer, firing, scaling, traces, tuning
 from superposition.plotting.scoreboard import board, room
@@ -56,6 +63,7 @@ __all__ = [
     "firing",
     "fitting",
     "followed",
+    "gates_by_neurons",
     "growth",
     "ignition",
     "interference",
@@ -65,6 +73,7 @@ __all__ = [
     "path_errors_by",
     "plane",
     "predicted_and_measured",
+    "purities",
     "ratios",
     "read_errors",
     "rectangles",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from superposition._check import Floats, Integers
-from superposition.plotting.style import COLOURS, GREY, spread
+from superposition.plotting.style import COLOURS, GREY, PAPER, spread
 
 
 def extremes(table: pd.DataFrame) -> Figure:
@@ -70,4 +70,19 @@ def averaging(table: pd.DataFrame) -> Figure:
     axes.set_xticks(sorted(table["redundancy"].unique()), sorted(table["redundancy"].unique()))
     axes.minorticks_off()
     axes.legend(fontsize=9)
+    return figure
+
+
+def purities(shares: Mapping[str, Floats]) -> Figure:
+    """Histograms of shares between 0 and 1, one over the other: name → (n,)."""
+    figure, axes = plt.subplots(figsize=(6.8, 3.8))
+    edges = np.linspace(0, 1, 41).tolist()
+    for i, (name, values) in enumerate(shares.items()):
+        weights = np.full(len(values), 1 / len(values))
+        axes.hist(
+            values, edges, weights=weights, color=COLOURS[i], alpha=0.75, label=name,
+            hatch=["", "//"][i % 2], edgecolor=PAPER,
+        )  # fmt: skip
+    axes.set(xlabel="share of activity with one circuit", ylabel="share of units", xlim=(0, 1))
+    axes.legend()
     return figure

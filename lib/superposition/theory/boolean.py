@@ -18,7 +18,7 @@ from superposition.theory.symbols import chance, r, tolerance
 features, gates, neurons = sp.symbols("m G n", positive=True)
 true_features, on = sp.symbols("s j", nonnegative=True)
 # how many features a carrier reads besides its gate's; mean product of two overlaps
-reads = sp.Symbol("N", positive=True)
+reads = sp.Symbol("N_{f}", positive=True)
 overlap_products = sp.Symbol(r"\gamma", real=True)
 
 RANDOM_DIRECTIONS = Assumption(
@@ -27,7 +27,7 @@ RANDOM_DIRECTIONS = Assumption(
 
 
 def universal_reads() -> sp.Expr:
-    """N where each neuron reads each feature with the chance p: (eq-and-reads)."""
+    """N_f where each neuron reads each feature with the chance p: (eq-and-reads)."""
     return (features - 2) * chance
 
 
@@ -37,7 +37,7 @@ def carrying_chance() -> sp.Expr:
 
 
 def targeted_reads() -> sp.Expr:
-    """N where each of G gates has r random neurons, two features a gate: (eq-and-reads)."""
+    """N_f where each of G gates has r random neurons, two features a gate: (eq-and-reads)."""
     return 2 * (gates - 1) * r / neurons
 
 
@@ -45,7 +45,7 @@ def targeted_reads() -> sp.Expr:
 def own_noise() -> Derivation:
     """Variance of what one carrier hears by overlaps, and no other does: (eq-and-noise).
 
-    Of the N other features that it reads another carrier reads a share p, too.
+    Of the N_f other features that it reads another carrier reads a share p, too.
     """
     alone = reads * (1 - chance) * true_features
     general = alone * overlap_variance().general + overlap_products

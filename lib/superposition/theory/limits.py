@@ -84,6 +84,18 @@ def most_circuits() -> sp.Expr:
 
 
 @cache
+def gain_over_private() -> sp.Expr:
+    """`most_circuits` over M/m, as many as could have neurons of their own: (eq-gain)."""
+    return sp.simplify(most_circuits() / (M / m))
+
+
+@cache
+def weights_per_weight() -> sp.Expr:
+    """Weights of a layer for each one of its circuits', with `most_circuits`: (eq-weights-each)."""
+    return sp.simplify(M * D / (most_circuits() * m * d))
+
+
+@cache
 def equal_weights() -> Derivation:
     """What a layer of the gated construction adds with equal weights: (eq-equal-total).
 

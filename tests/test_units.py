@@ -1,0 +1,44 @@
+"""What units say about who is active: by hand."""
+
+import numpy as np
+import pytest
+
+from superposition import GaussianCode, ResidualCircuits, ResidualConstruction, SparseCode
+from superposition.units import Activity, _activity, activities
+
+
+def test_purity_by_hand():
+    activity = Activity(np.array([[3.0, 1, 0, 0], [1, 1, 0, 2]]), 0.5)
+    assert activity.purity.tolist() == [0.75, 0.5, 1.0]
+    assert activity.n_circuits.tolist() == [2, 2, 0, 1]
+
+
+def test_the_most_active_unit_is_right_if_it_is_its_circuits():
+    """Units belong to 0, 1 and 1; the second run of circuit 0 is led by one of 1's."""
+    squares = np.array([[[9.0, 1, 0], [0, 2, 5]], [[3, 4, 0], [1, 9, 0]]])
+    found = _activity(squares)
+    assert found.units.tolist() == [[12, 5, 0], [1, 11, 5]]
+    assert found.right == 0.75
+
+
+def test_without_superposition_every_unit_is_its_circuits(rng):
+    circuits = ResidualCircuits.random(5, 3, 4, 2, rng)
+    stream = GaussianCode(np.eye(20).reshape(5, 4, 20))
+    codes = [SparseCode.private(5, 4)] * 2
+    large = ResidualConstruction(20, 20, 1).compress(
+        circuits, rng, stream_code=stream, neuron_codes=codes
+    )
+    inputs = rng.standard_normal((3, 3))
+    neurons, reads = activities(large, inputs)
+    for found in (neurons, reads):
+        assert found.purity == pytest.approx(1)
+        assert found.right == 1
+        assert found.n_circuits.max() == 1
+    truth = circuits.run(np.tile(inputs[0], (5, 1, 1)), np.arange(5)[:, None])
+    one = activities(large, inputs[:1])[1]
+    wanted = np.sum((truth[-1] - truth[0]) ** 2, axis=-1)[:, 0]
+    assert np.diag(one.units) == pytest.approx(wanted)
+    with pytest.raises(
+        ValueError, match=r"^inputs: wanted shape \(inputs, width = 3\), got \(2,\)$"
+    ):
+        activities(large, [1.0, 2.0])
