@@ -41,8 +41,8 @@ class Edges:
 
     source, target: names of the two stages.
     pairs: (n, 2), which of the source's circuits feeds which of the target's.
-    maps:  (n, d_target, d_source), or one (d_target, d_source) for all: what of the one's state,
-           when it is done, is added to the other's before its first layer.
+    maps:  (n, d_target, d_source), or one (d_target, d_source) for all: what of the source's state,
+    when it is done, is added to the target's right before its first layer.
     """
 
     source: str

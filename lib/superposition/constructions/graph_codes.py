@@ -24,7 +24,7 @@ class GraphCodes:
 
     stages: by name; each has a block of the stream, of its entries and gates, to itself.
     edges:  for each of the graph's, (n,) which slot of neurons carries an edge, and how many slots
-            there are; their gates, 1 on slots not in use, are blocks of their own after those.
+    there are; their gates, 1 on slots not in use, are blocks of their own after those.
     """
 
     graph: CircuitGraph
