@@ -187,6 +187,8 @@ def test_what_is_no_gate_is_refused(rng):
         (lambda: UniversalAnd(9, 9, 1).predict_error(1), "n_true: wanted at least 2, got 1"),
         (lambda: UniversalAnd(9, 9, 1).draw(rng).errors(8, 1, rng),
          "n_true: wanted at most 7, all features but a gate's two, got 8"),
+        (lambda: UniversalAnd(4, 8, 1e-9).draw(rng).errors(2, 10, rng),
+         "members: wanted features with a neuron in common, got none"),
         (lambda: and_gates(0), "n_gates: wanted at least 1, got 0"),
     ):  # fmt: skip
         with pytest.raises(ValueError) as error:  # noqa: PT011

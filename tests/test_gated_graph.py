@@ -103,6 +103,20 @@ def test_what_nothing_reaches_is_exact(room, k, rng):
     assert (found["exact"].iloc[0]) == pytest.approx(shares[0], abs=0.08)
 
 
+def test_a_circuit_that_no_active_edge_leads_to_may_be_reached_by_one(rng):
+    """Lone circuits of a source's stage are heard, those of a target's stage are written on."""
+    graph = random_graph(40, rng)
+    large = GatedResidualConstruction().compress(graph, rng)
+    first = [rng.integers(40 * i, 40 * i + 40, 1500) for i in (0, 0, 1, 1, 2, 2)]
+    active = np.stack(first, axis=1)
+    active = active[[len(set(row)) == 6 for row in active.tolist()]]
+    inputs = graph.default_inputs(active, rng)
+    error = np.abs(large.run(inputs, active)[-1] - graph.run(inputs, active)[-1]).max(axis=-1)
+    free = large.undisturbed(active)
+    assert error[free].max() < 1e-12
+    assert free.mean(axis=0).min() > 0.02
+
+
 def test_the_share_that_nothing_reaches_is_predicted():
     """Over three networks."""
     table = pd.concat(undisturbed_paths(1800, np.random.default_rng(seed)) for seed in range(3))

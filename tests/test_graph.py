@@ -183,6 +183,8 @@ MAP = [[1.0], [0.0]]
          "edges: wanted no cycle, got b[0] → a[0] → b[0]"),
         (STAGES, [Edges("a", "b", [[0, 0]], [[np.nan], [0.0]])],
          "edges[0].maps: wanted finite numbers, got NaN or infinity in float64"),
+        (STAGES, [Edges("a", "b", [[0, 0]], [[0.0], [0.0]])],
+         "edges[0].maps: wanted some that are not all zero"),
         ({}, [], "stages: wanted at least one, got none"),
     ],
 )  # fmt: skip

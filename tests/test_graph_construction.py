@@ -193,6 +193,18 @@ def test_without_edges_a_path_is_a_circuit(make_circuits):
     assert path["mse"].iloc[-1] == pytest.approx(plain["mse"].iloc[-1], rel=0.02)
 
 
+def test_how_edges_are_grouped_does_not_matter(rng):
+    whole = random_graph(30, rng)
+    parts = [
+        Edges(each.source, each.target, each.pairs[part], each.maps[part])
+        for each in whole.edges
+        for part in (slice(0, None, 2), slice(1, None, 2))
+    ]
+    split = CircuitGraph(whole.stages, parts)
+    one, other = (ResidualConstruction(**SIZES).predict_paths(g, 1) for g in (whole, split))
+    assert other["mse"].to_numpy() == pytest.approx(one["mse"].to_numpy(), rel=0.02)
+
+
 def test_graphs_that_are_not_predicted_are_refused(graph, rng):
     construction = ResidualConstruction(**SIZES)
     circuits = ResidualCircuits.random(3, 2, 2, 1, rng)
@@ -202,6 +214,11 @@ def test_graphs_that_are_not_predicted_are_refused(graph, rng):
     apart = CircuitGraph({"a": Stage(circuits), "b": Stage(circuits, 1)})
     with pytest.raises(ValueError, match=r"^graph: wanted one circuit of '.' on each path$"):
         construction.predict_paths(apart, 1)
+    ends, stages = (("a", "c"), ("b", "c")), {**apart.stages, "c": Stage(circuits, 2)}
+    skipping = CircuitGraph(stages, [Edges(*both, [[0, 0]], np.eye(2)) for both in ends])
+    wanted = r"^graph: wanted edges into 'c' from one other stage, got some from \['a', 'b'\]$"
+    with pytest.raises(ValueError, match=wanted):
+        construction.predict_paths(skipping, 1)
     with pytest.raises(TypeError, match=r"^graph: wanted CircuitGraph, got str$"):
         construction.predict_paths("it", 1)
     with pytest.raises(ValueError, match=r"^n_paths: wanted at least 1, got 0$"):

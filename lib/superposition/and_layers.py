@@ -80,7 +80,12 @@ class UniversalLayer(AndLayer):
     members: NDArray[np.bool_]
 
     def draw_gates(self, n: int, rng: np.random.Generator) -> tuple[Integers, Integers]:
-        """Random pairs, twice; pairs without a neuron in common are not gates."""
+        """Random pairs, twice; pairs without a neuron in common are not gates.
+
+        ValueError where no pair has one.
+        """
+        if not (self.members.sum(axis=0) > 1).any():
+            raise ValueError("members: wanted features with a neuron in common, got none")
         drawn = sample_active(len(self.members), 2, n, rng)
         while (lost := ~(self.members[drawn[:, 0]] & self.members[drawn[:, 1]]).any(axis=1)).any():
             drawn[lost] = sample_active(len(self.members), 2, int(lost.sum()), rng)

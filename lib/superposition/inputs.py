@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,11 +37,17 @@ def sample_active(
     return active
 
 
-def unit_inputs(width: int) -> InputSampler:
-    """The default inputs: directions uniform on the unit sphere, (batch, k, width)."""
+@dataclass(frozen=True)
+class UnitInputs:
+    """Inputs whose directions are uniform on the unit sphere, (batch, k, width)."""
 
-    def sample(active: Integers, rng: np.random.Generator) -> Floats:
-        draws = rng.standard_normal((*active.shape, width))
+    width: int
+
+    def __call__(self, active: Integers, rng: np.random.Generator) -> Floats:
+        draws = rng.standard_normal((*active.shape, self.width))
         return draws / np.linalg.norm(draws, axis=-1, keepdims=True)
 
-    return sample
+
+def unit_inputs(width: int) -> InputSampler:
+    """The default inputs of circuits that bring no sampler."""
+    return UnitInputs(width)

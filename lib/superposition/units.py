@@ -17,12 +17,15 @@ from superposition.constructions.compiled import Superposition
 class Activity:
     """Squared activity of units while each circuit is active alone, summed over inputs.
 
-    units: (T, U), of each unit, by active circuit. right: share of all runs in which the unit that
-    is most active is one that this circuit makes more active than any other circuit does.
+    units:   (T, U), of each unit, by active circuit.
+    right:   share of runs on other inputs in which the unit that is most active is one that this
+    circuit makes more active than any other circuit does.
+    pattern: share of the same runs whose units together are most like their circuit's mean.
     """
 
     units: Floats
     right: float
+    pattern: float
 
     @property
     def purity(self) -> Floats:
@@ -39,11 +42,14 @@ class Activity:
 def activities(superposition: Superposition, inputs: Floats) -> tuple[Activity, Activity]:
     """Of the first layer's neurons, and of what circuits read in the end beyond their inputs.
 
-    inputs: (n, d_0), each of which every circuit is run on, one circuit at a time. A circuit's
-    read-out counts by the square of how much it has changed.
+    inputs: (n, d_0), n ≥ 2, each of which every circuit is run on, one circuit at a time. Whose a
+    unit is, is taken from every other input, and tried on the rest. A circuit's read-out counts by
+    the square of how much it has changed. Raises ValueError for fewer than two inputs.
     """
     circuits = superposition.circuits
     inputs = real_array("inputs", inputs, "inputs width", {"width": circuits.widths[0]})
+    if len(inputs) < 2:
+        raise ValueError(f"inputs: wanted at least 2, got {len(inputs)}")
     n, last = circuits.n_circuits, circuits.n_layers
     each = np.arange(n)[:, None]
     neurons, reads = [], []
@@ -57,7 +63,14 @@ def activities(superposition: Superposition, inputs: Floats) -> tuple[Activity, 
 
 
 def _activity(squares: Floats) -> Activity:
-    """squares: (inputs, T, U)."""
-    units = squares.sum(axis=0)
-    owner, most = units.argmax(axis=0), squares.argmax(axis=2)
-    return Activity(units, float(np.mean(owner[most] == np.arange(units.shape[0]))))
+    """squares: (inputs, T, U). Every other input says whose a unit is, the rest are told."""
+    known, told = squares[::2], squares[1::2]
+    units = known.sum(axis=0)
+    circuits, n_runs = np.arange(len(units)), told.shape[0] * told.shape[1]
+    owner, most = units.argmax(axis=0), told.argmax(axis=2)
+    means, runs = np.sqrt(known).mean(axis=0), np.sqrt(told).reshape(n_runs, -1)
+    lengths = np.linalg.norm(means, axis=1)
+    like = runs @ np.divide(means.T, lengths, out=np.zeros_like(means.T), where=lengths > 0)
+    nearest = like.argmax(axis=1).reshape(told.shape[:2])
+    right, pattern = (float(np.mean(found == circuits)) for found in (owner[most], nearest))
+    return Activity(squares.sum(axis=0), right, pattern)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from superposition._check import Floats, Integers, instance, positive_real
@@ -9,6 +11,18 @@ from superposition.circuits.conditional import check_step, on_neurons, step_bias
 from superposition.circuits.mlp import MLPCircuits
 from superposition.circuits.residual import ResidualCircuits
 from superposition.inputs import InputSampler
+
+
+@dataclass(frozen=True, eq=False)
+class SwitchedInputs:
+    """Inputs of `sampler` that start with α = 1, `on` (2,), as later layers hold it."""
+
+    sampler: InputSampler
+    on: Floats
+
+    def __call__(self, active: Integers, rng: np.random.Generator) -> Floats:
+        first = np.broadcast_to(self.on, (*active.shape, 2))
+        return np.concatenate([first, self.sampler(active, rng)], axis=-1)
 
 
 def as_residual(circuits: MLPCircuits, *, nonnegative: bool = False) -> ResidualCircuits:
@@ -54,9 +68,8 @@ def switched(
         np.tile(np.array([*step, *[-margin] * weight.shape[1]], weight.dtype), (len(weight), 1))
         for weight in circuits.weights
     ]
-    return MLPCircuits(
-        weights, biases, "relu", _on(circuits.default_inputs, on_neurons(threshold, gain))
-    )
+    inputs = SwitchedInputs(circuits.default_inputs, on_neurons(threshold, gain))
+    return MLPCircuits(weights, biases, "relu", inputs)
 
 
 def _layer(weight: Floats, bias: Floats, name: str, signed: bool) -> tuple[Floats, Floats, Floats]:
@@ -96,13 +109,3 @@ def _switch(weight: Floats, column: Floats, gain: float) -> Floats:
     large[:, :2, :2] = gain, -gain
     large[:, 2:, 0], large[:, 2:, 1], large[:, 2:, 2:] = column, -column, weight
     return large
-
-
-def _on(sampler: InputSampler, on: Floats) -> InputSampler:
-    """Inputs that start with α = 1, as later layers hold it."""
-
-    def sample(active: Integers, rng: np.random.Generator) -> Floats:
-        first = np.broadcast_to(on, (*active.shape, 2))
-        return np.concatenate([first, sampler(active, rng)], axis=-1)
-
-    return sample

@@ -6,6 +6,8 @@ difference is the on-indicator α, two that hold the vector x, shifted by α so 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from superposition._check import Floats, Integers, generator, positive_int
@@ -18,7 +20,29 @@ from superposition.circuits.conditional import (
     on_neurons,
 )
 from superposition.circuits.mlp import MLPCircuits
-from superposition.inputs import InputSampler
+
+
+@dataclass(frozen=True)
+class PlaneDirections:
+    """Inputs of rotations without an indicator: |x| = 1, (batch, k, 2)."""
+
+    def __call__(self, active: Integers, rng: np.random.Generator) -> Floats:
+        angles = rng.uniform(0, 2 * np.pi, active.shape)
+        return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class RotationInputs:
+    """Inputs (on, x + 1) of conditional rotations, |x| = 1, (batch, k, 4).
+
+    on: (2,), what the indicator's neurons hold while it is 1, as in all later states.
+    """
+
+    on: Floats
+
+    def __call__(self, active: Integers, rng: np.random.Generator) -> Floats:
+        first = np.broadcast_to(self.on, (*active.shape, 2))
+        return np.concatenate([first, PlaneDirections()(active, rng) + 1], axis=-1)
 
 
 def rotation_circuits(
@@ -48,10 +72,10 @@ def rotation_circuits(
     turns = _rotations(generator(rng).uniform(0, 2 * np.pi, n_circuits))
     if not conditional:
         zeros = np.zeros((n_circuits, 2))
-        return MLPCircuits([turns] * n_layers, [zeros] * n_layers, "linear", _directions)
+        return MLPCircuits([turns] * n_layers, [zeros] * n_layers, "linear", PlaneDirections())
     weights = conditional_weights(turns, gain)
     biases = np.tile(conditional_bias(threshold, gain), (n_circuits, 1))
-    sampler = _on_and_direction(on_neurons(threshold, gain))
+    sampler = RotationInputs(on_neurons(threshold, gain))
     return MLPCircuits([weights] * n_layers, [biases] * n_layers, "relu", sampler)
 
 
@@ -80,18 +104,3 @@ def rotation_vector(states: Floats) -> Floats:
 def _rotations(angles: Floats) -> Floats:
     cos, sin = np.cos(angles), np.sin(angles)
     return np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
-
-
-def _directions(active: Integers, rng: np.random.Generator) -> Floats:
-    angles = rng.uniform(0, 2 * np.pi, active.shape)
-    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-
-
-def _on_and_direction(on: Floats) -> InputSampler:
-    """Inputs (on, x + 1), which all later states are like."""
-
-    def sample(active: Integers, rng: np.random.Generator) -> Floats:
-        first = np.broadcast_to(on, (*active.shape, 2))
-        return np.concatenate([first, _directions(active, rng) + 1], axis=-1)
-
-    return sample

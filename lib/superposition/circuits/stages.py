@@ -98,6 +98,8 @@ def _checked(label: str, edges: Edges, stages: Mapping[str, Stage]) -> Edges:
             f"for states of width {before} that are added to those of width {after}, got "
             f"{maps.shape} for {both}"
         )
+    if not maps.any() and len(pairs):
+        raise ValueError(f"{label}.maps: wanted some that are not all zero")
     maps = np.broadcast_to(maps, (len(pairs), after, before))
     maps = real_array(f"{label}.maps", maps, "edges after before", {}, circuits[0].dtype)
     return Edges(edges.source, edges.target, pairs, maps)

@@ -78,9 +78,9 @@ class GatedGraphSuperposition(Superposition):
         """(batch, k), which active circuits nothing can reach: their states are exact.
 
         Neither another circuit of their stage (they share no slot, and no circuit leads from the
-        one's slots to the other's), nor another edge, on their way or that of a circuit that leads
-        to them. (As long as no disturbed one grows beyond the gates' headroom.) Others may be
-        exact all the same. Raises as the graph's own `run` does.
+        one's slots to the other's), nor an edge that hears others or writes on them, on their way
+        or that of a circuit that leads to them. (As long as no disturbed one grows beyond the
+        gates' headroom.) Others may be exact all the same. Raises as the graph's own `run` does.
         """
         active = active_sets(active, self.circuits.n_circuits, {})
         free = np.ones(active.shape, bool)
@@ -95,23 +95,36 @@ class GatedGraphSuperposition(Superposition):
         stages = self.circuits.stages
         for i in sorted(range(len(self.codes.edges)), key=lambda i: stages[self._target(i)].start):
             rows, which, come, go = self.circuits.active_edges(active, self.circuits.edges[i])
-            one, other = _pairs(rows)
-            meet = self._edges_meet(i, which[one], which[other])
-            free[rows[one[meet]], go[one[meet]]] = False
+            heard, written = self._reached(i, active[rows], which, come, go)
+            free[rows, go] &= ~heard.any(axis=1)
+            edge, other = np.nonzero(written)
+            free[rows[edge], other] = False
             np.logical_and.at(free, (rows, go), free[rows, come])
         return free
 
     def _target(self, i: int) -> str:
         return self.circuits.edges[i].target
 
-    def _edges_meet(self, i: int, one: Integers, other: Integers) -> NDArray[np.bool_]:
-        """Whether one edge's neurons hear the other's source, or its target the other's neurons."""
-        edges, neurons = self.circuits.edges[i], self.codes.edges[i][0][:, None]
-        ends = zip((edges.source, edges.target), edges.pairs.T, strict=True)
-        sources, targets = (self.codes.stages[n].stream.slots[which, 0] for n, which in ends)
-        heard = _meet((sources, neurons), other, one)
-        same = neurons[one, 0] == neurons[other, 0]
-        return heard | _meet((targets, neurons), one, other) | same
+    def _reached(
+        self, i: int, active: Integers, which: Integers, come: Integers, go: Integers
+    ) -> list[NDArray[np.bool_]]:
+        """Which active circuits an active edge's neurons hear, and write on, but its own ends.
+
+        active: (n, k), of each active edge's row; the others: as of `active_edges`. (n, k) each.
+        """
+        edges, slots, found = self.circuits.edges[i], self.codes.edges[i][0], []
+        both = (edges.source, edges.target), edges.pairs.T, (come, go)
+        for name, ends, own in zip(*both, strict=True):
+            stream = self.codes.stages[name].stream
+            joined = np.zeros((stream.size, self.codes.edges[i][1]), bool)
+            joined[stream.slots[ends, 0], slots[:, None]] = True
+            local = active - self.circuits.first[name]
+            inside = (local >= 0) & (local < stream.n_circuits)
+            theirs = stream.slots[np.where(inside, local, 0), 0]
+            meets = inside & joined[theirs, slots[which][:, None, None]].any(axis=2)
+            meets[np.arange(len(which)), own] = False
+            found.append(meets)
+        return found
 
     def _of(self, name: str, which: Integers) -> tuple[Integers, Integers, Integers]:
         """Rows and columns of circuits of a stage, and their numbers there."""

@@ -8,6 +8,7 @@ covariances (d, d): a map may pass on all of them, or none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,13 +41,15 @@ def graph_law(sizes: Sizes, graph: CircuitGraph) -> pd.DataFrame:
 
     Columns stage, layer, mse, relative_mse, for `sizes.n_active` paths; the moments are those of
     sampled paths (from one fixed seed), which are to pass all stages, one after the other. Raises
-    ValueError for graphs of other paths, or that compute two stages at once.
+    ValueError for graphs of other paths, that compute two stages at once, or in which edges lead
+    into one stage from two others.
     """
+    into = [_merged(graph.into(layer)) for layer in range(graph.n_layers)]
     walks = _Walks.draw(graph)
     held = {name: walks.begin(name, sizes) for name in graph.stages}
     rows = []
     for layer in range(graph.n_layers):
-        for edges in graph.into(layer):
+        for edges in into[layer]:
             held[edges.target].arrive(edges, held[edges.source], walks.sent(edges))
         for name in graph.living(layer):
             content = sum(each.content() for each in held.values())
@@ -228,6 +231,23 @@ class _Held:
         self.error = evaluate(over_layers.next_error(), values)
         self.garbage = evaluate(graphs.woken_garbage(), values)
         self.drift, self.done = float(drift), self.done + 1
+
+
+def _merged(edges: Sequence[Edges]) -> list[Edges]:
+    """One group of edges into each stage; ValueError for edges from different ones."""
+    groups: dict[str, list[Edges]] = {}
+    for each in edges:
+        groups.setdefault(each.target, []).append(each)
+    merged = []
+    for target, group in groups.items():
+        if len(sources := {each.source for each in group}) > 1:
+            raise ValueError(
+                f"graph: wanted edges into {target!r} from one other stage, got some from "
+                f"{sorted(sources)}"
+            )
+        pairs, maps = ([getattr(e, name) for e in group] for name in ("pairs", "maps"))
+        merged.append(Edges(group[0].source, target, np.concatenate(pairs), np.concatenate(maps)))
+    return merged
 
 
 def _mapped(maps: Floats, covariance: Floats) -> Floats:

@@ -52,7 +52,10 @@ EVEN = Assumption(
     "other targets of active circuits are inactive, and none has two active sources",
     {woken_share: k * (fan_out - 1) / (n_targets - k)},
 )
-FULL_LINES = Assumption("a stage's circuits fill vertical lines", {stage_load: T / side})
+FULL_LINES = Assumption(
+    "a stage's circuits fill vertical lines, of at most half of the plane: T ≤ q(q + 1)/2",
+    {stage_load: T / side},
+)
 EQUAL_EDGES = Assumption(
     "each slot of neurons carries equally many edges", {edge_load: n_edges / edge_slots}
 )
@@ -111,6 +114,7 @@ def stage_conflict() -> Derivation:
     Circuit (x, y) of the first c vertical lines of the plane has stream slot y and neurons' slot
     y − x. One y' = y + Δ away is heard if −x ≤ Δ < c − x, and written from if x' − c < Δ ≤ x':
     c + |a − b| of q values Δ, where a = c − 1 − x and b = x'; they share a slot at two of these.
+    (No Δ is counted twice modulo q as long as 2c − 1 ≤ q.)
     """
     a, b = sp.symbols("a b", integer=True, nonnegative=True)
     apart = 2 * sp.Sum(a - b, (b, 0, a - 1), (a, 0, stage_load - 1)).doit() / stage_load**2
