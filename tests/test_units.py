@@ -47,5 +47,5 @@ def test_without_superposition_every_unit_is_its_circuits(rng):
         ValueError, match=r"^inputs: wanted shape \(inputs, width = 3\), got \(2,\)$"
     ):
         activities(large, [1.0, 2.0])
-    with pytest.raises(ValueError, match="^inputs: wanted at least 2, got 1$"):
+    with pytest.raises(ValueError, match=r"^inputs: wanted at least 2, got 1$"):
         activities(large, inputs[:1])

@@ -1,0 +1,138 @@
+"""Methods that take a network apart, run as they are: what they are given, and what they return."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from superposition._check import Floats
+
+MOST = 2048  # components that any method is given room for
+PASSES = 30  # over all states, of NMF
+_BATCH = 256  # states at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a method is given: no labels, and nothing of the circuits but how many there are.
+
+    states: (n, D), the network's states after one small layer, on n random inputs.
+    weight: (D, D_in), the matrix that wrote to them last.
+    n_circuits: T. width: d, of a circuit's state.
+    """
+
+    states: Floats
+    weight: Floats
+    n_circuits: int
+    width: int
+
+    def room(self, per_circuit: int) -> int:
+        """How many components: so many for each circuit, `MOST` at most."""
+        return min(per_circuit * self.n_circuits, MOST)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a method returns.
+
+    directions: (C, D), along which states are taken apart.
+    activity:   (n, D) → (n, C'), how active each component is on each state.
+    signed:     whether a direction's sign means something.
+    pieces:     rank-one parts of the weight, (C, D) and (C, D_in): their outer products; or None.
+    """
+
+    directions: Floats
+    activity: Callable[[Floats], Floats]
+    signed: bool = True
+    pieces: tuple[Floats, Floats] | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table. `METHODS` has the book's; any other can be scored in the same way.
+
+    find:     (given, rng, **setting) → Found.
+    settings: what was tried; by name.
+    """
+
+    find: Callable[..., Found]
+    settings: dict[str, dict[str, Any]] = field(default_factory=lambda: {"only": {}})
+
+
+def neurons(given: Given, rng: np.random.Generator) -> Found:
+    """The dimensions of the state one by one, nothing found."""
+    return Found(np.eye(given.states.shape[1]), np.abs, False)
+
+
+def samples(given: Given, rng: np.random.Generator) -> Found:
+    """Some of the states themselves, less their mean: what any method should do better than."""
+    mean = given.states.mean(axis=0)
+    n = min(given.room(given.width), len(given.states))
+    chosen = given.states[rng.choice(len(given.states), n, replace=False)] - mean
+    return Found(chosen, lambda states: (states - mean) @ chosen.T)
+
+
+def svd(given: Given, rng: np.random.Generator) -> Found:
+    """Singular vectors of the weight: rank-one pieces σ u vᵀ, orthogonal to each other."""
+    left, sizes, right = np.linalg.svd(given.weight, full_matrices=False)
+    kept = sizes > 1e-10 * sizes[0]
+    left, sizes, right = left.T[kept], sizes[kept], right[kept]
+    return Found(
+        left, lambda states: np.abs(states @ left.T), False, (sizes[:, None] * left, right)
+    )
+
+
+def nmf(given: Given, rng: np.random.Generator, per_circuit: int) -> Found:
+    """scikit-learn's MiniBatchNMF of the states; signed ones as their two parts above zero.
+
+    per_circuit: components for each circuit. Stops after `PASSES` over the states.
+    """
+    from sklearn.decomposition import MiniBatchNMF
+    from sklearn.exceptions import ConvergenceWarning
+
+    signed = bool((given.states < 0).any())
+
+    def parts(states: Floats) -> Floats:
+        both = [np.maximum(states, 0), np.maximum(-states, 0)]
+        return np.hstack(both) if signed else both[0]
+
+    model = MiniBatchNMF(
+        given.room(per_circuit),
+        init="random",
+        batch_size=_BATCH,
+        max_iter=PASSES,
+        random_state=int(rng.integers(2**31)),
+    )
+    with warnings.catch_warnings():
+        # it warns that the loss still falls after so many passes: stopping there is meant
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(parts(given.states))
+    found, width = model.components_, given.states.shape[1]
+    directions = found[:, :width] - found[:, width:] if signed else found
+    return Found(directions, lambda states: model.transform(parts(states)))
+
+
+def autoencoder(given: Given, rng: np.random.Generator, penalty: float) -> Found:
+    """A sparse autoencoder in PyTorch, which it needs: `bench.autoencoder`."""
+    from superposition.bench.autoencoder import trained
+
+    directions, activity = trained(given.states, given.room(given.width), penalty, rng)
+    return Found(directions, activity)
+
+
+METHODS = {
+    "single dimensions": Method(neurons),
+    "random states": Method(samples),
+    "SVD of the weight": Method(svd),
+    "NMF of states": Method(
+        nmf,
+        {"one a circuit": {"per_circuit": 1}, "one a dimension": {"per_circuit": 4}},
+    ),
+    "sparse autoencoder": Method(
+        autoencoder, {f"penalty {p}": {"penalty": p} for p in (0.03, 0.1, 0.3)}
+    ),
+}

@@ -1,0 +1,175 @@
+"""Which sum over circuits each weight matrix of a superposition is, by kind of construction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import singledispatch
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from superposition._check import Floats, Integers
+from superposition.bench.pieces import CodePieces, NoPieces, Pieces, SlotPieces
+from superposition.constructions import (
+    ChainSuperposition,
+    GatedResidualSuperposition,
+    GatedSuperposition,
+    MLPSuperposition,
+    ResidualSuperposition,
+    Superposition,
+)
+from superposition.constructions.connections import shared_weights
+from superposition.constructions.gates import with_bias
+from superposition.constructions.graph_layers import (
+    as_graph,
+    code_of,
+    linked,
+    plan,
+    step_weights,
+    who,
+)
+from superposition.constructions.slots import two_codes
+from superposition.network import MLPNetwork, ResidualNetwork
+
+Large = TypeVar("Large", MLPNetwork, ResidualNetwork)
+# name, owners, pieces, rest: as of `TrueMatrix`
+Parts = tuple[str, Integers, Pieces, sparse.csr_array]
+
+
+@singledispatch
+def matrices_of(superposition: Superposition) -> list[Parts]:
+    """Name, owners, pieces and rest of every weight matrix, in the order of layers.
+
+    Raises TypeError for superpositions whose weights are no sum over circuits.
+    """
+    raise TypeError(
+        "superposition: wanted one whose weights are a sum over circuits, by ResidualConstruction, "
+        "MLPConstruction, GatedConstruction, GatedResidualConstruction or ChainConstruction, got "
+        f"{type(superposition).__name__}"
+    )
+
+
+@matrices_of.register
+def _residual(superposition: ResidualSuperposition) -> list[Parts]:
+    stream, graph = superposition.stream_code, as_graph(superposition.circuits)
+    network, reader = _dense(superposition, ResidualNetwork), linked(graph, stream)
+    parts: list[Parts] = []
+    margin, steps = superposition.construction.margin, plan(graph)[0]
+    for i, (step, code) in enumerate(zip(steps, superposition.neuron_codes, strict=True)):
+        owners = who(graph, step)
+        read, write = step_weights(graph, step, margin)
+        heard = CodePieces(code, read, code_of(reader, owners))
+        written = CodePieces(code_of(stream, owners), write, code)
+        parts.append((f"read_in[{i}]", owners, heard, _nothing(network.read_in[i])))
+        parts.append((f"write_out[{i}]", owners, written, _nothing(network.write_out[i])))
+    return parts
+
+
+@matrices_of.register
+def _mlp(superposition: MLPSuperposition) -> list[Parts]:
+    """Circuits' own parts are their weights less the mean; w̄ ⊗ 𝒲 is shared: (eq-mlp-weights)."""
+    network, codes = _dense(superposition, MLPNetwork), superposition.codes
+    first = network.weights[0]  # only adds the bias
+    nobody = np.zeros(0, int)
+    parts: list[Parts] = [("weights[0]", nobody, NoPieces(first.shape), sparse.csr_array(first))]
+    everybody = np.arange(superposition.circuits.n_circuits)
+    for i, (read, write) in enumerate(pairwise(codes), start=1):
+        small = superposition.circuits.weights[i]
+        mean = small.mean(axis=0)
+        shared = shared_weights(write, read, superposition.construction.suppression)
+        rest = np.zeros_like(network.weights[i])
+        block = np.kron(mean, shared)
+        rest[: len(block), : block.shape[1]] = block
+        own = CodePieces(write, small - mean, read)
+        parts.append((f"weights[{i}]", everybody, own, sparse.csr_array(rest)))
+    return parts
+
+
+@matrices_of.register
+def _gated(superposition: GatedSuperposition) -> list[Parts]:
+    owners = np.arange(superposition.circuits.n_circuits)
+    network = _dense(superposition, MLPNetwork)
+    return [
+        (f"weights[{i}]", owners, pieces, rest)
+        for i, (pieces, rest) in enumerate(_gated_layers(superposition, network))
+    ]
+
+
+@matrices_of.register
+def _chains(superposition: ChainSuperposition) -> list[Parts]:
+    """A circuit's component is what its copies in all chains are, together."""
+    owners = np.repeat(np.arange(superposition.circuits.n_circuits), superposition.codes.n_chains)
+    parts = matrices_of(superposition.copies)
+    return [(name, owners, pieces, rest) for name, _, pieces, rest in parts]
+
+
+@matrices_of.register
+def _gated_residual(superposition: GatedResidualSuperposition) -> list[Parts]:
+    circuits, codes = superposition.circuits, superposition.codes
+    network, quiet = _dense(superposition, ResidualNetwork), superposition.construction.quiet
+    owners, parts, nobody = np.arange(circuits.n_circuits), list[Parts](), np.zeros(0, int)
+    for i in range(network.n_layers):
+        read_in, write_out = network.read_in[i], network.write_out[i]
+        names = f"read_in[{i}]", f"write_out[{i}]"
+        if i % 2:  # a layer that cleans
+            for name, large in zip(names, (read_in, write_out), strict=True):
+                parts.append((name, nobody, NoPieces(large.shape), sparse.csr_array(large)))
+            continue
+        bias = circuits.bias[i // 2][..., None]
+        small = np.concatenate([circuits.read_in[i // 2], bias], axis=-1)
+        heard_at = codes.stream.size * np.arange(circuits.width + 1)
+        written_at = codes.neurons.size * np.arange(circuits.n_neurons)
+        both = codes.stream, codes.neurons
+        heard = SlotPieces.of_codes(small, *both, quiet, heard_at, read_in.shape)
+        written = SlotPieces.of_codes(
+            circuits.write_out[i // 2], *both[::-1], quiet, written_at, write_out.shape
+        )
+        gates = _only(read_in, (slice(None), codes.gates(circuits.width)[1]))
+        parts.append((names[0], owners, heard, gates))
+        parts.append((names[1], owners, written, _nothing(write_out)))
+    return parts
+
+
+def _gated_layers(
+    superposition: GatedSuperposition, network: MLPNetwork
+) -> Iterator[tuple[Pieces, sparse.csr_array]]:
+    """Pieces, with a column for biases, read from gates; the rest turns gates and closes slots."""
+    circuits, two, quiet = superposition.circuits, two_codes(superposition), _quiet(superposition)
+    for i, (before, after) in enumerate(pairwise(circuits.widths)):
+        large, n = network.weights[i], two.n_slots
+        small = with_bias(circuits, i, superposition.offsets[i])
+        columns = n * np.array([*range(before), before + i % 2])
+        both = two.slots(i), two.slots(i + 1)
+        pieces = SlotPieces.of_codes(small, *both, quiet, columns, large.shape)
+        rows = slice(after * n, None)  # of gates
+        yield pieces, _only(large, (rows, slice(None)), (slice(None), two.gates(i + 1, before)))
+
+
+def _quiet(superposition: GatedSuperposition) -> bool:
+    """Chains have equal weights: one slot in each leaves no choice."""
+    return bool(getattr(superposition.construction, "quiet", False))
+
+
+def _only(large: Floats, *places: tuple[slice, slice]) -> sparse.csr_array:
+    """A matrix in these rows and columns; zero elsewhere."""
+    chosen: NDArray[np.bool_] = np.zeros(large.shape, bool)
+    for place in places:
+        chosen[place] = True
+    return sparse.csr_array(np.where(chosen, large, 0))
+
+
+def _nothing(large: Floats) -> sparse.csr_array:
+    return sparse.csr_array(large.shape, dtype=large.dtype)
+
+
+def _dense(superposition: Superposition, kind: type[Large]) -> Large:
+    """The network, if its weights are there; TypeError for one in factors."""
+    if not isinstance(superposition.network, kind):
+        raise TypeError(
+            f"superposition: wanted one with a dense network, got one in "
+            f"{type(superposition.network).__name__}"
+        )
+    return superposition.network

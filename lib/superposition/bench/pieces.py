@@ -1,0 +1,121 @@
+"""One circuit's part of a large weight matrix, as two thin factors: write · w · read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import sparse
+
+from superposition._check import Floats, Integers
+from superposition.codes import Code, SparseCode
+from superposition.constructions.quiet import reading_weights
+
+Factors = tuple[Floats, Floats]  # (D_out, R) and (R, D_in): their product is the piece
+
+
+class Pieces(Protocol):
+    """Pieces of one matrix, numbered from 0."""
+
+    def factors(self, number: int) -> Factors: ...
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, eq=False)
+class CodePieces:
+    """Pieces that are read by one code and written by another, (eq-weights).
+
+    weights: (n, d', d), each circuit's own small matrix.
+    """
+
+    write: Code
+    weights: Floats
+    read: Code
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def factors(self, number: int) -> Factors:
+        """write_t (D_out, d') and w_t · read_t (d', D_in)."""
+        _, after, before = self.weights.shape
+        write = _rows(self.write.matrix, number, after)
+        read = _rows(self.read.reader, number, before)
+        return write.T, self.weights[number] @ read
+
+
+@dataclass(frozen=True, eq=False)
+class SlotPieces:
+    """Pieces that are written to slots, each of which listens in its own way: (eq-quiet).
+
+    small:   (n, d', d), each circuit's own small matrix.
+    slots:   (n, r), where it is written.
+    listen:  (n, r, s), how each of these slots listens to the slots before it.
+    rows:    (d',), where the large neurons of each entry begin.
+    columns: (d,), where those that are read begin.
+    shape:   of the large matrix.
+    """
+
+    small: Floats
+    slots: Integers
+    listen: Floats
+    rows: Integers
+    columns: Integers
+    shape: tuple[int, int]
+
+    @classmethod
+    def of_codes(
+        cls,
+        small: Floats,
+        read: SparseCode,
+        write: SparseCode,
+        quiet: bool,
+        columns: Integers,
+        shape: tuple[int, int],
+    ) -> SlotPieces:
+        """For codes of width 1, with the weights that `reading_weights` gives the slots."""
+        listen = np.zeros((len(small), write.redundancy, read.size), small.dtype)
+        slots = write.slots[:, 0]
+        for slot, on, weights in reading_weights(read, write, quiet):
+            listen[on, np.argmax(slots[on] == slot, axis=1)] = weights.T
+        rows = write.size * np.arange(small.shape[1])
+        return cls(small, slots, listen, rows, columns, shape)
+
+    def __len__(self) -> int:
+        return len(self.small)
+
+    def factors(self, number: int) -> Factors:
+        """R = d' where all slots listen alike, else r · d'."""
+        listen, slots = self.listen[number], self.slots[number][:, None]
+        if (listen == listen[0]).all():
+            listen, slots = listen[:1], slots.T
+        (n_ways, n_read), (after, before) = listen.shape, self.small.shape[1:]
+        left = np.zeros((self.shape[0], n_ways * after), self.small.dtype)
+        right = np.zeros((n_ways * after, self.shape[1]), self.small.dtype)
+        for way in range(n_ways):
+            for i in range(after):
+                left[self.rows[i] + slots[way], way * after + i] = 1
+        # w ways, i and j entries, s slots
+        heard = np.einsum("ij,ws->wijs", self.small[number], listen)
+        places = (self.columns[:, None] + np.arange(n_read)).ravel()
+        right[:, places] = heard.reshape(n_ways * after, before * n_read)
+        return left, right
+
+
+@dataclass(frozen=True, eq=False)
+class NoPieces:
+    """Of a matrix in which no circuit has a part of its own."""
+
+    shape: tuple[int, int]
+
+    def __len__(self) -> int:
+        return 0
+
+    def factors(self, number: int) -> Factors:
+        """There are none: IndexError."""
+        raise IndexError(f"number: wanted one of no pieces, got {number}")
+
+
+def _rows(matrix: Floats | sparse.csr_array, number: int, width: int) -> Floats:
+    rows: Any = matrix[number * width : (number + 1) * width]
+    return np.asarray(rows.toarray() if sparse.issparse(rows) else rows)

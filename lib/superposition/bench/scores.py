@@ -1,0 +1,161 @@
+"""How much of the truth a decomposition has found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superposition._check import Floats, Integers, generator, positive_int, real_array
+
+Booleans = NDArray[np.bool_]
+
+
+def cosines(true: Floats, found: Floats, *, signed: bool = True) -> Floats:
+    """Cosine similarities of rows, true (J, n) and found (C, n) → (J, C).
+
+    Rows may be directions, or weight matrices made flat. signed: whether a found row that points
+    the other way is wrong; with False its cosine counts without its sign, for methods that leave
+    signs open. A row of zeros has cosine 0 with all.
+    Raises TypeError or ValueError for arrays that are not real or do not fit together.
+    """
+    sizes: dict[str, int] = {}
+    true = real_array("true", true, "true size", sizes)
+    found = real_array("found", found, "found size", sizes)
+    if not (len(true) and len(found)):
+        raise ValueError(f"true, found: wanted at least one of each, got {len(true)}, {len(found)}")
+    product = unit_rows(true) @ unit_rows(found).T
+    return np.asarray(product if signed else np.abs(product))
+
+
+def mmcs(true: Floats, found: Floats, *, signed: bool = True, over: str = "true") -> float:
+    """Mean max cosine similarity: of each true row, that of the found row most like it; the mean.
+
+    true (J, n), found (C, n). 1 if every true row is found up to its length. That is how *Sparse
+    Autoencoders* and *Attribution-based Parameter Decomposition* [Braun et al. 2025, §3.1] use it,
+    the latter on columns (`mmcs_columns`). over="found": the mean over found rows of that of the
+    true row most like each, as dictionaries are also compared; 1 if nothing wrong is found.
+    Raises as `cosines` does, ValueError for another `over`.
+    """
+    if over not in ("true", "found"):
+        raise ValueError(f"over: wanted 'true' or 'found', got {over!r}")
+    return float(cosines(true, found, signed=signed).max(axis=1 if over == "true" else 0).mean())
+
+
+def ml2r(true: Floats, found: Floats, *, signed: bool = True) -> float:
+    """Mean L2 ratio: length of the found row most like each true row, over that of the true row.
+
+    true (J, n), found (C, n). 1 for components of the right size [Braun et al. 2025, §3.1]; it says
+    nothing of directions, whose length is a convention. By cosine, so see `mmcs` beside it.
+    Raises as `cosines` does, ValueError for a true row of zeros.
+    """
+    best = cosines(true, found, signed=signed).argmax(axis=1)
+    lengths = np.linalg.norm(true, axis=1)
+    if not lengths.all():
+        raise ValueError("true: wanted no row of zeros, which nothing is a share of")
+    return float((np.linalg.norm(found, axis=1)[best] / lengths).mean())
+
+
+def mmcs_columns(target: Floats, components: Floats) -> float:
+    """MMCS of a weight matrix (n, J) and components (C, n, J), column by column.
+
+    As published for toy models of superposition [Braun et al. 2025, §3.1; Bushnaq et al. 2025]:
+    (1/J) Σ_j max_c cos(P_c[:, j], W[:, j]). A column of a component competes only for the same
+    column of the target. Raises as `cosines` does.
+    """
+    return float(_column_cosines(target, components).max(axis=0).mean())
+
+
+def ml2r_columns(target: Floats, components: Floats) -> float:
+    """ML2R likewise: (1/J) Σ_j |P_c(j)[:, j]| / |W[:, j]|, c(j) the component of largest cosine.
+
+    Raises as `cosines` does, ValueError for a column of zeros.
+    """
+    best = _column_cosines(target, components).argmax(axis=0)
+    lengths = np.linalg.norm(target, axis=0)
+    if not lengths.all():
+        raise ValueError("target: wanted no column of zeros, which nothing is a share of")
+    found = np.linalg.norm(components, axis=1)[best, np.arange(len(lengths))]
+    return float((found / lengths).mean())
+
+
+def match(similarity: Floats) -> Integers:
+    """Found components for the true ones, each for one at most: the best sum of similarities.
+
+    similarity (J, C) → (J,), −1 for those that none is left for. The assignment problem, solved by
+    SciPy. Raises TypeError or ValueError for what is not a finite matrix.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    similarity = real_array("similarity", similarity, "true found", {})
+    rows, columns = linear_sum_assignment(similarity, maximize=True)
+    which = np.full(len(similarity), -1)
+    which[rows] = columns
+    return which
+
+
+def most_active(activity: Floats, n_active: int) -> Booleans:
+    """The `n_active` most active of each row, activity (batch, T) → (batch, T); ties by number.
+
+    Raises ValueError for n_active > T.
+    """
+    activity = real_array("activity", activity, "batch circuits", {})
+    n_active = positive_int("n_active", n_active, activity.shape[1], ", the number of circuits")
+    order = np.argsort(-activity, axis=1, kind="stable")[:, :n_active]
+    on = np.zeros(activity.shape, bool)
+    np.put_along_axis(on, order, True, axis=1)
+    return on
+
+
+@dataclass(frozen=True)
+class Active:
+    """How well active sets are told.
+
+    precision: share of those named active that are; 0 where none is named.
+    recall:    share of active ones that are named.
+    """
+
+    precision: float
+    recall: float
+
+
+def active_sets_found(found: Booleans, true: Booleans) -> Active:
+    """Precision and recall of active sets, both (batch, T): all samples together.
+
+    The usual definitions, micro-averaged as scikit-learn's `precision_recall_fscore_support` does.
+    Raises TypeError for arrays that are not of true and false, ValueError for shapes that differ,
+    or samples in which nothing is active.
+    """
+    for name, array in (("found", found), ("true", true)):
+        if not isinstance(array, np.ndarray) or array.dtype != bool:
+            raise TypeError(f"{name}: wanted an array of true and false")
+    if found.shape != true.shape or found.ndim != 2:
+        raise ValueError(f"found: wanted shape {true.shape}, (batch, T), got {found.shape}")
+    if not true.any():
+        raise ValueError("true: wanted at least one active circuit, got none")
+    both, named = float((found & true).sum()), float(found.sum())
+    return Active(both / named if named else 0.0, both / float(true.sum()))
+
+
+def shuffled(true: Booleans, rng: np.random.Generator) -> Booleans:
+    """The same active sets, given to other samples: what no method may claim to have found."""
+    return np.asarray(true[generator(rng).permutation(len(true))])
+
+
+def _column_cosines(target: Floats, components: Floats) -> Floats:
+    """(C, J), of the same column of each component and of the target."""
+    sizes: dict[str, int] = {}
+    target = real_array("target", target, "rows columns", sizes)
+    components = real_array("components", components, "components rows columns", sizes)
+    if not components.size:
+        raise ValueError(f"components: wanted no empty axis, got shape {components.shape}")
+    products = np.einsum("cij,ij->cj", components, target)
+    lengths = np.linalg.norm(components, axis=1) * np.linalg.norm(target, axis=0)
+    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+
+
+def unit_rows(rows: Floats) -> Floats:
+    """Rows (n, D) scaled to length one; rows of zeros stay."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)

@@ -1,0 +1,162 @@
+"""What is true of a superposition: each circuit's part of every weight, and who is active."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from superposition._check import Floats, Integers, generator, whole_array
+from superposition._memory import check_memory
+from superposition.bench.parts import matrices_of
+from superposition.bench.pieces import Factors, Pieces
+from superposition.bench.scores import unit_rows
+from superposition.constructions.compiled import Superposition
+from superposition.inputs import sample_active
+
+
+@dataclass(frozen=True, eq=False)
+class TrueMatrix:
+    """One large weight matrix as a sum of low-rank pieces, one per circuit, and a rest.
+
+    name:   where it is in the network: "weights[2]", "read_in[0]".
+    owners: (n,), the circuit that each piece belongs to; a circuit may have several, or none.
+    pieces: as factors.
+    rest:   (D_out, D_in), sparse: what belongs to no circuit (gates, cleaning, a shared mean).
+    """
+
+    name: str
+    owners: Integers
+    pieces: Pieces
+    rest: sparse.csr_array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(D_out, D_in)."""
+        shape: tuple[int, int] = self.rest.shape
+        return shape
+
+    def factors(self, circuit: int) -> Factors:
+        """The circuit's component as left (D_out, R) and right (R, D_in): left @ right.
+
+        R = 0 for a circuit that has no part in this matrix.
+        """
+        own = np.flatnonzero(self.owners == circuit)
+        parts = [self.pieces.factors(int(number)) for number in own]
+        none = np.zeros((self.shape[0], 0)), np.zeros((0, self.shape[1]))
+        left, right = zip(*(parts or [none]), strict=True)
+        return np.hstack(left), np.vstack(right)
+
+    def component(self, circuit: int) -> Floats:
+        """The circuit's component, (D_out, D_in)."""
+        left, right = self.factors(circuit)
+        return np.asarray(left @ right)
+
+    def total(self) -> Floats:
+        """All components and the rest: the network's own matrix, up to rounding."""
+        check_memory(
+            "shape", self.shape[0] * self.shape[1], lambda n: 16 * n, fits="{:,} weights".format
+        )
+        total = self.rest.toarray()
+        for number in range(len(self.pieces)):
+            left, right = self.pieces.factors(number)
+            rows = np.flatnonzero(left.any(axis=1))
+            total[rows] += left[rows] @ right
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Labelled inputs of a large network.
+
+    active: (batch, k), which circuits are active; on: (batch, T), the same as true or false.
+    inputs: (batch, k, d_0), what they start from; first: (batch, D), the network's first state.
+    states: L+1 arrays (batch, k, d_l), what the active circuits' states truly are.
+    """
+
+    active: Integers
+    on: NDArray[np.bool_]
+    inputs: Floats
+    first: Floats
+    states: tuple[Floats, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class GroundTruth:
+    """What a decomposition of a superposition's network is to find.
+
+    superposition: the network, its circuits, its doors.
+    matrices:      its weight matrices in the order of its layers, as sums over circuits.
+    """
+
+    superposition: Superposition
+    matrices: tuple[TrueMatrix, ...]
+
+    @property
+    def n_circuits(self) -> int:
+        """T."""
+        return self.superposition.circuits.n_circuits
+
+    def __getitem__(self, name: str) -> TrueMatrix:
+        """The matrix of that name; KeyError that lists the names there are."""
+        for matrix in self.matrices:
+            if matrix.name == name:
+                return matrix
+        raise KeyError(f"{name!r}: wanted one of {[matrix.name for matrix in self.matrices]}")
+
+    def batch(self, n_active: int, n_samples: int, rng: np.random.Generator) -> Batch:
+        """`n_samples` inputs on which `n_active` random circuits are active, with their labels.
+
+        Inputs are the circuits' own (by default random unit vectors). Raises TypeError or
+        ValueError for counts below 1 or above T, and as `embed` does.
+        """
+        circuits, rng = self.superposition.circuits, generator(rng)
+        active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
+        inputs = circuits.default_inputs(active, rng).astype(circuits.dtype)
+        on = np.zeros((len(active), circuits.n_circuits), bool)
+        np.put_along_axis(on, active, True, axis=1)
+        first = self.superposition.embed(inputs, active)
+        return Batch(active, on, inputs, first, tuple(circuits.run(inputs, active)))
+
+    def directions(self, layer: int) -> Floats:
+        """The directions along which circuits' states are read after small layer `layer`.
+
+        (T, d_l, D): entry i of circuit t is the state's product with [t, i]; not of unit length.
+        Raises ValueError for a layer that is not there, MemoryError for more than fits.
+        """
+        large = self.superposition
+        layer = int(whole_array("layer", layer, "", {}, len(large.checkpoints)))
+        unit = np.eye(self.width(layer), dtype=large.circuits.dtype)
+        return np.ascontiguousarray(large.read_all(unit, layer).transpose(1, 2, 0))
+
+    def width(self, layer: int) -> int:
+        """D: width of the large state after small layer `layer`."""
+        checkpoint = self.superposition.checkpoints[layer]
+        network: Any = self.superposition.network
+        widths = getattr(network, "widths", None)
+        return int(widths[checkpoint] if widths else network.stream_width)
+
+    def overlaps(self, layer: int) -> Floats:
+        """Cosines between all directions after small layer `layer`, (T · d_l, T · d_l).
+
+        A direction of no length has cosine 0 with all. Raises as `directions` does.
+        """
+        unit = unit_rows(self.directions(layer).reshape(-1, self.width(layer)))
+        check_memory("layer", len(unit), lambda n: 8 * n**2, fits="{:,} directions".format)
+        return np.asarray(unit @ unit.T)
+
+
+def ground_truth(superposition: Superposition) -> GroundTruth:
+    """The components of every weight matrix, and what else is known of the network.
+
+    Biases are shared or stand in for gates, and are nobody's: circuits' own biases are columns of
+    their pieces, read from indicators or gates.
+    Raises TypeError for what is not a superposition, or of a kind whose weights are no sum over
+    circuits (gates found again, graphs with gates, networks in factors).
+    """
+    found = matrices_of(superposition)
+    matrices = tuple(TrueMatrix(*parts) for parts in found)
+    return GroundTruth(superposition, matrices)

@@ -1,0 +1,20 @@
+"""Networks of other libraries in, networks with known circuits out.
+
+`from_sklearn`, `from_torch`, `from_arrays` make circuits of trained models; `to_torch` gives the
+large network as a PyTorch module; `save`, `load` and `describe` keep superpositions in files.
+"""
+
+from superposition.interop.arrays import from_arrays
+from superposition.interop.files import describe, load, save
+from superposition.interop.sklearn_models import from_sklearn
+from superposition.interop.torch_models import from_torch, to_torch
+
+__all__ = [
+    "describe",
+    "from_arrays",
+    "from_sklearn",
+    "from_torch",
+    "load",
+    "save",
+    "to_torch",
+]

@@ -1,0 +1,125 @@
+"""Plain networks of any widths and depths, made into circuits of one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from superposition._check import Floats, real_array
+from superposition._memory import check_circuits
+from superposition.circuits import MLPCircuits
+
+Layer = tuple[Floats, Floats]
+
+
+def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
+    """Small networks given layer by layer, as circuits that compute the same: (eq-padding).
+
+    networks[t][l]: weight (d', d) and bias (d',) of layer l of network t. All layers but the last
+    are followed by ReLU, the last one is linear. Widths and depths may differ: narrow layers get
+    neurons that are always zero, shallow networks layers that copy what is there. Circuit t reads
+    the first entries of its input and answers in the first of its output; the rest is not used,
+    and zero.
+    Raises TypeError or ValueError for no networks, a network without layers, arrays that are not
+    real, finite or do not fit together, and precisions that differ: the message names network and
+    layer. MemoryError for more than fits.
+    """
+    if isinstance(networks, (str, bytes)) or not isinstance(networks, Sequence):
+        raise TypeError(f"networks: wanted a sequence of them, got {type(networks).__name__}")
+    return as_circuits([checked_network(f"networks[{t}]", n) for t, n in enumerate(networks)])
+
+
+@dataclass(frozen=True)
+class Plain:
+    """One small network: ReLU after all layers but the last. label: what messages call it."""
+
+    label: str
+    layers: tuple[Layer, ...]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """d_0 … d_L."""
+        return (self.layers[0][0].shape[1], *(len(bias) for _, bias in self.layers))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self.layers[0][0].dtype
+
+
+def checked_network(label: str, layers: object, names: Sequence[str] | None = None) -> Plain:
+    """A network of checked arrays, or an error that names it and the layer.
+
+    names: of the layers, as messages have them; by default their numbers.
+    """
+    if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence):
+        raise TypeError(f"{label}: wanted a sequence of layers, got {type(layers).__name__}")
+    if not layers:
+        raise ValueError(f"{label}: wanted at least one layer, got none")
+    checked: list[Layer] = []
+    sizes: dict[str, int] = {}
+    for i, layer in enumerate(layers):
+        name = f"{label}, layer {names[i] if names else i}"
+        if not isinstance(layer, Sequence) or len(layer) != 2:
+            raise TypeError(f"{name}: wanted a pair (weight, bias)")
+        weight = real_array(f"{name}, weight", layer[0], f"width_{i + 1} width_{i}", sizes)
+        bias = real_array(f"{name}, bias", layer[1], f"width_{i + 1}", sizes)
+        if weight.size == 0:
+            raise ValueError(f"{name}: wanted no empty axis, got shape {weight.shape}")
+        if len({weight.dtype, bias.dtype, *(w.dtype for w, _ in checked)}) > 1:
+            raise TypeError(f"{name}: wanted one precision in the whole network")
+        checked.append((weight, bias))
+    return Plain(label, tuple(checked))
+
+
+def as_circuits(networks: Sequence[Plain]) -> MLPCircuits:
+    """Networks of different shapes, padded to one: (eq-padding)."""
+    if not networks:
+        raise ValueError("networks: wanted at least one, got none")
+    for network in networks:
+        if network.dtype != networks[0].dtype:
+            raise TypeError(
+                f"{network.label}: wanted {networks[0].dtype}, as in {networks[0].label}, got "
+                f"{network.dtype}"
+            )
+    depth = max(len(network.layers) for network in networks)
+    deep = np.array([_deep_widths(network.widths, depth) for network in networks])
+    widths = deep.max(axis=0).tolist()
+    per_circuit = sum(after * (before + 1) for before, after in pairwise(widths))
+    largest = sum(after * (before + 1) for before, after in pairwise(deep[deep.sum(1).argmax()]))
+    dtype, n = networks[0].dtype, len(networks)
+    check_circuits(n, dtype.itemsize * (per_circuit + int(largest)))
+    weights = [np.zeros((n, after, before), dtype) for before, after in pairwise(widths)]
+    biases = [np.zeros((n, after), dtype) for after in widths[1:]]
+    for t, network in enumerate(networks):
+        for i, (weight, bias) in enumerate(_deepened(network.layers, depth)):
+            after, before = weight.shape
+            weights[i][t, :after, :before], biases[i][t, :after] = weight, bias
+    return MLPCircuits(weights, biases, ["relu"] * (depth - 1) + ["linear"])
+
+
+def _deep_widths(widths: Sequence[int], depth: int) -> list[int]:
+    """Widths with as many layers more as `_deepened` adds."""
+    *hidden, last = widths
+    missing = depth + 1 - len(widths)
+    copied = hidden[-1] if len(hidden) > 1 else 2 * hidden[-1]
+    return [*hidden, *[copied] * missing, last]
+
+
+def _deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
+    """As many layers, by some that copy states before the last: they are not below zero.
+
+    A network without hidden layers gets one that splits its input, x = max(x, 0) − max(−x, 0).
+    """
+    missing = depth - len(layers)
+    *hidden, (last, bias) = layers
+    if missing and not hidden:
+        unit = np.eye(last.shape[1], dtype=last.dtype)
+        hidden = [(np.vstack([unit, -unit]), np.zeros(2 * len(unit), last.dtype))]
+        last, missing = np.hstack([last, -last]), missing - 1
+    copy = np.eye(last.shape[1], dtype=last.dtype), np.zeros(last.shape[1], last.dtype)
+    return [*hidden, *[copy] * missing, (last, bias)]

@@ -1,0 +1,164 @@
+"""Superpositions in files: safetensors for the arrays, JSON for all that is not one. No pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superposition._check import instance, whole_number
+from superposition._files import atomic_write, check_writable, named
+from superposition._memory import check_memory
+from superposition.constructions.compiled import Superposition
+from superposition.interop.trees import packed, unpacked
+
+FORMAT = "superposition"
+FORMAT_VERSION = 1
+_KEY = "superposition"  # of the file's metadata
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def save(
+    path: str | Path, superposition: Superposition, *, seed: int | None = None, note: str = ""
+) -> None:
+    """Write a superposition to one safetensors file, whole or not at all.
+
+    All of it: circuits, construction, codes, network, checkpoints. The file's metadata holds, as
+    JSON, what is not an array, with the `seed` and `note` given, the versions that wrote it and a
+    SHA-256 digest of everything. Other programs can open it as safetensors.
+    Raises TypeError for what is not a superposition, or holds something that is not kept, such as
+    a sampler of inputs that is a function: the message says which, and how to go on. OSError where
+    the file cannot be written; what was there stays.
+    """
+    from safetensors.numpy import save as serialized
+
+    instance("superposition", superposition, Superposition)
+    if seed is not None:
+        seed = whole_number("seed", seed, 0)
+    instance("note", note, str)
+    check_writable(path)
+    arrays: Arrays = {}
+    tree = packed(superposition, "superposition", arrays)
+    size = sum(array.nbytes for array in arrays.values())
+    check_memory("superposition", size, lambda n: 2 * n, fits="one of {:,} bytes".format)
+    about = {"format": FORMAT, "version": FORMAT_VERSION, "seed": seed, "note": note}
+    about |= {**_summary(superposition), "written_by": _versions(), "tree": tree}
+    about["digest"] = _digest(about, arrays)
+    with atomic_write(path) as out:
+        out.write(serialized(arrays, {_KEY: json.dumps(about)}))
+
+
+def load(path: str | Path) -> Superposition:
+    """The superposition in a file of `save`; it runs bit for bit as the one that was saved.
+
+    Nothing in the file is executed: only classes of this library are made, by name.
+    Raises OSError where it cannot be read, ValueError for a file that is truncated, altered, of
+    another kind, or written by a newer version of this library; MemoryError for more than fits.
+    """
+    path = Path(path)
+    with named(path, "read"):
+        size = path.stat().st_size
+    check_memory("path", size, lambda n: 2 * n, fits="a file of {:,} bytes".format)
+    about, arrays = _read(path)
+    if _digest(about, arrays) != about.get("digest"):
+        raise ValueError(f"path: wanted a file as it was written, got an altered one: {path}")
+    try:
+        superposition = unpacked(about["tree"], arrays)
+        instance("superposition", superposition, Superposition)
+    except (KeyError, TypeError, ValueError) as error:
+        text = f"path: wanted a superposition, got something else in {path}: {error}"
+        raise ValueError(text) from error
+    return superposition
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """What a file of `save` says of itself, read without its arrays.
+
+    A dictionary: circuits and network (their kind, number, sizes, parameters), construction (its
+    kind and parameters), seed, note, written_by (versions), version (of the format), digest.
+    Raises as `load` does, but does not look for altered arrays.
+    """
+    about, _ = _read(Path(path), arrays=False)
+    construction = about["tree"]["fields"]["construction"]
+    parameters = {"kind": construction["kind"], **construction["fields"]}
+    rest = {name: value for name, value in about.items() if name not in ("tree", "format")}
+    return {"construction": parameters, **rest}
+
+
+def _summary(superposition: Superposition) -> dict[str, Any]:
+    circuits, network = superposition.circuits, superposition.network
+    return {
+        "circuits": {
+            "kind": type(circuits).__name__,
+            "n_circuits": circuits.n_circuits,
+            "widths": circuits.widths,
+            "n_parameters": circuits.n_parameters,
+            "dtype": str(circuits.dtype),
+        },
+        "network": {
+            "kind": type(network).__name__,
+            "n_layers": network.n_layers,
+            "n_parameters": network.n_parameters,
+        },
+    }
+
+
+def _read(path: Path, arrays: bool = True) -> tuple[dict[str, Any], Arrays]:
+    """Metadata and arrays of a file that is ours; ValueError for any other."""
+    from safetensors import SafetensorError, safe_open
+
+    with named(path, "read"), path.open("rb"):
+        pass
+    try:
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            about = _about(path, metadata)
+            names = file.keys() if arrays else []
+            found = {name: file.get_tensor(name) for name in names}
+    except SafetensorError as error:
+        text = f"path: wanted a whole file of superposition.interop.save, got {path}: {error}"
+        raise ValueError(text) from error
+    return about, found
+
+
+def _about(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    try:
+        about = json.loads(metadata[_KEY])
+        known = about["format"] == FORMAT and isinstance(about["version"], int)
+    except (KeyError, TypeError, json.JSONDecodeError):
+        known = False
+    if not known:
+        raise ValueError(f"path: wanted a file of superposition.interop.save, got another: {path}")
+    if about["version"] > FORMAT_VERSION:
+        raise ValueError(
+            f"path: wanted a file of format {FORMAT_VERSION} or older, got {about['version']}, "
+            f"written by {about.get('written_by', {})}: {path}; a newer superposition reads it"
+        )
+    if missing := [name for name in ("tree", "digest") if name not in about]:
+        raise ValueError(f"path: wanted a file as it was written, got {path} without {missing}")
+    checked: dict[str, Any] = about
+    return checked
+
+
+def _digest(about: dict[str, Any], arrays: Arrays) -> str:
+    """SHA-256 of everything but the digest itself."""
+    digest = hashlib.sha256()
+    rest = {name: value for name, value in about.items() if name != "digest"}
+    digest.update(json.dumps(rest, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.data if array.size else b"")
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in ("superposition", "numpy", "safetensors")}
+    return {"python": platform.python_version(), **packages}

@@ -1,0 +1,49 @@
+"""Fitted scikit-learn MLPs as circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from superposition.circuits import MLPCircuits
+from superposition.interop.arrays import Plain, as_circuits, checked_network
+
+# what comes after the last linear layer, of which a circuit's output is the argument
+_OUTPUTS = {"MLPClassifier": ("logistic", "softmax"), "MLPRegressor": ("identity",)}
+
+
+def from_sklearn(models: Sequence[Any]) -> MLPCircuits:
+    """Fitted MLPClassifiers and MLPRegressors with ReLU, as circuits that compute the same.
+
+    A regressor's output is its prediction. A classifier's is what its logistic function or softmax
+    is taken of: one entry for two classes (above zero: the second of `classes_`), otherwise one for
+    each class (the largest wins). Shapes may differ, as in `from_arrays`.
+    Raises TypeError for other models, ValueError for models that are not fitted, or have another
+    activation: the message names the model. Otherwise as `from_arrays`.
+    """
+    if isinstance(models, (str, bytes)) or not isinstance(models, Sequence):
+        raise TypeError(f"models: wanted a sequence of them, got {type(models).__name__}")
+    return as_circuits([_network(f"models[{i}]", model) for i, model in enumerate(models)])
+
+
+def _network(label: str, model: Any) -> Plain:
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    if not isinstance(model, (MLPClassifier, MLPRegressor)):
+        raise TypeError(
+            f"{label}: wanted MLPClassifier or MLPRegressor, got {type(model).__name__}"
+        )
+    if not hasattr(model, "coefs_"):
+        raise ValueError(f"{label}: wanted a fitted model; call its fit first")
+    n_hidden = len(model.coefs_) - 1
+    if model.activation != "relu" and n_hidden:
+        hidden = "layer 0" if n_hidden == 1 else f"layers 0 to {n_hidden - 1}"
+        raise ValueError(f"{label}, {hidden}: wanted activation 'relu', got {model.activation!r}")
+    kind = "MLPClassifier" if isinstance(model, MLPClassifier) else "MLPRegressor"
+    if model.out_activation_ not in _OUTPUTS[kind]:
+        raise ValueError(
+            f"{label}, layer {n_hidden}: wanted an output activation of {_OUTPUTS[kind]}, got "
+            f"{model.out_activation_!r}"
+        )
+    pairs = zip(model.coefs_, model.intercepts_, strict=True)
+    return checked_network(label, [(weight.T, bias) for weight, bias in pairs])

@@ -1,0 +1,108 @@
+"""PyTorch modules in and out; PyTorch itself is only asked for here, and only when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from superposition._check import Floats, instance
+from superposition.circuits import MLPCircuits
+from superposition.constructions.compiled import Superposition
+from superposition.interop.arrays import Plain, as_circuits, checked_network
+
+
+def torch_or_error(asked_by: str) -> Any:
+    """The module torch; ImportError that says how to get it, where it is not installed."""
+    try:
+        import torch
+    except ImportError as error:
+        text = f"{asked_by}: wanted PyTorch, which is not installed; try: pip install torch"
+        raise ImportError(text) from error
+    return torch
+
+
+def to_torch(superposition: Superposition) -> Any:
+    """The large network as a `torch.nn.Module`: first state (batch, D) → last state.
+
+    The same numbers in the same precision, copied. An MLP becomes a Sequential of layer0, relu0,
+    layer1, …; a residual network one of block0, block1, …, each with read_in, relu and write_out.
+    Parameters can be trained; every state is the output of a named module, for hooks. What goes in
+    is `superposition.embed`, what comes out is read by `superposition.read`.
+    Raises ImportError without PyTorch, TypeError for other objects, or a network in factors.
+    """
+    instance("superposition", superposition, Superposition)
+    torch_or_error("to_torch")
+    from superposition.interop.torch_modules import module_of
+
+    return module_of(superposition.network)
+
+
+def from_torch(models: Sequence[Any]) -> MLPCircuits:
+    """`torch.nn.Sequential`s of Linear and ReLU in turn, as circuits that compute the same.
+
+    They may be nested, on any device, with or without biases, and end with either; a ReLU at the
+    end gets a last layer that copies. Shapes may differ, as in `from_arrays`.
+    Raises ImportError without PyTorch, TypeError for other models, layers or precisions, ValueError
+    for layers that are not in turn, or without values: the message names model and layer.
+    Otherwise as `from_arrays`.
+    """
+    if isinstance(models, (str, bytes)) or not isinstance(models, Sequence):
+        raise TypeError(f"models: wanted a sequence of them, got {type(models).__name__}")
+    torch = torch_or_error("from_torch")
+    return as_circuits([_network(f"models[{i}]", m, torch) for i, m in enumerate(models)])
+
+
+def _network(label: str, model: Any, torch: Any) -> Plain:
+    single = type(model) is torch.nn.Linear
+    if not (single or _plain_sequential(model, torch)):
+        raise TypeError(
+            f"{label}: wanted torch.nn.Sequential of Linear and ReLU, got {type(model).__name__}"
+        )
+    named = [("0", model)] if single else _leaves(model, torch)
+    if not named:
+        raise ValueError(f"{label}: wanted at least one layer, got none")
+    layers, names = [], []
+    for i, (name, module) in enumerate(named):
+        kind, got = (torch.nn.ReLU, torch.nn.Linear)[i % 2 == 0], type(module)
+        if got not in (torch.nn.Linear, torch.nn.ReLU):
+            raise TypeError(f"{label}, layer {name}: wanted Linear or ReLU, got {got.__name__}")
+        if got is not kind:
+            raise ValueError(
+                f"{label}, layer {name}: wanted Linear and ReLU in turn, so {kind.__name__} here, "
+                f"got {got.__name__}"
+            )
+        if got is torch.nn.Linear:
+            layers.append(_arrays(f"{label}, layer {name}", module, torch))
+            names.append(name)
+    if len(named) % 2 == 0:  # ends with ReLU: copied, since the last layer of a circuit is linear
+        width, dtype = len(layers[-1][1]), layers[-1][1].dtype
+        layers.append((np.eye(width, dtype=dtype), np.zeros(width, dtype)))
+        names.append(f"{named[-1][0]} (ReLU, copied)")
+    return checked_network(label, layers, names)
+
+
+def _leaves(model: Any, torch: Any) -> list[tuple[str, Any]]:
+    """Modules of nested Sequentials in order, as often as they are used: names "0", "2.1"."""
+    every = model.named_modules(remove_duplicate=False)
+    return [(name, module) for name, module in every if not _plain_sequential(module, torch)]
+
+
+def _plain_sequential(module: Any, torch: Any) -> bool:
+    """A Sequential that does nothing but run its modules."""
+    kind = torch.nn.Sequential
+    return isinstance(module, kind) and type(module).forward is kind.forward
+
+
+def _arrays(label: str, linear: Any, torch: Any) -> tuple[Floats, Floats]:
+    """Weight and bias of a Linear; a missing bias is zero."""
+    weight = linear.weight
+    if weight.is_meta or isinstance(weight, torch.nn.parameter.UninitializedParameter):
+        raise ValueError(f"{label}: wanted a Linear with values, got one without")
+    if weight.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"{label}: wanted float32 or float64, got {weight.dtype}")
+    large = weight.detach().cpu().numpy().copy()
+    if linear.bias is None:
+        return large, np.zeros(len(large), large.dtype)
+    return large, linear.bias.detach().cpu().numpy().copy()
