@@ -75,6 +75,12 @@ def test_a_toy_model_taken_apart_by_its_columns_scores_one(rng):
     assert mmcs_columns(target, np.zeros((2, 3, 7))) == 0
 
 
+def test_very_short_vectors_have_directions_too():
+    for dtype, size in ((np.float64, 1e-200), (np.float32, 1e-30)):
+        one = np.array([[size, 0], [0, 2]], dtype)
+        assert mmcs(one, one) == pytest.approx(1)
+
+
 def test_random_directions_score_chance(rng):
     """The largest of C cosines in n dimensions: nearly √(2 ln C / n)."""
     true, found = rng.standard_normal((200, 400)), rng.standard_normal((100, 400))

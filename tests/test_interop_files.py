@@ -24,6 +24,7 @@ from superposition.factored import factored
 from superposition.graph_experiments import random_graph
 from superposition.inputs import sample_active
 from superposition.interop import describe, load, save
+from superposition.interop.trees import packed
 
 
 def superpositions(rng, make_circuits):
@@ -163,10 +164,15 @@ def rewritten(path, change):
 
 def test_a_changed_tree_is_seen(one, tmp_path):
     path = tmp_path / "x"
-    save(path, one)
-    rewritten(path, lambda about: about["tree"]["fields"].update(offsets=None))
-    with pytest.raises(ValueError, match="got an altered one"):
-        load(path)
+    for change in (
+        lambda about: about["tree"]["fields"].update(offsets=None),
+        lambda about: about.update(seed=8),
+    ):
+        save(path, one, seed=7)
+        rewritten(path, change)
+        for read in (load, describe):
+            with pytest.raises(ValueError, match="got an altered one"):
+                read(path)
 
 
 def test_newer_files_are_named(one, tmp_path):
@@ -183,11 +189,14 @@ def test_nothing_is_made_that_is_not_the_librarys(one, tmp_path, monkeypatch):
     from superposition.interop import files
 
     path = tmp_path / "x"
+    good = packed(one, "superposition", {})
     for tree, words in (
         ({"kind": "os.system", "fields": {"command": "false"}}, "got 'os.system'"),
         ({"kind": "MLPNetwork", "fields": {"weights": [], "biases": []}}, "at least 1"),
         ({"kind": "Stage", "fields": {"wrong": 1}}, "unexpected keyword"),
         ({"kind": "array", "name": "no", "axes": []}, "'no'"),
+        ({**good, "fields": {**good["fields"], "network": None}}, "NoneType"),
+        ({**good, "fields": {**good["fields"], "offsets": []}}, "index"),
         (3, "wanted Superposition, got int"),
     ):
         save(path, one)
@@ -195,6 +204,7 @@ def test_nothing_is_made_that_is_not_the_librarys(one, tmp_path, monkeypatch):
         def change(about, tree=tree):
             about["tree"] = tree
             arrays = files._read(path)[1]
+            about["text_digest"] = files._digest(about, {})
             about["digest"] = files._digest(about, arrays)
 
         rewritten(path, change)
@@ -207,15 +217,15 @@ def test_other_files_are_refused(tmp_path, one):
     from safetensors.numpy import save_file
 
     foreign = tmp_path / "foreign"
-    for metadata in (None, {"superposition": "no json"}, {"superposition": "{}"},
-                     {"superposition": '{"format": "x", "version": 1}'}):  # fmt: skip
+    texts = "no json", "{}", "[" * 100_000, '{"format": "x", "version": 1}'
+    for metadata in (None, *({"superposition": text} for text in texts)):
         save_file({"a": np.ones(3)}, foreign, metadata)
         with pytest.raises(ValueError, match=r"^path: wanted a file of superposition.interop.save"):
             load(foreign)
     save_file(
         {"a": np.ones(3)}, foreign, {"superposition": '{"format": "superposition", "version": 1}'}
     )
-    with pytest.raises(ValueError, match=r"without \['tree', 'digest'\]$"):
+    with pytest.raises(ValueError, match=r"without \['tree', 'digest', 'text_digest'\]$"):
         load(foreign)
     (tmp_path / "text").write_text("not tensors")
     with pytest.raises(ValueError, match=r"^path: wanted a whole file of"):
@@ -270,6 +280,14 @@ def test_memory_is_asked_for_first(one, tmp_path, monkeypatch):
     with pytest.raises(MemoryError, match=r"^superposition: wanted a size that fits"):
         save(tmp_path / "y", one)
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_parameters_of_any_precision_are_kept(rng, tmp_path):
+    circuits = MLPCircuits.random(5, (2, 2), rng)
+    bound = np.float32(2)
+    large = GatedConstruction(input_bound=bound, redundancy=np.int64(1)).compress(circuits, rng)
+    save(tmp_path / "x", large)
+    assert load(tmp_path / "x").construction == large.construction
 
 
 def test_graphs_keep_their_stages(rng, tmp_path):

@@ -10,8 +10,9 @@ from scipy.special import expit, softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from superposition import GatedConstruction
-from superposition.interop import from_arrays, from_sklearn
+from superposition import GatedConstruction, MLPCircuits
+from superposition.circuits import switched
+from superposition.interop import from_arrays, from_sklearn, with_inputs
 
 
 def run_alone(circuits, number, inputs):
@@ -149,6 +150,26 @@ def test_an_activation_without_hidden_layers_does_not_matter(rng):
     np.testing.assert_allclose(found, model.predict(inputs))
 
 
+def test_several_labels_are_above_zero_where_they_are_named(rng):
+    inputs = rng.standard_normal((60, 3))
+    labels = (inputs[:, :2] > 0).astype(int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = MLPClassifier((5,), max_iter=20, random_state=0).fit(inputs, labels)
+    found = run_alone(from_sklearn([model]), 0, inputs)
+    np.testing.assert_array_equal((found > 0).astype(int), model.predict(inputs))
+
+
+def test_a_subclass_may_predict_otherwise_and_is_refused(rng):
+    class Other(MLPRegressor):
+        def predict(self, X):
+            return -super().predict(X)
+
+    model, _ = fitted(Other, 2, 1, (3,), rng)
+    with pytest.raises(TypeError, match=r"^models\[0\]: wanted MLPClassifier or .* got Other$"):
+        from_sklearn([model])
+
+
 def test_a_poisson_regressor_is_refused_by_its_output(rng):
     inputs = rng.standard_normal((40, 2))
     with warnings.catch_warnings():
@@ -180,6 +201,8 @@ def test_arrays_that_do_not_fit_are_named(rng):
          "networks[0], layer 1: wanted one precision in the whole network"),
         ([good, single], TypeError,
          "networks[1]: wanted float64, as in networks[0], got float32"),
+        ([[(np.ones((1, 2), np.float16), [1.0])]], TypeError,
+         "networks[0], layer 0, weight: wanted float32 or float64, got float16"),
         ([[(np.array([["a"]]), [1.0])]], TypeError,
          "networks[0], layer 0, weight: wanted real numbers, got an array of dtype <U1"),
     ):  # fmt: skip
@@ -193,3 +216,39 @@ def test_more_than_fits_is_refused(rng):
     tall = [(np.ones((40_000, 1)), np.ones(40_000)), (np.ones((1, 40_000)), np.ones(1))]
     with pytest.raises(MemoryError, match=r"^n_circuits: wanted a size that fits"):
         from_arrays([wide, tall] * 100)
+
+
+def test_circuits_can_bring_their_own_data(rng):
+    """Rows of each circuit's own table, padded, all about as often."""
+    circuits = from_arrays([network([2, 3, 1], rng), network([4, 1], rng)])
+    tables = [np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.ones((1, 4))]
+    fed = with_inputs(circuits, tables)
+    active = np.tile([[0, 1]], (3000, 1))
+    inputs = fed.default_inputs(active, rng)
+    assert (inputs[:, 1] == 1).all()
+    rows, counts = np.unique(inputs[:, 0], axis=0, return_counts=True)
+    assert rows.tolist() == [[1, 2, 0, 0], [3, 4, 0, 0], [5, 6, 0, 0]]
+    assert counts.min() > 900
+    assert fed.sampler.longest == pytest.approx(np.sqrt(61))
+    only = fed.take([1, 1])
+    assert (only.default_inputs(active, rng) == 1).all()
+    on = switched(MLPCircuits(fed.weights[:1], fed.biases[:1], "relu", fed.sampler)).take([1])
+    assert (on.default_inputs(np.zeros((3, 1), int), rng)[..., 2:] == 1).all()
+    for wrong, kind, message in (
+        (tables[:1], ValueError, "tables: wanted 2, one each, got 1"),
+        (3, TypeError, "tables: wanted Sequence, got int"),
+        ([tables[0], np.ones((2, 5))], ValueError,
+         "tables[1]: wanted at least one row, of at most 4 columns, got shape (2, 5)"),
+        ([np.ones((0, 2)), tables[1]], ValueError,
+         "tables[0]: wanted at least one row, of at most 4 columns, got shape (0, 2)"),
+        ([tables[0], [[np.inf]]], ValueError,
+         "tables[1]: wanted finite numbers, got NaN or infinity in float64"),
+    ):  # fmt: skip
+        with pytest.raises(kind) as error:
+            with_inputs(circuits, wrong)
+        assert str(error.value) == message
+    with pytest.raises(TypeError, match=r"^circuits: wanted MLPCircuits, got str$"):
+        with_inputs("them", tables)
+    with pytest.raises(ValueError, match=r"^input_bound: wanted at least 7.81025, the longest of"):
+        GatedConstruction(input_bound=7.8).compress(fed, rng)
+    GatedConstruction(input_bound=7.81025).compress(fed, rng)

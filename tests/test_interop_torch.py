@@ -13,7 +13,7 @@ from superposition import (
 )
 from superposition.factored import factored
 from superposition.inputs import sample_active
-from superposition.interop import from_torch, to_torch
+from superposition.interop import from_arrays, from_torch, to_torch
 
 
 @pytest.fixture
@@ -182,6 +182,15 @@ def test_models_that_cannot_be_are_named(torch):
         with pytest.raises(kind) as error:
             from_torch([model])
         assert str(error.value) == message
+    hooked, own, pruned = (nn.Sequential(nn.Linear(2, 2), nn.ReLU()) for _ in range(3))
+    hooked[1].register_forward_hook(lambda *given: given[-1] + 1)
+    own[1].forward = lambda state: state
+    pytest.importorskip("torch.nn.utils.prune").l1_unstructured(pruned[0], "weight", amount=1)
+    for model, where in ((hooked, 1), (own, 1), (pruned, 0)):
+        with pytest.raises(ValueError, match=rf"^models\[0\], layer {where}: wanted a plain"):
+            from_torch([model])
+    with pytest.raises(TypeError, match=r"^networks\[0\], layer 0, weight: wanted an array"):
+        from_arrays([[(nn.Linear(2, 2).weight, np.ones(2))]])
     good = nn.Linear(2, 2)
     with pytest.raises(TypeError, match=r"^models\[1\]: wanted float32, as in models\[0\], got fl"):
         from_torch([good, nn.Linear(2, 2).double()])

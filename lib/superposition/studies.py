@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from superposition.baseline_studies import BASELINE_STUDIES
 from superposition.boolean_studies import BOOLEAN_STUDIES
 from superposition.certificate_studies import CERTIFICATE_STUDIES
 from superposition.chain_studies import CHAIN_STUDIES
@@ -176,6 +177,7 @@ STUDIES = {
         n_seeds=1,
         seed=3,
     ),
+    **BASELINE_STUDIES,
     **BOOLEAN_STUDIES,
     **CHAIN_STUDIES,
     **ERROR_STUDIES,

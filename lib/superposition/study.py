@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,14 @@ class Study:
     """One stored table: `measure(**setting, rng)` for all settings and seeds, from one `seed`.
 
     drawn: the settings, or a function that makes them, which is called when they are first needed.
+    packages: whose versions the results depend on, besides NumPy's and SciPy's.
     """
 
     measure: Callable[..., pd.DataFrame]
     drawn: list[Setting] | Callable[[], list[Setting]]
     n_seeds: int
     seed: int
+    packages: tuple[str, ...] = ()
 
     @cached_property
     def settings(self) -> list[Setting]:
@@ -41,7 +44,8 @@ class Study:
             "command": f"python -m superposition.studies {name} book/data/{name}.csv",
             "seed": str(self.seed),
             "versions": f"python {platform.python_version()}, numpy {np.__version__}, "
-            f"scipy {scipy.__version__}",
+            f"scipy {scipy.__version__}"
+            + "".join(f", {name} {version(name)}" for name in self.packages),
         }
         rng = np.random.default_rng(self.seed)
         return sweep(

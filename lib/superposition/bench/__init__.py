@@ -1,7 +1,11 @@
 """Ground truth, scores and targets for methods that take networks apart into circuits."""
 
+from superposition.bench.contest import Contest, score
+from superposition.bench.methods import METHODS, Found, Given, Method
+from superposition.bench.pieces import TrueMatrix
 from superposition.bench.scores import (
     active_sets_found,
+    component_scores,
     match,
     ml2r,
     ml2r_columns,
@@ -10,15 +14,21 @@ from superposition.bench.scores import (
     most_active,
 )
 from superposition.bench.targets import TARGETS, Target
-from superposition.bench.truth import Batch, GroundTruth, TrueMatrix, ground_truth
+from superposition.bench.truth import Batch, GroundTruth, ground_truth
 
 __all__ = [
+    "METHODS",
     "TARGETS",
     "Batch",
+    "Contest",
+    "Found",
+    "Given",
     "GroundTruth",
+    "Method",
     "Target",
     "TrueMatrix",
     "active_sets_found",
+    "component_scores",
     "ground_truth",
     "match",
     "ml2r",
@@ -26,4 +36,5 @@ __all__ = [
     "mmcs",
     "mmcs_columns",
     "most_active",
+    "score",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -10,13 +11,14 @@ from torch import nn
 
 from superposition._check import Floats
 
-STEPS, BATCH, RATE = 1000, 256, 1e-3
+STEPS, BATCH, RATE = 1000, 128, 1e-3
 
 
 class SparseAutoencoder(nn.Module):
     """x → decode(relu(encode(x − b))) + b, with decoder directions of length one.
 
-    As in *Towards Monosemanticity* [Bricken et al. 2023]: C components of states (batch, D).
+    After *Towards Monosemanticity* [Bricken et al. 2023], without its resampling of components
+    that are never active: C components of states (batch, D).
     """
 
     def __init__(self, n_components: int, width: int, generator: torch.Generator) -> None:
@@ -46,30 +48,37 @@ def trained(
     Adam, `STEPS` steps of `BATCH` states; loss |x − x̂|² + penalty · Σ activity, with states scaled
     to mean square length one. One thread, float32.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        scale = float(np.sqrt(np.mean(np.sum(states**2, axis=1))))
-        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        given = torch.tensor(states / scale, dtype=torch.float32)
-        model = SparseAutoencoder(n_components, given.shape[1], generator)
-        with torch.no_grad():
-            model.centre.copy_(given.mean(dim=0))
+    scale = float(np.sqrt(np.mean(np.sum(states**2, axis=1))))
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    given = torch.tensor(states / scale, dtype=torch.float32)
+    model = SparseAutoencoder(n_components, given.shape[1], generator)
+    with _one_thread():
         _fit(model, given, penalty, generator)
-    finally:
-        torch.set_num_threads(threads)
 
     def activity(new: Floats) -> Floats:
-        with torch.no_grad():
+        with torch.no_grad(), _one_thread():
             return model.activity(torch.tensor(new / scale, dtype=torch.float32)).numpy()
 
     return model.directions.detach().numpy().astype(float), activity
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _fit(
     model: SparseAutoencoder, given: torch.Tensor, penalty: float, generator: torch.Generator
 ) -> None:
-    optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
+    with torch.no_grad():
+        model.centre.copy_(given.mean(dim=0))
+    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
     for _ in range(STEPS):
         batch = given[torch.randint(len(given), (BATCH,), generator=generator)]
         again, active = model(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,17 @@ import pandas as pd
 from superposition._check import Floats, Integers, generator, instance
 from superposition.bench.known import known_activity
 from superposition.bench.methods import Found, Given, Method
-from superposition.bench.scores import Booleans, active_sets_found, cosines, match, mmcs
-from superposition.bench.truth import Batch, GroundTruth, TrueMatrix
+from superposition.bench.pieces import TrueMatrix
+from superposition.bench.scores import (
+    Booleans,
+    active_sets_found,
+    component_scores,
+    cosines,
+    match,
+    mmcs,
+)
+from superposition.bench.truth import Batch, GroundTruth
+from superposition.constructions import ChainSuperposition
 
 N_GIVEN, N_SCORED = 4096, 2048  # states: to find components in, and to tell active sets from
 
@@ -39,32 +48,43 @@ class Contest:
         return cls(truth, n_active, layer, truth[name])
 
     def states(self, n_samples: int, rng: np.random.Generator) -> tuple[Floats, Batch]:
-        """Large states (n, D) on labelled inputs."""
+        """Large states (n, D), read-only, on labelled inputs."""
         large = self.truth.superposition
         batch = self.truth.batch(self.n_active, n_samples, rng)
         state = batch.first
         for i in range(large.checkpoints[self.layer]):
             state = large.network.step(state, i)[0]
+        state.flags.writeable = False
         return state, batch
 
     def given(self, states: Floats) -> Given:
         """What a method sees of it."""
-        circuits = self.truth.superposition.circuits
-        weight = self.matrix.total()
-        return Given(states, weight, circuits.n_circuits, circuits.widths[self.layer])
+        large = self.truth.superposition
+        sizes = large.circuits.n_circuits, large.circuits.widths[self.layer]
+        after = large.checkpoints[self.layer]
+        return Given(states, self.matrix.total(), *sizes, large.network, after)
+
+    @property
+    def directions(self) -> Floats:
+        """The true ones, (J, D): of each entry of each circuit; of chains, of each copy."""
+        large, truth = self.truth.superposition, self.truth
+        if isinstance(large, ChainSuperposition):
+            truth = replace(truth, superposition=large.copies)
+        found = truth.directions(self.layer)
+        return found.reshape(-1, found.shape[2])
 
     def score(
         self, found: Found, states: Floats, known: Batch, rng: np.random.Generator
     ) -> pd.DataFrame:
         """One row: mmcs, mmcs_found, weight_mmcs, weight_ml2r, precision, recall.
 
-        Of directions, true ones being those that circuits are read along; of rank-one pieces
-        against the circuits' components of the weight; of active sets: each circuit is given the
-        one component that goes best with it on `states`, whose labels `known` are used for that,
-        and counts as active on new inputs where that component is above a threshold, likewise fit.
+        Of directions, true ones being those that circuits are read along; of components of the
+        weight against the circuits' (`component_scores`; NaN without any); of active sets: each
+        circuit is given the one component that goes best with it on `states`, whose labels `known`
+        are used for that, and counts as active on new inputs where that component is above a
+        threshold, likewise fit.
         """
-        true = self.truth.directions(self.layer)
-        true = true.reshape(-1, true.shape[2])
+        true = self.directions
         row = {
             "mmcs": mmcs(true, found.directions, signed=found.signed),
             "mmcs_found": mmcs(true, found.directions, signed=found.signed, over="found"),
@@ -72,24 +92,12 @@ class Contest:
             "weight_ml2r": np.nan,
         }
         if found.pieces is not None:
-            row["weight_mmcs"], row["weight_ml2r"] = self._of_weights(*found.pieces)
+            scores = component_scores(self.matrix, *found.pieces)
+            row["weight_mmcs"], row["weight_ml2r"] = scores
         told = _Detector.fit(found.activity(states), known.on)
         fresh, batch = self.states(N_SCORED, rng)
         active = active_sets_found(told.on(found.activity(fresh)), batch.on)
         return pd.DataFrame([{**row, "precision": active.precision, "recall": active.recall}])
-
-    def _of_weights(self, left: Floats, right: Floats) -> tuple[float, float]:
-        """MMCS and ML2R of rank-one pieces, unsigned, without making any of them dense."""
-        cosine, ratio = [], []
-        sizes = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-        for circuit in np.unique(self.matrix.owners):
-            write, read = self.matrix.factors(int(circuit))
-            size = np.sqrt(np.sum((write.T @ write) * (read @ read.T)))
-            like = np.abs(np.sum((left @ write) * (right @ read.T), axis=1)) / (sizes * size)
-            best = int(like.argmax())
-            cosine.append(float(like[best]))
-            ratio.append(float(sizes[best] / size))
-        return float(np.mean(cosine)), float(np.mean(ratio))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,13 +124,18 @@ class _Detector:
 
 
 def _best_threshold(activity: Floats, on: Booleans) -> float:
-    """The least activity (n,) to count as on (n,), for the best F1 score."""
+    """The activity (n,) above which to count as on (n,), for the best F1 score.
+
+    Half way between the least activity that counts and the next one that does not: who is on next
+    time may be a little less active.
+    """
     order = np.argsort(-activity, kind="stable")
     values, hits = activity[order], np.cumsum(on[order])
     named = np.arange(1, len(values) + 1)
     f1 = 2 * hits / (named + on.sum())
     f1[:-1][values[1:] == values[:-1]] = -1  # equal activities are told apart by nothing
-    return float(values[f1.argmax()])
+    best = int(f1.argmax())
+    return float(values[best : best + 2].mean())
 
 
 def score(
@@ -133,19 +146,20 @@ def score(
     Raises TypeError for another kind of method, KeyError for a setting that it has not.
     """
     instance("method", method, Method)
-    contest, rng = Contest.of(truth, n_active), generator(rng)
-    states, known = contest.states(N_GIVEN, rng)
-    found = method.find(contest.given(states), rng, **method.settings[setting])
-    return contest.score(found, states, known, rng)
+    contest = Contest.of(truth, n_active)
+    for_states, for_method, for_scores = generator(rng).spawn(3)
+    states, known = contest.states(N_GIVEN, for_states)
+    found = method.find(contest.given(states), for_method, **method.settings[setting])
+    return contest.score(found, states, known, for_scores)
 
 
 def told(truth: GroundTruth, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
     """The same row for one who is told the truth: `known_activity`, and the true directions."""
-    contest, rng = Contest.of(truth, n_active), generator(rng)
-    states, known = contest.states(N_GIVEN, rng)
-    directions = truth.directions(contest.layer)
+    contest = Contest.of(truth, n_active)
+    for_states, _, for_scores = generator(rng).spawn(3)
+    states, known = contest.states(N_GIVEN, for_states)
     found = Found(
-        directions.reshape(-1, directions.shape[2]),
+        contest.directions,
         lambda new: known_activity(truth.superposition, new, contest.layer),
     )
-    return contest.score(found, states, known, rng)
+    return contest.score(found, states, known, for_scores)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from superposition._check import Floats
+from superposition.network import Network
 
 MOST = 2048  # components that any method is given room for
 PASSES = 30  # over all states, of NMF
@@ -20,15 +21,18 @@ _BATCH = 256  # states at a time
 class Given:
     """What a method is given: no labels, and nothing of the circuits but how many there are.
 
-    states: (n, D), the network's states after one small layer, on n random inputs.
-    weight: (D, D_in), the matrix that wrote to them last.
+    states:  (n, D), the network's states after one small layer, on n random inputs; read-only.
+    weight:  (D, D_in), the matrix that wrote to them last.
     n_circuits: T. width: d, of a circuit's state.
+    network: all of it, and after: after how many of its layers the states are.
     """
 
     states: Floats
     weight: Floats
     n_circuits: int
     width: int
+    network: Network
+    after: int
 
     def room(self, per_circuit: int) -> int:
         """How many components: so many for each circuit, `MOST` at most."""
@@ -42,7 +46,7 @@ class Found:
     directions: (C, D), along which states are taken apart.
     activity:   (n, D) → (n, C'), how active each component is on each state.
     signed:     whether a direction's sign means something.
-    pieces:     rank-one parts of the weight, (C, D) and (C, D_in): their outer products; or None.
+    pieces:     components of the weight as factors, (C, D, R) and (C, R, D_in); or None.
     """
 
     directions: Floats
@@ -68,6 +72,13 @@ def neurons(given: Given, rng: np.random.Generator) -> Found:
     return Found(np.eye(given.states.shape[1]), np.abs, False)
 
 
+def random_directions(given: Given, rng: np.random.Generator) -> Found:
+    """Directions drawn at random: chance."""
+    drawn = rng.standard_normal((given.room(given.width), given.states.shape[1]))
+    mean = given.states.mean(axis=0)
+    return Found(drawn, lambda states: np.abs((states - mean) @ drawn.T), False)
+
+
 def samples(given: Given, rng: np.random.Generator) -> Found:
     """Some of the states themselves, less their mean: what any method should do better than."""
     mean = given.states.mean(axis=0)
@@ -81,24 +92,27 @@ def svd(given: Given, rng: np.random.Generator) -> Found:
     left, sizes, right = np.linalg.svd(given.weight, full_matrices=False)
     kept = sizes > 1e-10 * sizes[0]
     left, sizes, right = left.T[kept], sizes[kept], right[kept]
-    return Found(
-        left, lambda states: np.abs(states @ left.T), False, (sizes[:, None] * left, right)
-    )
+    pieces = (sizes[:, None] * left)[:, :, None], right[:, None]
+    return Found(left, lambda states: np.abs(states @ left.T), False, pieces)
 
 
 def nmf(given: Given, rng: np.random.Generator, per_circuit: int) -> Found:
-    """scikit-learn's MiniBatchNMF of the states; signed ones as their two parts above zero.
+    """scikit-learn's MiniBatchNMF of how states differ from what is usual, up and down apart.
 
-    per_circuit: components for each circuit. Stops after `PASSES` over the states.
+    Usual is the median of each dimension: gates of slots not in use are nearly always 1, and would
+    be all that is found. per_circuit: components for each circuit. Stops after `PASSES` over the
+    states. Raises ImportError without scikit-learn.
     """
     from sklearn.decomposition import MiniBatchNMF
     from sklearn.exceptions import ConvergenceWarning
 
-    signed = bool((given.states < 0).any())
+    usual = np.median(given.states, axis=0)
+    width = len(usual)
+    both = np.hstack([given.states > usual, given.states < usual]).any(axis=0)
 
     def parts(states: Floats) -> Floats:
-        both = [np.maximum(states, 0), np.maximum(-states, 0)]
-        return np.hstack(both) if signed else both[0]
+        up, down = np.maximum(states - usual, 0), np.maximum(usual - states, 0)
+        return np.hstack([up, down])[:, both]
 
     model = MiniBatchNMF(
         given.room(per_circuit),
@@ -111,9 +125,9 @@ def nmf(given: Given, rng: np.random.Generator, per_circuit: int) -> Found:
         # it warns that the loss still falls after so many passes: stopping there is meant
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(parts(given.states))
-    found, width = model.components_, given.states.shape[1]
-    directions = found[:, :width] - found[:, width:] if signed else found
-    return Found(directions, lambda states: model.transform(parts(states)))
+    found = np.zeros((len(model.components_), 2 * width))
+    found[:, both] = model.components_
+    return Found(found[:, :width] - found[:, width:], lambda states: model.transform(parts(states)))
 
 
 def autoencoder(given: Given, rng: np.random.Generator, penalty: float) -> Found:
@@ -125,6 +139,7 @@ def autoencoder(given: Given, rng: np.random.Generator, penalty: float) -> Found
 
 
 METHODS = {
+    "random directions": Method(random_directions),
     "single dimensions": Method(neurons),
     "random states": Method(samples),
     "SVD of the weight": Method(svd),

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from superposition._check import Floats, Integers
+from superposition._memory import check_memory
 from superposition.codes import Code, SparseCode
 from superposition.constructions.quiet import reading_weights
 
@@ -114,6 +115,56 @@ class NoPieces:
     def factors(self, number: int) -> Factors:
         """There are none: IndexError."""
         raise IndexError(f"number: wanted one of no pieces, got {number}")
+
+
+@dataclass(frozen=True, eq=False)
+class TrueMatrix:
+    """One large weight matrix as a sum of low-rank pieces, one per circuit, and a rest.
+
+    name:   where it is in the network: "weights[2]", "read_in[0]".
+    owners: (n,), the circuit that each piece belongs to; a circuit may have several, or none.
+    pieces: as factors.
+    rest:   (D_out, D_in), sparse: what belongs to no circuit (gates, cleaning, a shared mean).
+    """
+
+    name: str
+    owners: Integers
+    pieces: Pieces
+    rest: sparse.csr_array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(D_out, D_in)."""
+        shape: tuple[int, int] = self.rest.shape
+        return shape
+
+    def factors(self, circuit: int) -> Factors:
+        """The circuit's component as left (D_out, R) and right (R, D_in): left @ right.
+
+        R = 0 for a circuit that has no part in this matrix.
+        """
+        own = np.flatnonzero(self.owners == circuit)
+        parts = [self.pieces.factors(int(number)) for number in own]
+        none = np.zeros((self.shape[0], 0)), np.zeros((0, self.shape[1]))
+        left, right = zip(*(parts or [none]), strict=True)
+        return np.hstack(left), np.vstack(right)
+
+    def component(self, circuit: int) -> Floats:
+        """The circuit's component, (D_out, D_in)."""
+        left, right = self.factors(circuit)
+        return np.asarray(left @ right)
+
+    def total(self) -> Floats:
+        """All components and the rest: the network's own matrix, up to rounding."""
+        check_memory(
+            "shape", self.shape[0] * self.shape[1], lambda n: 16 * n, fits="{:,} weights".format
+        )
+        total = self.rest.toarray()
+        for number in range(len(self.pieces)):
+            left, right = self.pieces.factors(number)
+            rows = np.flatnonzero(left.any(axis=1))
+            total[rows] += left[rows] @ right
+        return total
 
 
 def _rows(matrix: Floats | sparse.csr_array, number: int, width: int) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superposition._check import Floats, Integers, generator, positive_int, real_array
+from superposition.bench.pieces import TrueMatrix
 
 Booleans = NDArray[np.bool_]
 
@@ -32,10 +33,10 @@ def cosines(true: Floats, found: Floats, *, signed: bool = True) -> Floats:
 def mmcs(true: Floats, found: Floats, *, signed: bool = True, over: str = "true") -> float:
     """Mean max cosine similarity: of each true row, that of the found row most like it; the mean.
 
-    true (J, n), found (C, n). 1 if every true row is found up to its length. That is how *Sparse
-    Autoencoders* and *Attribution-based Parameter Decomposition* [Braun et al. 2025, §3.1] use it,
-    the latter on columns (`mmcs_columns`). over="found": the mean over found rows of that of the
-    true row most like each, as dictionaries are also compared; 1 if nothing wrong is found.
+    true (J, n), found (C, n): (eq-mmcs). 1 if every true row is found, up to its length. From
+    Sharkey et al. (2022); over what is true, as Braun et al. (2025) use it, on columns
+    (`mmcs_columns`). over="found": the mean over found rows, of the true row most like each, as
+    code that compares dictionaries also has it; 1 if nothing wrong is found.
     Raises as `cosines` does, ValueError for another `over`.
     """
     if over not in ("true", "found"):
@@ -46,8 +47,8 @@ def mmcs(true: Floats, found: Floats, *, signed: bool = True, over: str = "true"
 def ml2r(true: Floats, found: Floats, *, signed: bool = True) -> float:
     """Mean L2 ratio: length of the found row most like each true row, over that of the true row.
 
-    true (J, n), found (C, n). 1 for components of the right size [Braun et al. 2025, §3.1]; it says
-    nothing of directions, whose length is a convention. By cosine, so see `mmcs` beside it.
+    true (J, n), found (C, n): (eq-mmcs). 1 for components of the right size [Braun et al. 2025]; it
+    says nothing of directions, whose length is a convention. By cosine, so see `mmcs` beside it.
     Raises as `cosines` does, ValueError for a true row of zeros.
     """
     best = cosines(true, found, signed=signed).argmax(axis=1)
@@ -60,7 +61,7 @@ def ml2r(true: Floats, found: Floats, *, signed: bool = True) -> float:
 def mmcs_columns(target: Floats, components: Floats) -> float:
     """MMCS of a weight matrix (n, J) and components (C, n, J), column by column.
 
-    As published for toy models of superposition [Braun et al. 2025, §3.1; Bushnaq et al. 2025]:
+    As published for toy models of superposition [Braun et al. 2025; Bushnaq et al. 2025]:
     (1/J) Σ_j max_c cos(P_c[:, j], W[:, j]). A column of a component competes only for the same
     column of the target. Raises as `cosines` does.
     """
@@ -78,6 +79,36 @@ def ml2r_columns(target: Floats, components: Floats) -> float:
         raise ValueError("target: wanted no column of zeros, which nothing is a share of")
     found = np.linalg.norm(components, axis=1)[best, np.arange(len(lengths))]
     return float((found / lengths).mean())
+
+
+def component_scores(matrix: TrueMatrix, left: Floats, right: Floats) -> tuple[float, float]:
+    """MMCS and ML2R of components of one weight matrix, against its true pieces.
+
+    left (C, D_out, R), right (C, R, D_in): component c is left[c] @ right[c], of any rank up to R;
+    none is ever made dense. As `mmcs` and `ml2r` of the matrices made flat; signs count. A true
+    piece that is zero is left out. Raises TypeError or ValueError for arrays that do not fit, or a
+    matrix in which no circuit has a part.
+    """
+    sizes = {"out": matrix.shape[0], "in": matrix.shape[1]}
+    left = real_array("left", left, "components out rank", sizes)
+    right = real_array("right", right, "components rank in", sizes)
+    grams = np.einsum("cor,cos->crs", left, left), np.einsum("cri,csi->crs", right, right)
+    found = np.sqrt(np.einsum("crs,crs->c", *grams).clip(min=0))
+    cosine, ratio = [], []
+    for number in range(len(matrix.pieces)):
+        write, read = matrix.pieces.factors(number)
+        size = float(np.sqrt(np.sum((write.T @ write) * (read @ read.T))))
+        if not size:
+            continue
+        # c components, r and t ranks of the two
+        products = np.sum((left.transpose(0, 2, 1) @ write) * (right @ read.T), axis=(1, 2))
+        like = np.divide(products, found * size, out=np.zeros_like(found), where=found > 0)
+        best = int(like.argmax())
+        cosine.append(float(like[best]))
+        ratio.append(float(found[best] / size))
+    if not cosine:
+        raise ValueError(f"matrix: wanted one with components, got {matrix.name} without any")
+    return float(np.mean(cosine)), float(np.mean(ratio))
 
 
 def match(similarity: Floats) -> Integers:
@@ -157,5 +188,7 @@ def _column_cosines(target: Floats, components: Floats) -> Floats:
 
 def unit_rows(rows: Floats) -> Floats:
     """Rows (n, D) scaled to length one; rows of zeros stay."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    largest = np.abs(rows).max(axis=1, keepdims=True)  # first, since squares may underflow
+    scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
+    lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return np.divide(scaled, lengths, out=scaled, where=lengths > 0)

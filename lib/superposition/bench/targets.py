@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from superposition._check import instance
-from superposition.circuits import MLPCircuits, ResidualCircuits, rotation_circuits
+from superposition.circuits import (
+    MLPCircuits,
+    ResidualCircuits,
+    rotation_circuits,
+    rotation_vector,
+)
 from superposition.codes import SparseCode
 from superposition.constructions import (
     ChainConstruction,
@@ -21,10 +27,12 @@ from superposition.constructions import (
     Superposition,
 )
 from superposition.interop.trees import packed
-from superposition.measure import measure_error
+from superposition.measure import Observer, measure_error
 from superposition.network import MLPNetwork, Network, ResidualNetwork
 
 _SAMPLES = 300  # of active sets, by which a target's own error is measured
+_GUESSES = 64  # inputs of each circuit, by which it is guessed
+_BIAS = 0.2  # of random circuits, times what `MLPCircuits.random` draws
 _EXACT = 1e-20  # relative_mse below which nothing but rounding is left
 
 
@@ -37,7 +45,9 @@ class Target:
     n_active: k, how many circuits are active at once.
     seed:     of circuits and codes.
     checksum: of the integers of its codes, which are the same on any machine.
+    probe:    `probe` of the whole network, the same to rounding.
     hard:     what makes it hard.
+    observe:  what of a state its errors are of; None: all of it.
     """
 
     name: str
@@ -45,15 +55,19 @@ class Target:
     n_active: int
     seed: int
     checksum: str
+    probe: float
     hard: str
+    observe: Observer | None = None
 
     def build(self) -> Superposition:
-        """The superposition. Raises ValueError where its codes are not those of the suite."""
+        """The superposition. Raises ValueError where it is not the suite's."""
         superposition = self.make(np.random.default_rng(self.seed))
-        if (found := code_checksum(superposition)) != self.checksum:
+        found = code_checksum(superposition), probe(superposition)
+        if found[0] != self.checksum or not np.isclose(found[1], self.probe, rtol=1e-5):
             raise ValueError(
-                f"{self.name}: wanted codes of checksum {self.checksum}, got {found}: another "
-                "version of the library or of NumPy draws others"
+                f"{self.name}: wanted checksum {self.checksum} and probe {self.probe}, got "
+                f"{found[0]} and {found[1]:.8g}: another version of the library or of NumPy draws "
+                "others"
             )
         return superposition
 
@@ -63,13 +77,14 @@ class Target:
         Columns circuits (T), layers (L), widths (of a circuit's states), large_width (the widest
         large state), weights (of the large network), per_parameter (those over the circuits' own),
         load (directions of circuits for each dimension of the large state), n_active, error
-        (relative_mse after the last layer, measured; 0 where only rounding is left), hard.
+        (relative_mse after the last layer, measured; 0 where only rounding is left), naive
+        (`naive_error`), hard.
         """
         large = self.build() if superposition is None else superposition
         instance("superposition", large, Superposition)
         circuits, network = large.circuits, large.network
         rng = np.random.default_rng(self.seed)
-        errors = measure_error(large, self.n_active, _SAMPLES, rng)
+        errors = measure_error(large, self.n_active, _SAMPLES, rng, observe=self.observe)
         error, width = float(errors["relative_mse"].iloc[-1]), large_width(network)
         row = {
             "circuits": circuits.n_circuits,
@@ -81,9 +96,41 @@ class Target:
             "load": circuits.n_circuits * max(circuits.widths) / width,
             "n_active": self.n_active,
             "error": 0.0 if error < _EXACT else error,
+            "naive": naive_error(large, rng, self.observe),
             "hard": self.hard,
         }
         return pd.DataFrame([row], index=pd.Index([self.name], name="target"))
+
+
+def naive_error(
+    superposition: Superposition, rng: np.random.Generator, observe: Observer | None = None
+) -> float:
+    """The error of as many circuits as fit with neurons to themselves, all others guessed.
+
+    Relative to the mean square of final states, as relative_mse. Who is guessed gets the mean of
+    its own final states, the best constant there is; so a network may beat it only by computing
+    more circuits than it has neurons for.
+    """
+    circuits = superposition.circuits
+    every = np.repeat(np.arange(circuits.n_circuits), _GUESSES)[:, None]
+    states = circuits.run(circuits.default_inputs(every, rng).astype(circuits.dtype), every)[-1]
+    states = states if observe is None else observe(states)
+    each = states.reshape(circuits.n_circuits, _GUESSES, -1)
+    left = np.var(each, axis=1, ddof=1).sum() / np.mean(each**2, axis=1).sum()
+    return float(left) * (1 - min(private_circuits(superposition) / circuits.n_circuits, 1))
+
+
+def probe(superposition: Superposition) -> float:
+    """One number for all weights, codes and doors: the length of what some circuits come to.
+
+    The root mean square of the last states of circuit 0, 1, 2, …, 15, each alone, on inputs of
+    their own from one fixed seed.
+    """
+    circuits = superposition.circuits
+    some = np.arange(min(circuits.n_circuits, 16))[:, None]
+    inputs = circuits.default_inputs(some, np.random.default_rng(0))
+    last = superposition.run(inputs.astype(circuits.dtype), some)[-1]
+    return float(np.sqrt(np.mean(np.square(last, dtype=float))))
 
 
 def large_width(network: Network) -> int:
@@ -93,6 +140,16 @@ def large_width(network: Network) -> int:
     if isinstance(network, MLPNetwork):
         return max(network.widths)
     raise TypeError(f"network: wanted a dense one, got {type(network).__name__}")
+
+
+def private_circuits(superposition: Superposition) -> int:
+    """How many of the circuits could have neurons, and dimensions, of the network to themselves."""
+    circuits, width = superposition.circuits, large_width(superposition.network)
+    fit = width // max(circuits.widths)
+    if isinstance(circuits, ResidualCircuits):
+        network: Any = superposition.network
+        fit = min(fit, network.n_neurons // circuits.n_neurons)
+    return fit
 
 
 def code_checksum(superposition: Superposition) -> str:
@@ -107,7 +164,18 @@ def code_checksum(superposition: Superposition) -> str:
 
 
 def _mlps(n_circuits: int, n_layers: int, rng: np.random.Generator) -> MLPCircuits:
-    return MLPCircuits.random(n_circuits, [4] * (n_layers + 1), rng)
+    """Random circuits whose answers are about zero on average, so that no constant is one.
+
+    Width 4; ReLU, but for the last layer.
+    """
+    drawn = MLPCircuits.random(n_circuits, [4] * (n_layers + 1), rng)
+    biases = [_BIAS * bias for bias in drawn.biases]
+    names = ["relu"] * (n_layers - 1) + ["linear"]
+    circuits = MLPCircuits(drawn.weights, biases, names)
+    every = np.repeat(np.arange(n_circuits), _GUESSES)[:, None]
+    answers = circuits.run(circuits.default_inputs(every, rng), every)[-1]
+    biases[-1] = biases[-1] - answers.reshape(n_circuits, _GUESSES, -1).mean(axis=1)
+    return MLPCircuits(drawn.weights, biases, names)
 
 
 def _private(rng: np.random.Generator) -> Superposition:
@@ -134,13 +202,13 @@ def _gated(rng: np.random.Generator) -> Superposition:
 
 
 def _sequel(rng: np.random.Generator) -> Superposition:
-    circuits = rotation_circuits(250, 3, rng, threshold=0.75, gain=4.0)
+    circuits = rotation_circuits(557, 3, rng, threshold=0.75, gain=4.0)
     return MLPConstruction(1000, 3, code="finite_plane").compress(circuits, rng)
 
 
 def _post(rng: np.random.Generator) -> Superposition:
-    circuits = ResidualCircuits.random(200, 4, 8, 2, rng)
-    return ResidualConstruction(768, 1536).compress(circuits, rng)
+    circuits = ResidualCircuits.random(400, 4, 8, 2, rng)
+    return ResidualConstruction(1024, 2048).compress(circuits, rng)
 
 
 def _deep(rng: np.random.Generator) -> Superposition:
@@ -157,16 +225,18 @@ _HARD = {
     "post": "dense random directions in a residual stream, with noise",
     "deep": "1,681 circuits over six layers, three active",
 }
+# name: how it is made, k, seed, checksum, probe
+_SUITE: dict[str, tuple[Any, int, int, str, float]] = {
+    "private": (_private, 3, 1, "e013f1df8a84", 0.3807633),
+    "ping-pong": (_ping_pong, 1, 2, "3b4cfcaa5fc7", 0.3926253),
+    "chains": (_chains, 2, 3, "9152e6618308", 0.3631603),
+    "residual": (_residual, 1, 4, "9c08a1d738d4", 0.8173594),
+    "gated": (_gated, 2, 5, "94839bff0366", 0.4595542),
+    "sequel": (_sequel, 1, 6, "9f0887af7aea", 1.166685),
+    "post": (_post, 1, 7, "2f0dd9880fee", 0.5665934),
+    "deep": (_deep, 3, 8, "8d62417ea9f8", 0.2989611),
+}
 TARGETS = {
-    target.name: target
-    for target in (
-        Target("private", _private, 3, 1, "e013f1df8a84", _HARD["private"]),
-        Target("ping-pong", _ping_pong, 1, 2, "83104b934163", _HARD["ping-pong"]),
-        Target("chains", _chains, 2, 3, "7371adc65141", _HARD["chains"]),
-        Target("residual", _residual, 1, 4, "9c08a1d738d4", _HARD["residual"]),
-        Target("gated", _gated, 2, 5, "765cfbf524ed", _HARD["gated"]),
-        Target("sequel", _sequel, 2, 6, "a52b7d8c974a", _HARD["sequel"]),
-        Target("post", _post, 1, 7, "591a93821a89", _HARD["post"]),
-        Target("deep", _deep, 3, 8, "482c75433a79", _HARD["deep"]),
-    )
+    name: Target(name, *made, _HARD[name], rotation_vector if name == "sequel" else None)
+    for name, made in _SUITE.items()
 }

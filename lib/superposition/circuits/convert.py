@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from superposition._check import Floats, Integers, instance, positive_real
 from superposition.circuits.conditional import check_step, on_neurons, step_bias
 from superposition.circuits.mlp import MLPCircuits
 from superposition.circuits.residual import ResidualCircuits
-from superposition.inputs import InputSampler
+from superposition.inputs import InputSampler, taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +23,10 @@ class SwitchedInputs:
     def __call__(self, active: Integers, rng: np.random.Generator) -> Floats:
         first = np.broadcast_to(self.on, (*active.shape, 2))
         return np.concatenate([first, self.sampler(active, rng)], axis=-1)
+
+    def take(self, which: Integers) -> SwitchedInputs:
+        """Of circuits `which`, (n,), in that order."""
+        return replace(self, sampler=taken(self.sampler, which))
 
 
 def as_residual(circuits: MLPCircuits, *, nonnegative: bool = False) -> ResidualCircuits:

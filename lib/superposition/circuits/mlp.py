@@ -24,7 +24,7 @@ from superposition._check import (
 )
 from superposition._memory import check_circuits, check_memory
 from superposition.circuits.conditional import find_step
-from superposition.inputs import InputSampler, sample_active, unit_inputs
+from superposition.inputs import InputSampler, sample_active, taken, unit_inputs
 from superposition.moments import MLPMoments, mlp_moments
 
 
@@ -119,13 +119,13 @@ class MLPCircuits:
     def take(self, which: Integers) -> MLPCircuits:
         """The circuits numbered `which`, (n,), in that order; ValueError out of range.
 
-        A sampler is kept: it is to do for any of the circuits.
+        A sampler is kept: it is to do for any of the circuits, or has a `take` of its own.
         """
         which = whole_array("which", which, "circuits", {}, self.n_circuits)
         weights = [weight[which] for weight in self.weights]
-        return MLPCircuits(
-            weights, [bias[which] for bias in self.biases], self.activations, self.sampler
-        )
+        biases = [bias[which] for bias in self.biases]
+        sampler = None if self.sampler is None else taken(self.sampler, which)
+        return MLPCircuits(weights, biases, self.activations, sampler)
 
     def moments(self, rng: np.random.Generator, *, n_samples: int = 2000) -> MLPMoments:
         """What predictions need to know: means over `n_samples` random pairs of circuits.

@@ -27,7 +27,9 @@ def largest_states(circuits: MLPCircuits, input_bound: float) -> Floats:
 
     A spectral norm takes a decomposition; of many circuits few are large. No spectral norm is above
     the Frobenius norm, so circuits whose bounds by that are below the largest found are left out.
+    Raises ValueError for circuits whose sampler has longer inputs, if it says so (`longest`).
     """
+    _check_longest(circuits, input_bound)
     if circuits.n_circuits <= 2 * _FIRST:
         return state_bounds(circuits, input_bound).max(axis=1)
     above = _bounds(circuits, input_bound, _frobenius) * _ROUNDED**circuits.n_layers
@@ -97,3 +99,13 @@ def residual_bounds(
         bounds.append(bounds[-1] + norms[0] * neurons)
         written.append(np.linalg.norm(write, axis=2).max() * neurons.max())
     return np.array(bounds, float), np.array(heard, float), np.array(written, float)
+
+
+def _check_longest(circuits: MLPCircuits, input_bound: float) -> None:
+    """ValueError for circuits that are known to bring longer inputs."""
+    longest = getattr(circuits.sampler, "longest", None)
+    if longest is not None and longest > input_bound:
+        raise ValueError(
+            f"input_bound: wanted at least {longest:.6g}, the longest of the circuits' own inputs, "
+            f"got {input_bound:.6g}"
+        )

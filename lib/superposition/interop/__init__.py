@@ -1,15 +1,18 @@
 """Networks of other libraries in, networks with known circuits out.
 
-`from_sklearn`, `from_torch`, `from_arrays` make circuits of trained models; `to_torch` gives the
+`from_sklearn`, `from_torch`, `from_arrays` make circuits of trained models, `with_inputs` gives
+them data to be measured on; `to_torch` gives the
 large network as a PyTorch module; `save`, `load` and `describe` keep superpositions in files.
 """
 
 from superposition.interop.arrays import from_arrays
 from superposition.interop.files import describe, load, save
+from superposition.interop.rows import RowInputs, with_inputs
 from superposition.interop.sklearn_models import from_sklearn
 from superposition.interop.torch_models import from_torch, to_torch
 
 __all__ = [
+    "RowInputs",
     "describe",
     "from_arrays",
     "from_sklearn",
@@ -17,4 +20,5 @@ __all__ = [
     "load",
     "save",
     "to_torch",
+    "with_inputs",
 ]

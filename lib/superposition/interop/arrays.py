@@ -8,12 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from superposition._check import Floats, real_array
 from superposition._memory import check_circuits
 from superposition.circuits import MLPCircuits
 
 Layer = tuple[Floats, Floats]
+_PARTS = "weight", "bias"
 
 
 def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
@@ -66,14 +68,28 @@ def checked_network(label: str, layers: object, names: Sequence[str] | None = No
         name = f"{label}, layer {names[i] if names else i}"
         if not isinstance(layer, Sequence) or len(layer) != 2:
             raise TypeError(f"{name}: wanted a pair (weight, bias)")
-        weight = real_array(f"{name}, weight", layer[0], f"width_{i + 1} width_{i}", sizes)
-        bias = real_array(f"{name}, bias", layer[1], f"width_{i + 1}", sizes)
+        given = (
+            _array(f"{name}, {part}", array) for part, array in zip(_PARTS, layer, strict=True)
+        )
+        weight = real_array(f"{name}, weight", next(given), f"width_{i + 1} width_{i}", sizes)
+        bias = real_array(f"{name}, bias", next(given), f"width_{i + 1}", sizes)
         if weight.size == 0:
             raise ValueError(f"{name}: wanted no empty axis, got shape {weight.shape}")
         if len({weight.dtype, bias.dtype, *(w.dtype for w, _ in checked)}) > 1:
             raise TypeError(f"{name}: wanted one precision in the whole network")
         checked.append((weight, bias))
     return Plain(label, tuple(checked))
+
+
+def _array(name: str, value: object) -> NDArray[Any]:
+    """As an array, of no other precision than its own: or an error that names it."""
+    try:
+        array = np.asarray(value)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise TypeError(f"{name}: wanted an array, got {type(value).__name__}: {error}") from error
+    if array.dtype.kind == "f" and array.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name}: wanted float32 or float64, got {array.dtype}")
+    return array
 
 
 def as_circuits(networks: Sequence[Plain]) -> MLPCircuits:

@@ -50,6 +50,7 @@ def save(
     check_memory("superposition", size, lambda n: 2 * n, fits="one of {:,} bytes".format)
     about = {"format": FORMAT, "version": FORMAT_VERSION, "seed": seed, "note": note}
     about |= {**_summary(superposition), "written_by": _versions(), "tree": tree}
+    about["text_digest"] = _digest(about, {})
     about["digest"] = _digest(about, arrays)
     with atomic_write(path) as out:
         out.write(serialized(arrays, {_KEY: json.dumps(about)}))
@@ -58,7 +59,8 @@ def save(
 def load(path: str | Path) -> Superposition:
     """The superposition in a file of `save`; it runs bit for bit as the one that was saved.
 
-    Nothing in the file is executed: only classes of this library are made, by name.
+    Nothing in the file is executed: only classes of this library are made, by name. A digest sees
+    what went wrong on the way; it is no signature, so it does not tell who wrote the file.
     Raises OSError where it cannot be read, ValueError for a file that is truncated, altered, of
     another kind, or written by a newer version of this library; MemoryError for more than fits.
     """
@@ -72,7 +74,11 @@ def load(path: str | Path) -> Superposition:
     try:
         superposition = unpacked(about["tree"], arrays)
         instance("superposition", superposition, Superposition)
-    except (KeyError, TypeError, ValueError) as error:
+        circuits = superposition.circuits  # its parts fit together if it runs
+        superposition.run(
+            np.zeros((1, 1, circuits.widths[0]), circuits.dtype), np.zeros((1, 1), int)
+        )
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
         text = f"path: wanted a superposition, got something else in {path}: {error}"
         raise ValueError(text) from error
     return superposition
@@ -83,12 +89,13 @@ def describe(path: str | Path) -> dict[str, Any]:
 
     A dictionary: circuits and network (their kind, number, sizes, parameters), construction (its
     kind and parameters), seed, note, written_by (versions), version (of the format), digest.
-    Raises as `load` does, but does not look for altered arrays.
+    Raises as `load` does, but does not look at arrays.
     """
     about, _ = _read(Path(path), arrays=False)
     construction = about["tree"]["fields"]["construction"]
     parameters = {"kind": construction["kind"], **construction["fields"]}
-    rest = {name: value for name, value in about.items() if name not in ("tree", "format")}
+    left_out = ("tree", "format", "text_digest")
+    rest = {name: value for name, value in about.items() if name not in left_out}
     return {"construction": parameters, **rest}
 
 
@@ -132,7 +139,7 @@ def _about(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     try:
         about = json.loads(metadata[_KEY])
         known = about["format"] == FORMAT and isinstance(about["version"], int)
-    except (KeyError, TypeError, json.JSONDecodeError):
+    except (KeyError, TypeError, RecursionError, json.JSONDecodeError):
         known = False
     if not known:
         raise ValueError(f"path: wanted a file of superposition.interop.save, got another: {path}")
@@ -141,16 +148,19 @@ def _about(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
             f"path: wanted a file of format {FORMAT_VERSION} or older, got {about['version']}, "
             f"written by {about.get('written_by', {})}: {path}; a newer superposition reads it"
         )
-    if missing := [name for name in ("tree", "digest") if name not in about]:
+    if missing := [name for name in ("tree", "digest", "text_digest") if name not in about]:
         raise ValueError(f"path: wanted a file as it was written, got {path} without {missing}")
+    if _digest(about, {}) != about["text_digest"]:
+        raise ValueError(f"path: wanted a file as it was written, got an altered one: {path}")
     checked: dict[str, Any] = about
     return checked
 
 
 def _digest(about: dict[str, Any], arrays: Arrays) -> str:
-    """SHA-256 of everything but the digest itself."""
+    """SHA-256 of everything but the digests themselves."""
     digest = hashlib.sha256()
-    rest = {name: value for name, value in about.items() if name != "digest"}
+    digests = ("digest", "text_digest")
+    rest = {name: value for name, value in about.items() if name not in digests}
     digest.update(json.dumps(rest, sort_keys=True).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

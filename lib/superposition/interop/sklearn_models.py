@@ -17,7 +17,8 @@ def from_sklearn(models: Sequence[Any]) -> MLPCircuits:
 
     A regressor's output is its prediction. A classifier's is what its logistic function or softmax
     is taken of: one entry for two classes (above zero: the second of `classes_`), otherwise one for
-    each class (the largest wins). Shapes may differ, as in `from_arrays`.
+    each class (the largest wins), or for each label (above zero: it is there). Shapes may differ,
+    as in `from_arrays`.
     Raises TypeError for other models, ValueError for models that are not fitted, or have another
     activation: the message names the model. Otherwise as `from_arrays`.
     """
@@ -29,7 +30,7 @@ def from_sklearn(models: Sequence[Any]) -> MLPCircuits:
 def _network(label: str, model: Any) -> Plain:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    if not isinstance(model, (MLPClassifier, MLPRegressor)):
+    if type(model) not in (MLPClassifier, MLPRegressor):  # a subclass may predict otherwise
         raise TypeError(
             f"{label}: wanted MLPClassifier or MLPRegressor, got {type(model).__name__}"
         )
@@ -39,10 +40,10 @@ def _network(label: str, model: Any) -> Plain:
     if model.activation != "relu" and n_hidden:
         hidden = "layer 0" if n_hidden == 1 else f"layers 0 to {n_hidden - 1}"
         raise ValueError(f"{label}, {hidden}: wanted activation 'relu', got {model.activation!r}")
-    kind = "MLPClassifier" if isinstance(model, MLPClassifier) else "MLPRegressor"
-    if model.out_activation_ not in _OUTPUTS[kind]:
+    wanted = _OUTPUTS[type(model).__name__]
+    if model.out_activation_ not in wanted:
         raise ValueError(
-            f"{label}, layer {n_hidden}: wanted an output activation of {_OUTPUTS[kind]}, got "
+            f"{label}, layer {n_hidden}: wanted an output activation of {wanted}, got "
             f"{model.out_activation_!r}"
         )
     pairs = zip(model.coefs_, model.intercepts_, strict=True)

@@ -28,8 +28,8 @@ def to_torch(superposition: Superposition) -> Any:
 
     The same numbers in the same precision, copied. An MLP becomes a Sequential of layer0, relu0,
     layer1, …; a residual network one of block0, block1, …, each with read_in, relu and write_out.
-    Parameters can be trained; every state is the output of a named module, for hooks. What goes in
-    is `superposition.embed`, what comes out is read by `superposition.read`.
+    Parameters can be trained; every state after the first is the output of a named module, for
+    hooks. What goes in is `superposition.embed`, what comes out is read by `superposition.read`.
     Raises ImportError without PyTorch, TypeError for other objects, or a network in factors.
     """
     instance("superposition", superposition, Superposition)
@@ -45,7 +45,8 @@ def from_torch(models: Sequence[Any]) -> MLPCircuits:
     They may be nested, on any device, with or without biases, and end with either; a ReLU at the
     end gets a last layer that copies. Shapes may differ, as in `from_arrays`.
     Raises ImportError without PyTorch, TypeError for other models, layers or precisions, ValueError
-    for layers that are not in turn, or without values: the message names model and layer.
+    for layers that are not in turn, without values, or with hooks: the message names model and
+    layer.
     Otherwise as `from_arrays`.
     """
     if isinstance(models, (str, bytes)) or not isinstance(models, Sequence):
@@ -64,6 +65,8 @@ def _network(label: str, model: Any, torch: Any) -> Plain:
     if not named:
         raise ValueError(f"{label}: wanted at least one layer, got none")
     layers, names = [], []
+    for name, module in model.named_modules(remove_duplicate=False):
+        _check_plain(f"{label}, layer {name}" if name else label, module)
     for i, (name, module) in enumerate(named):
         kind, got = (torch.nn.ReLU, torch.nn.Linear)[i % 2 == 0], type(module)
         if got not in (torch.nn.Linear, torch.nn.ReLU):
@@ -93,6 +96,16 @@ def _plain_sequential(module: Any, torch: Any) -> bool:
     """A Sequential that does nothing but run its modules."""
     kind = torch.nn.Sequential
     return isinstance(module, kind) and type(module).forward is kind.forward
+
+
+def _check_plain(label: str, module: Any) -> None:
+    """ValueError for a module that may do something else than its class says."""
+    hooks = module._forward_hooks, module._forward_pre_hooks
+    if any(hooks) or "forward" in vars(module):
+        raise ValueError(
+            f"{label}: wanted a plain module, got one with hooks or a forward of its own (as "
+            "weight_norm and prune make them)"
+        )
 
 
 def _arrays(label: str, linear: Any, torch: Any) -> tuple[Floats, Floats]:

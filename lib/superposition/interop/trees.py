@@ -13,6 +13,7 @@ from superposition import circuits, codes, constructions, inputs, network
 from superposition.circuits import convert, rotations, stages
 from superposition.codes import chains, stream
 from superposition.constructions import compiled, gated_graph, graph_codes, recomputed
+from superposition.interop.rows import RowInputs
 
 Tree = Any  # None, numbers, strings, lists, and dictionaries that say what they stand for
 
@@ -29,6 +30,7 @@ KINDS: dict[str, type] = {
         convert.SwitchedInputs,
         rotations.PlaneDirections,
         rotations.RotationInputs,
+        RowInputs,
         codes.GaussianCode,
         codes.SparseCode,
         chains.ChainCodes,
@@ -61,7 +63,7 @@ def packed(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, (np.integer, np.bool_)):
+    if isinstance(value, (np.integer, np.floating, np.bool_)):
         return value.item()
     if isinstance(value, np.ndarray):
         return {"kind": "array", **_stored(value, label, arrays)}
@@ -69,7 +71,7 @@ def packed(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
         return {"kind": "dtype", "name": value.name}
     if isinstance(value, type) and issubclass(value, np.floating):
         return {"kind": "dtype", "name": np.dtype(value).name}
-    if isinstance(value, slice):
+    if isinstance(value, slice) and value.step is None:
         return {"kind": "slice", "items": [value.start, value.stop]}
     if isinstance(value, (tuple, list)):
         kind = "tuple" if isinstance(value, tuple) else "list"

@@ -36,6 +36,7 @@ from superposition.plotting.rotations import by_layer, firing, scaling, traces, 
 from superposition.plotting.scoreboard import board, room
 from superposition.plotting.sharing import connected_slots, followed, slot_loads
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, PAPER, use_style
+from superposition.plotting.toolkit import found_by_methods, scores_inside
 
 __all__ = [
     "COLOURS",
@@ -63,6 +64,7 @@ __all__ = [
     "firing",
     "fitting",
     "followed",
+    "found_by_methods",
     "gates_by_neurons",
     "growth",
     "ignition",
@@ -79,6 +81,7 @@ __all__ = [
     "rectangles",
     "room",
     "scaling",
+    "scores_inside",
     "slot_loads",
     "stream_in_use",
     "tasks_kept",

@@ -1,0 +1,66 @@
+"""Stored results of methods that look for circuits: chapter *Can you find the circuits?*"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from superposition.bench.contest import score, told
+from superposition.bench.methods import METHODS
+from superposition.bench.targets import TARGETS
+from superposition.bench.truth import GroundTruth, ground_truth
+from superposition.study import Study, data
+from superposition.sweep import Setting, read_table
+
+TRUTH = "the truth"
+
+
+def found(target: str, method: str, setting: str, rng: np.random.Generator) -> pd.DataFrame:
+    """One row: what a method finds of a target, `Contest.score`; or one who is told, `told`.
+
+    The network is the same for every seed; its inputs and the method's random choices are not.
+    """
+    truth, k = _truth(target), TARGETS[target].n_active
+    if method == TRUTH:
+        return told(truth, k, rng)
+    return score(METHODS[method], setting, truth, k, rng)
+
+
+@lru_cache(maxsize=1)
+def _truth(target: str) -> GroundTruth:
+    return ground_truth(TARGETS[target].build())
+
+
+def best_settings(by: str) -> pd.DataFrame:
+    """The stored table, of each method and target only its best setting by `by`, "mmcs" or "f1".
+
+    The best is chosen by the truth, which no method knows: so rows are on the generous side.
+    Columns as stored and f1, means over seeds; and `low`, `high` of mmcs and of f1.
+    """
+    table = read_table(data("baselines.csv"))[0]
+    sum_of = (table["precision"] + table["recall"]).replace(0, 1)
+    table["f1"] = 2 * table["precision"] * table["recall"] / sum_of
+    each = table.groupby(["target", "method", "setting"])
+    means = each.mean(numeric_only=True).drop(columns="seed")
+    for name in ("mmcs", "f1"):
+        means[f"{name}_low"], means[f"{name}_high"] = each[name].min(), each[name].max()
+    means = means.reset_index("setting")
+    best = means.groupby(["target", "method"])[by].transform("max")
+    chosen = means[means[by] == best]
+    return chosen[~chosen.index.duplicated()]
+
+
+def _settings() -> list[Setting]:
+    rows = [(TRUTH, "only"), *((m, s) for m, method in METHODS.items() for s in method.settings)]
+    return [
+        {"target": target, "method": method, "setting": setting}
+        for target in TARGETS
+        for method, setting in rows
+    ]
+
+
+BASELINE_STUDIES = {
+    "baselines": Study(found, _settings, n_seeds=3, seed=17, packages=("scikit-learn", "torch"))
+}

@@ -1,0 +1,55 @@
+"""Figures of networks in and out: scores inside a large network, what methods find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from superposition.plotting.style import COLOURS, GREY, INK, MARKERS
+
+
+def scores_inside(scores: pd.DataFrame, active: Sequence[int]) -> Figure:
+    """Scores inside one network against scores alone, a mark for each model and number active.
+
+    Columns alone, and one for each of `active`.
+    """
+    figure, axes = plt.subplots(figsize=(6.2, 4.6))
+    axes.axline((0, 0), slope=1, color=GREY, lw=1)
+    for style, k in enumerate(active):
+        axes.plot(
+            scores["alone"], scores[k], MARKERS[style], color=COLOURS[style], alpha=0.8,
+            label=f"{k} active",
+        )  # fmt: skip
+    axes.set(xlabel="score alone (R² or accuracy)", ylabel="score inside the large network")
+    axes.legend()
+    return figure
+
+
+def found_by_methods(
+    best: Mapping[str, pd.DataFrame], targets: Sequence[str], methods: Sequence[str]
+) -> Figure:
+    """MMCS and F1 of methods, targets in order; range over seeds.
+
+    best: for "mmcs" and "f1" a table (index target, method) with that column, _low and _high.
+    """
+    figure, panels = plt.subplots(1, 2, figsize=(9.4, 4.2), sharey=True)
+    colours = [INK, GREY, *COLOURS]
+    names = {"mmcs": "directions: MMCS", "f1": "active sets: F1"}
+    for axes, (column, label) in zip(panels, names.items(), strict=True):
+        for style, method in enumerate(methods):
+            rows = best[column].xs(method, level="method").reindex(targets)
+            x = [i + 0.12 * (style - len(methods) / 2) for i in range(len(targets))]
+            low, high = rows[column] - rows[f"{column}_low"], rows[f"{column}_high"] - rows[column]
+            axes.errorbar(
+                x, rows[column], [low.clip(lower=0), high.clip(lower=0)],
+                fmt=[*MARKERS, "X", "*"][style], color=colours[style], label=method, lw=1,
+            )  # fmt: skip
+        axes.set_xticks(range(len(targets)), targets, rotation=30, ha="right")
+        axes.set(ylabel=label, ylim=(-0.03, 1.05))
+    panels[0].set_xlabel("target, easy to hard")
+    panels[1].set_xlabel("target, easy to hard")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure
