@@ -13,11 +13,11 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help book test bench mutate lint format compare sync lab serve clean distclean venv FORCE
+.PHONY: help book test test-site bench mutate lint format compare sync lab serve clean distclean venv FORCE
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 book: venv  ## run every chapter and build _build/html/index.html; any warning fails
 	@$(BIN)/python book/tools/fresh.py begin
@@ -25,10 +25,13 @@ book: venv  ## run every chapter and build _build/html/index.html; any warning f
 	@$(BIN)/python book/tools/fresh.py done
 
 test: lint  ## lint, then the tests, then every notebook's outputs compared
-	@$(PYTEST) tests book $(NBVAL)
+	@$(PYTEST) tests book $(NBVAL) --ignore tests/site
 
 mutate: venv  ## change the library's core in thousands of places; do tests fail? (a quarter of an hour or more)
 	@$(BIN)/python tests/mutation/run.py
+
+test-site: book  ## every built page in a real browser, if Chromium is there
+	@$(BIN)/python -m pytest -n 2 tests/site
 
 compare: venv  ## run every notebook and compare its outputs, nothing else
 	@$(PYTEST) book $(NBVAL)

@@ -63,6 +63,7 @@ ORDER = [
     "theory.graphs",
     "theory.boolean",
     "theory",
+    "explorable",
     "constructions.graph_layers",
     "constructions.needs",
     "constructions.bounds",

@@ -37,9 +37,8 @@ ROUNDED = {"million": ROUNDING, "million_double": ROUNDING}
 
 
 QUICK_TARGETS = ("private", "ping-pong", "chains", "residual")
-# what is trained in PyTorch is only computed again where it is installed (see below)
-METHODS_HERE = ("the truth", "single dimensions", "random directions", "random states",
-                "SVD of the weight", "NMF of states")  # fmt: skip
+# what learns; in PyTorch only where it is installed (see below)
+METHODS_HERE = ("SVD of the weight", "NMF of states")
 
 
 def stored(name):

@@ -40,7 +40,7 @@ def to_torch(superposition: Superposition) -> Any:
 
 
 def from_torch(models: Sequence[Any]) -> MLPCircuits:
-    """`torch.nn.Sequential`s of Linear and ReLU in turn, as circuits that compute the same.
+    """Each `torch.nn.Sequential` of Linear and ReLU in turn as a circuit that computes the same.
 
     They may be nested, on any device, with or without biases, and end with either; a ReLU at the
     end gets a last layer that copies. Shapes may differ, as in `from_arrays`.

@@ -36,7 +36,11 @@ from superposition.plotting.rotations import by_layer, firing, scaling, traces, 
 from superposition.plotting.scoreboard import board, room
 from superposition.plotting.sharing import connected_slots, followed, slot_loads
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, PAPER, use_style
-from superposition.plotting.toolkit import found_by_methods, scores_inside
+from superposition.plotting.toolkit import (
+    capacity_bars,
+    found_by_methods,
+    scores_inside,
+)
 
 __all__ = [
     "COLOURS",
@@ -49,6 +53,7 @@ __all__ = [
     "board",
     "by_layer",
     "capacities",
+    "capacity_bars",
     "carriers",
     "claim",
     "connected_slots",

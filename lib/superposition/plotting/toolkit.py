@@ -53,3 +53,21 @@ def found_by_methods(
     panels[1].set_xlabel("target, easy to hard")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
+
+
+def capacity_bars(capacities: Mapping[str, float | None]) -> Figure:
+    """How many circuits fit, by row of `explorable.capacities`, on a log scale."""
+    words = {
+        "private": "side by side, no superposition",
+        "one": "the post's network, one layer",
+        "two": "the post's network, two layers or more",
+        "gated": "gated, told which one is active",
+        "most": "no linear code can have more",
+    }
+    rows = [(words[name], n) for name, n in capacities.items() if n is not None]
+    figure, axes = plt.subplots(figsize=(8.0, 0.6 + 0.6 * len(rows)))
+    bars = axes.barh([row[0] for row in rows], [row[1] for row in rows], color=COLOURS[: len(rows)])
+    axes.bar_label(bars, [f"{int(n):,}" for _, n in rows], padding=4)
+    axes.invert_yaxis()
+    axes.set(xscale="log", xlabel="circuits that fit", xlim=(1, 10 * max(n for _, n in rows)))
+    return figure
