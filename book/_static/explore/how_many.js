@@ -69,7 +69,7 @@ function build(root) {
     });
     const change = () => {
       values[slider.name] = valueOf(slider, Number(input.value));
-      const said = values[slider.name].toLocaleString("en");
+      const said = values[slider.name].toLocaleString("en", { maximumSignificantDigits: 6 });
       shown.textContent = said;
       input.setAttribute("aria-valuetext", said);
       draw();
