@@ -117,6 +117,23 @@ def test_a_circuit_that_no_active_edge_leads_to_may_be_reached_by_one(rng):
     assert free.mean(axis=0).min() > 0.02
 
 
+def test_one_of_two_active_sources_may_be_heard_wrongly(rng):
+    """Whichever of a target's two edges hears others, the target is not certified."""
+    graph = random_graph(40, rng)
+    large = GatedResidualConstruction(1200).compress(graph, rng)
+    both = graph.follows[:, 40:80].tocsc()
+    targets = 40 + rng.integers(0, 40, 3000)
+    sources = np.stack([both.indices[both.indptr[t - 40] : both.indptr[t - 39]] for t in targets])
+    lone = rng.integers(0, 40, (3000, 1))
+    active = np.concatenate([sources, targets[:, None], lone], axis=1)
+    active = active[(sources != lone).all(axis=1)]
+    inputs = graph.default_inputs(active, rng)
+    error = np.abs(large.run(inputs, active)[-1] - graph.run(inputs, active)[-1]).max(axis=-1)
+    free = large.undisturbed(active)
+    assert free[:, 2].any()
+    assert error[free].max() < 1e-12
+
+
 def test_the_share_that_nothing_reaches_is_predicted():
     """Over three networks."""
     table = pd.concat(undisturbed_paths(1800, np.random.default_rng(seed)) for seed in range(3))

@@ -96,7 +96,7 @@ class GatedGraphSuperposition(Superposition):
         for i in sorted(range(len(self.codes.edges)), key=lambda i: stages[self._target(i)].start):
             rows, which, come, go = self.circuits.active_edges(active, self.circuits.edges[i])
             heard, written = self._reached(i, active[rows], which, come, go)
-            free[rows, go] &= ~heard.any(axis=1)
+            np.logical_and.at(free, (rows, go), ~heard.any(axis=1))
             edge, other = np.nonzero(written)
             free[rows[edge], other] = False
             np.logical_and.at(free, (rows, go), free[rows, come])
