@@ -23,12 +23,10 @@ from superposition.bench.contest import Contest, _best_threshold, _Detector, sco
 from superposition.bench.methods import METHODS, MOST, Found, Given, Method, nmf, samples, svd
 from superposition.bench.targets import (
     code_checksum,
-    large_width,
     naive_error,
     private_circuits,
     probe,
 )
-from superposition.factored import factored
 
 SMALL = ["private", "ping-pong", "chains", "residual"]
 
@@ -60,7 +58,7 @@ def test_the_suite_goes_from_64_circuits_to_1681_over_six_layers():
     large = deep.build()
     assert (large.circuits.n_circuits, large.circuits.n_layers, deep.n_active) == (1681, 6, 3)
     private = large.circuits.n_circuits * max(large.circuits.widths)
-    assert large_width(large.network) < private / 2
+    assert max(large.network.widths) < private / 2
 
 
 def test_the_suite_is_the_same_each_time_and_fast():
@@ -94,9 +92,6 @@ def test_other_codes_are_refused(rng):
     with pytest.raises(TypeError, match=r"^superposition: wanted Superposition, got str$"):
         target.card("it")
     assert probe(make(np.random.default_rng(1))) != pytest.approx(probe(large))
-    large = factored(make(rng))
-    with pytest.raises(TypeError, match=r"^network: wanted a dense one, got FactoredMLP$"):
-        large_width(large.network)
 
 
 def test_the_naive_error_by_hand(rng):
@@ -106,7 +101,7 @@ def test_the_naive_error_by_hand(rng):
     circuits = MLPCircuits([weights], [biases], "linear")  # x + (3, 4), |x| = 1
     codes = (SparseCode(np.arange(4)[:, None, None], 4),) * 2
     large = GatedConstruction().compress(circuits, rng, codes=codes)
-    assert large_width(large.network) == 16
+    assert max(large.network.widths) == 16
     assert private_circuits(large) == 8
     assert naive_error(large, rng) == 0
     many = circuits.take(np.repeat(np.arange(4), 4))

@@ -65,7 +65,10 @@ def test_factors_compute_what_the_dense_network_does(made, rng, make_circuits):
     state = dense.embed(dense.circuits.default_inputs(active, rng), active)
     state += 0.1 * rng.standard_normal(state.shape)  # on every neuron, also those nobody uses
     assert quick.network.n_layers == dense.network.n_layers
-    for wanted, got in zip(dense.network.run(state), quick.network.run(state), strict=True):
+    states = dense.network.run(state)
+    widths = tuple(each.shape[1] for each in states)
+    assert quick.network.widths == dense.network.widths == widths
+    for wanted, got in zip(states, quick.network.run(state), strict=True):
         np.testing.assert_allclose(got, wanted, atol=1e-12 * np.abs(wanted).max())
     tables = [measure_error(each, 2, 20, np.random.default_rng(3)) for each in (dense, quick)]
     pd.testing.assert_frame_equal(*tables, rtol=1e-9, atol=1e-20)

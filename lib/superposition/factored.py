@@ -25,16 +25,9 @@ from superposition.constructions.compiled import (
     ResidualSuperposition,
     Superposition,
 )
-from superposition.constructions.connections import shared_weights
+from superposition.constructions.connections import mean_apart
 from superposition.constructions.gates import with_bias
-from superposition.constructions.graph_layers import (
-    as_graph,
-    code_of,
-    linked,
-    plan,
-    step_weights,
-    who,
-)
+from superposition.constructions.graph_layers import as_graph, layer_sums, linked
 from superposition.constructions.slots import two_codes
 from superposition.network import Network, run_layers
 
@@ -76,6 +69,11 @@ class FactoredMLP:
         return len(self.maps)
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons before the first layer and after each."""
+        return (self.width, *(len(bias) for bias in self.biases))
+
+    @property
     def n_parameters(self) -> int:
         """Products for one sample, and biases: what takes the place of weights."""
         return sum(part.n_products for part in self.maps) + sum(bias.size for bias in self.biases)
@@ -104,6 +102,11 @@ class FactoredResidual:
     def n_layers(self) -> int:
         """Layers of the large network."""
         return len(self.read_in)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """D after 0 … L layers."""
+        return (self.stream_width,) * (self.n_layers + 1)
 
     @property
     def n_parameters(self) -> int:
@@ -139,13 +142,10 @@ def factored(superposition: Superposition) -> Superposition:
 
 @factored.register
 def _residual(superposition: ResidualSuperposition) -> Superposition:
-    stream, codes = superposition.stream_code, superposition.neuron_codes
-    graph, reads, writes = as_graph(superposition.circuits), [], []
-    reader = linked(graph, stream)
-    for step, code in zip(plan(graph)[0], codes, strict=True):
-        read, write = step_weights(graph, step, superposition.construction.margin)
-        reads.append(_sum(code, read, code_of(reader, who(graph, step))))
-        writes.append(_sum(code_of(stream, who(graph, step)), write, code))
+    stream, graph = superposition.stream_code, as_graph(superposition.circuits)
+    both, margin = (stream, linked(graph, stream)), superposition.construction.margin
+    sums = [*layer_sums(graph, margin, both, superposition.neuron_codes)]
+    reads, writes = ([_sum(*each[way]) for each in sums] for way in (1, 2))
     network = FactoredResidual(reads, superposition.network.bias, writes, stream.size)
     return _with(superposition, network)
 
@@ -155,10 +155,9 @@ def _mlp(superposition: MLPSuperposition) -> Superposition:
     codes, circuits = superposition.codes, superposition.circuits
     maps = [FactoredMap((np.positive,), 0)]  # the first layer only adds the bias
     for i, (read, write) in enumerate(pairwise(codes), start=1):
-        small = circuits.weights[i]
-        mean = small.mean(axis=0)
-        shared = shared_weights(write, read, superposition.construction.suppression)
-        maps.append(_sum(write, small - mean, read) + _blocks(mean, shared, write.size))
+        suppression = superposition.construction.suppression
+        own, mean, shared = mean_apart(circuits.weights[i], write, read, suppression)
+        maps.append(_sum(*own) + _blocks(mean, shared, write.size))
     dense = superposition.network
     network = FactoredMLP(maps, dense.biases, dense.activations, dense.widths[0])
     return _with(superposition, network)

@@ -20,6 +20,8 @@ class Network(Protocol):
     @property
     def n_layers(self) -> int: ...
     @property
+    def widths(self) -> tuple[int, ...]: ...
+    @property
     def n_parameters(self) -> int: ...
 
 
@@ -60,6 +62,11 @@ class ResidualNetwork:
     def stream_width(self) -> int:
         """D: dimensions of the residual stream."""
         return self.read_in.shape[2]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """D after 0 … L layers."""
+        return (self.stream_width,) * (self.n_layers + 1)
 
     @property
     def n_parameters(self) -> int:

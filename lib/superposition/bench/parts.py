@@ -21,16 +21,9 @@ from superposition.constructions import (
     ResidualSuperposition,
     Superposition,
 )
-from superposition.constructions.connections import shared_weights
+from superposition.constructions.connections import mean_apart
 from superposition.constructions.gates import with_bias
-from superposition.constructions.graph_layers import (
-    as_graph,
-    code_of,
-    linked,
-    plan,
-    step_weights,
-    who,
-)
+from superposition.constructions.graph_layers import as_graph, layer_sums, linked
 from superposition.constructions.slots import two_codes
 from superposition.network import MLPNetwork, ResidualNetwork
 
@@ -55,16 +48,13 @@ def matrices_of(superposition: Superposition) -> list[Parts]:
 @matrices_of.register
 def _residual(superposition: ResidualSuperposition) -> list[Parts]:
     stream, graph = superposition.stream_code, as_graph(superposition.circuits)
-    network, reader = _dense(superposition, ResidualNetwork), linked(graph, stream)
+    network, both = _dense(superposition, ResidualNetwork), (stream, linked(graph, stream))
     parts: list[Parts] = []
-    margin, steps = superposition.construction.margin, plan(graph)[0]
-    for i, (step, code) in enumerate(zip(steps, superposition.neuron_codes, strict=True)):
-        owners = who(graph, step)
-        read, write = step_weights(graph, step, margin)
-        heard = CodePieces(code, read, code_of(reader, owners))
-        written = CodePieces(code_of(stream, owners), write, code)
-        parts.append((f"read_in[{i}]", owners, heard, _nothing(network.read_in[i])))
-        parts.append((f"write_out[{i}]", owners, written, _nothing(network.write_out[i])))
+    sums = layer_sums(graph, superposition.construction.margin, both, superposition.neuron_codes)
+    for i, (owners, heard, written) in enumerate(sums):
+        nothing = _nothing(network.read_in[i]), _nothing(network.write_out[i])
+        parts.append((f"read_in[{i}]", owners, CodePieces(*heard), nothing[0]))
+        parts.append((f"write_out[{i}]", owners, CodePieces(*written), nothing[1]))
     return parts
 
 
@@ -77,14 +67,12 @@ def _mlp(superposition: MLPSuperposition) -> list[Parts]:
     parts: list[Parts] = [("weights[0]", nobody, NoPieces(first.shape), sparse.csr_array(first))]
     everybody = np.arange(superposition.circuits.n_circuits)
     for i, (read, write) in enumerate(pairwise(codes), start=1):
-        small = superposition.circuits.weights[i]
-        mean = small.mean(axis=0)
-        shared = shared_weights(write, read, superposition.construction.suppression)
+        suppression, small = superposition.construction.suppression, superposition.circuits.weights
+        own, mean, shared = mean_apart(small[i], write, read, suppression)
         rest = np.zeros_like(network.weights[i])
         block = np.kron(mean, shared)
         rest[: len(block), : block.shape[1]] = block
-        own = CodePieces(write, small - mean, read)
-        parts.append((f"weights[{i}]", everybody, own, sparse.csr_array(rest)))
+        parts.append((f"weights[{i}]", everybody, CodePieces(*own), sparse.csr_array(rest)))
     return parts
 
 

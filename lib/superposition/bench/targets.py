@@ -28,7 +28,6 @@ from superposition.constructions import (
 )
 from superposition.interop.trees import packed
 from superposition.measure import Observer, measure_error
-from superposition.network import MLPNetwork, Network, ResidualNetwork
 
 _SAMPLES = 300  # of active sets, by which a target's own error is measured
 _GUESSES = 64  # inputs of each circuit, by which it is guessed
@@ -85,7 +84,7 @@ class Target:
         circuits, network = large.circuits, large.network
         rng = np.random.default_rng(self.seed)
         errors = measure_error(large, self.n_active, _SAMPLES, rng, observe=self.observe)
-        error, width = float(errors["relative_mse"].iloc[-1]), large_width(network)
+        error, width = float(errors["relative_mse"].iloc[-1]), max(network.widths)
         row = {
             "circuits": circuits.n_circuits,
             "layers": circuits.n_layers,
@@ -133,18 +132,9 @@ def probe(superposition: Superposition) -> float:
     return float(np.sqrt(np.mean(np.square(last, dtype=float))))
 
 
-def large_width(network: Network) -> int:
-    """D: dimensions of the widest state of a large network."""
-    if isinstance(network, ResidualNetwork):
-        return network.stream_width
-    if isinstance(network, MLPNetwork):
-        return max(network.widths)
-    raise TypeError(f"network: wanted a dense one, got {type(network).__name__}")
-
-
 def private_circuits(superposition: Superposition) -> int:
     """How many of the circuits could have neurons, and dimensions, of the network to themselves."""
-    circuits, width = superposition.circuits, large_width(superposition.network)
+    circuits, width = superposition.circuits, max(superposition.network.widths)
     fit = width // max(circuits.widths)
     if isinstance(circuits, ResidualCircuits):
         network: Any = superposition.network

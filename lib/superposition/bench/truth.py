@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,10 +82,8 @@ class GroundTruth:
 
     def width(self, layer: int) -> int:
         """D: width of the large state after small layer `layer`."""
-        checkpoint = self.superposition.checkpoints[layer]
-        network: Any = self.superposition.network
-        widths = getattr(network, "widths", None)
-        return int(widths[checkpoint] if widths else network.stream_width)
+        large = self.superposition
+        return large.network.widths[large.checkpoints[layer]]
 
     def overlaps(self, layer: int) -> Floats:
         """Cosines between all directions after small layer `layer`, (T · d_l, T · d_l).

@@ -3,6 +3,6 @@
 from superposition.codes.base import Code
 from superposition.codes.gaussian import GaussianCode
 from superposition.codes.sparse import SparseCode
-from superposition.codes.sums import superpose
+from superposition.codes.sums import CircuitSum, superpose
 
-__all__ = ["Code", "GaussianCode", "SparseCode", "superpose"]
+__all__ = ["CircuitSum", "Code", "GaussianCode", "SparseCode", "superpose"]

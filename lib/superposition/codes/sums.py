@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import sparse
 
@@ -11,6 +13,17 @@ from superposition.codes.base import Code
 from superposition.codes.sparse import SparseCode
 
 _AT_ONCE = 2**15  # places that are added to in one go: they stay in the cache
+
+
+class CircuitSum(NamedTuple):
+    """Σ_t write_t · w_t · read_t, not multiplied out: what `superpose` takes.
+
+    weights: (T, write.width, read.width).
+    """
+
+    write: Code
+    weights: Floats
+    read: Code
 
 
 def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None = None) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from superposition._check import Floats
-from superposition.codes import SparseCode
+from superposition.codes import CircuitSum, SparseCode
 
 
 def shared_weights(write: SparseCode, read: SparseCode, suppression: float = 1.0) -> Floats:
@@ -18,6 +18,15 @@ def shared_weights(write: SparseCode, read: SparseCode, suppression: float = 1.0
     connected = np.minimum(connections(write, read), 1)
     chi = suppression * balance(connected, write, read)
     return np.asarray(((1 / r + chi) * connected - chi).astype(write.dtype))
+
+
+def mean_apart(
+    small: Floats, write: SparseCode, read: SparseCode, suppression: float
+) -> tuple[CircuitSum, Floats, Floats]:
+    """The two terms of (eq-mlp-weights): circuits' own parts as a sum, and w̄ with its 𝒲."""
+    mean = small.mean(axis=0)
+    own = CircuitSum(write, small - mean, read)
+    return own, mean, shared_weights(write, read, suppression)
 
 
 def connections(write: SparseCode, read: SparseCode) -> Floats:

@@ -6,6 +6,7 @@ read its state it has its own directions and, through the maps, those of all tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from superposition._check import Floats, Integers, instance
 from superposition.circuits import ResidualCircuits, with_indicator
 from superposition.circuits.graph import CircuitGraph
 from superposition.circuits.stages import Stage
-from superposition.codes import Code, GaussianCode
+from superposition.codes import CircuitSum, Code, GaussianCode
 
 
 @dataclass(frozen=True)
@@ -95,3 +96,17 @@ def linked(graph: CircuitGraph, code: Code) -> Code:
             for map_, source, target in zip(edges.maps, sources, targets, strict=True):
                 directions[target, :after] += map_ @ directions[source, :before]
     return GaussianCode(directions)
+
+
+def layer_sums(
+    graph: CircuitGraph, margin: float, stream: tuple[Code, Code], neuron_codes: Sequence[Code]
+) -> Iterator[tuple[Integers, CircuitSum, CircuitSum]]:
+    """Of each large layer: who computes, and what they read and write, as sums: (eq-linked).
+
+    stream: how circuits write, and how they read.
+    """
+    for step, neurons in zip(plan(graph)[0], neuron_codes, strict=True):
+        owners = who(graph, step)
+        read, write = step_weights(graph, step, margin)
+        to, of = (code_of(code, owners) for code in stream)
+        yield owners, CircuitSum(neurons, read, of), CircuitSum(to, write, neurons)

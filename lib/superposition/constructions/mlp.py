@@ -15,7 +15,7 @@ from superposition.codes import SparseCode, superpose
 from superposition.codes.packings import PACKINGS, packing
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.compiled import MLPSuperposition
-from superposition.constructions.connections import shared_weights
+from superposition.constructions.connections import mean_apart
 from superposition.constructions.laws import last_error, published_law, small_noise_law
 from superposition.constructions.needs import check_mlp
 from superposition.constructions.seizure import follow
@@ -220,12 +220,12 @@ class MLPConstruction:
         self, large: Floats, small: Floats, write: SparseCode, read: SparseCode
     ) -> None:
         """w̄ ⊗ 𝒲 + (1/r) Σ_t Δw_t ⊗ e_t e_t^T, (eq-mlp-weights), onto zeros."""
-        mean, shared = small.mean(axis=0), shared_weights(write, read, self.suppression)
+        own, mean, shared = mean_apart(small, write, read, self.suppression)
         rows, columns = shared.shape
         for i, j in np.ndindex(mean.shape):
             block = large[i * rows : (i + 1) * rows, j * columns : (j + 1) * columns]
             np.multiply(mean[i, j], shared, out=block)
-        superpose(write, small - mean, read, onto=large)
+        superpose(*own, onto=large)
 
 
 def _spread(bias: Floats, size: int, dtype: np.dtype[np.floating]) -> Floats:

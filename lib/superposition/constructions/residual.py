@@ -21,15 +21,7 @@ from superposition.constructions.capacity import (
 )
 from superposition.constructions.compiled import GraphSuperposition, ResidualSuperposition
 from superposition.constructions.graph_law import graph_law
-from superposition.constructions.graph_layers import (
-    Step,
-    as_graph,
-    code_of,
-    linked,
-    plan,
-    step_weights,
-    who,
-)
+from superposition.constructions.graph_layers import Step, as_graph, layer_sums, linked, plan
 from superposition.constructions.needs import check_residual
 from superposition.constructions.prediction import Sizes, default_moments, predict_layers
 from superposition.moments import Moments
@@ -234,15 +226,12 @@ class ResidualConstruction:
         self, graph: CircuitGraph, stream: tuple[Code, Code], neuron_codes: Sequence[Code]
     ) -> ResidualNetwork:
         """stream: how circuits write, and how they read."""
-        steps, _ = plan(graph)
-        shape = len(steps), self.n_neurons, self.stream_width
+        shape = len(neuron_codes), self.n_neurons, self.stream_width
         read_in = np.empty(shape, graph.dtype)
         write_out = np.empty((shape[0], shape[2], shape[1]), graph.dtype)
-        for i, (step, neurons) in enumerate(zip(steps, neuron_codes, strict=True)):
-            read, write = step_weights(graph, step, self.margin)
-            to, of = (code_of(code, who(graph, step)) for code in stream)
-            read_in[i] = superpose(neurons, read, of)
-            write_out[i] = superpose(to, write, neurons)
+        sums = layer_sums(graph, self.margin, stream, neuron_codes)
+        for i, (_, heard, written) in enumerate(sums):
+            read_in[i], write_out[i] = superpose(*heard), superpose(*written)
         bias = np.full(shape[:2], -self.margin, graph.dtype)
         return ResidualNetwork(read_in, bias, write_out)
 
