@@ -1,4 +1,4 @@
-"""Print the formulas of `superposition.explorable` as a JavaScript module.
+"""Print the rows of `superposition.explorable` as a JavaScript module.
 
 `python book/tools/formulas.py` writes book/_static/explore/formulas.js. Tests compare the file with
 what is printed here, and what JavaScript makes of it with Python's numbers.
@@ -6,27 +6,35 @@ what is printed here, and what JavaScript makes of it with Python's numbers.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import sympy as sp
 
-from superposition.explorable import NAMES, formulas
+from superposition.explorable import NAMES, START, rows
 
 FILE = Path(__file__).parents[1] / "_static/explore/formulas.js"
 
 
 def module() -> str:
-    """The module's text: one function of an object of numbers for each formula."""
+    """The module's text: the sliders' first values, and each row with two functions of them."""
     plain = {old: sp.Symbol(new, positive=True) for old, new in NAMES.items()}
-    lines = ["// Printed from superposition.theory by book/tools/formulas.py: do not edit."]
-    for name, (words, expression) in formulas().items():
-        printed = expression.subs(plain)
-        given = ", ".join(sorted(str(symbol) for symbol in printed.free_symbols))
-        head = (
-            f"export function {name}({{ {given} }}) {{" if given else f"export function {name}() {{"
-        )
-        lines += ["", f"/** {words}. */", head, f"  return {sp.jscode(printed)};", "}"]
-    return "\n".join(lines) + "\n"
+    given = f"({{ {', '.join(NAMES.values())} }})"
+    lines = [
+        "// Printed from superposition.explorable by book/tools/formulas.py: do not edit.",
+        f"export const START = {json.dumps(START)};",
+        "export const ROWS = [",
+    ]
+    for name, row in rows().items():
+        lines += [
+            "  {",
+            f"    name: {json.dumps(name)},",
+            f"    words: {json.dumps(row.words)},",
+            f"    holds: {given} => {sp.jscode(row.holds.subs(plain))},",
+            f"    count: {given} => {sp.jscode(row.count.subs(plain))},",
+            "  },",
+        ]
+    return "\n".join([*lines, "];\n"])
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from superposition._check import Floats, Integers, generator, positive_int, whole_array
+from superposition._check import Floats, Integers, generator, whole_array
 from superposition._files import atomic_write
 from superposition.circuits import Circuits, MLPCircuits, ResidualCircuits
 from superposition.constructions.compiled import Superposition
-from superposition.inputs import sample_active
+from superposition.inputs import with_companions
 
 N_TASKS = 511
 N_COMPONENTS = 8
@@ -161,7 +161,7 @@ def superposed_scores(
     n_circuits = superposition.circuits.n_circuits
     which = whole_array("which", which, "samples", sizes, n_circuits)
     images = whole_array("images", images, "samples", sizes, len(tasks.test_inputs))
-    active = _with_companions(which, n_circuits, n_active, generator(rng))
+    active = with_companions(which, n_circuits, n_active, generator(rng))
     shown = np.repeat(images[:, None], n_active, axis=1)
     if not same_image:
         shown[:, 1:] = rng.integers(len(tasks.test_inputs), size=shown[:, 1:].shape)
@@ -174,18 +174,6 @@ def superposed_scores(
         given[part] = answers(read)[:, 0]
     scores = balance(tasks.test_labels)[which, images]
     return scores * (given == tasks.test_labels[which, images])
-
-
-def _with_companions(
-    which: Integers, n_circuits: int, n_active: int, rng: np.random.Generator
-) -> Integers:
-    """(samples, n_active): each entry of `which`, then distinct other circuits."""
-    n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
-    if n_active == 1:
-        return which[:, None]
-    others = sample_active(n_circuits - 1, n_active - 1, len(which), rng)
-    others = others + (others >= which[:, None])  # skip the circuit itself
-    return np.concatenate([which[:, None], others], axis=1)
 
 
 def save_circuits(path: str | Path, circuits: Circuits, made_by: str = "") -> None:

@@ -1,81 +1,74 @@
-"""Formulas for figures that compute in the page, and what they come to in Python.
+"""How many circuits fit, for a figure that computes in the page: its rows, and their numbers.
 
-`book/tools/formulas.py` prints them as JavaScript; a test compares both.
+`book/tools/formulas.py` prints the rows as JavaScript; tests compare both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 
 import sympy as sp
 
 from superposition._check import positive_int, positive_real
 from superposition.theory import limits, over_layers, read_in, symbols
 from superposition.theory.derivation import evaluate
+from superposition.theory.symbols import D, M, T, d, k, m, r, tolerance
 
-# symbols as JavaScript, and `capacities`, have them
-NAMES = {
-    symbols.D: "D", symbols.M: "M", symbols.T: "T", symbols.d: "d", symbols.m: "m",
-    symbols.k: "k", symbols.r: "r", symbols.tolerance: "nu", symbols.a2: "a2",
-    symbols.w2: "w2", symbols.write2: "write2", symbols.h2: "h2",
-}  # fmt: skip
+# what the sliders begin with; by the names that JavaScript has for symbols, too
+START = {"D": 1024, "M": 2048, "d": 4, "m": 8, "k": 1, "r": 8, "nu": 0.1}
+NAMES = dict(zip((D, M, d, m, k, r, tolerance), START, strict=True))
 
 
-def formulas() -> dict[str, tuple[str, sp.Expr]]:
-    """By the name of a JavaScript function: what it gives, and the expression."""
+@dataclass(frozen=True)
+class Row:
+    """words: for the reader. count: how many circuits fit. holds: where the row says anything."""
+
+    words: str
+    count: sp.Expr
+    holds: sp.Basic = k >= 1
+
+
+@cache
+def rows() -> dict[str, Row]:
+    """The figure's rows, from `theory`, for circuits of `ResidualCircuits.random`."""
+    one = read_in.read_in_capacity().subs(random_moments())
+    two = over_layers.deep_capacity().subs(random_moments())
     return {
-        "readInCapacity": ("T at which the first layer's noise is ν", read_in.read_in_capacity()),
-        "deepCapacity": ("T at which the second layer's noise is ν", over_layers.deep_capacity()),
-        "mostCircuits": ("T at which (eq-layer-floor) is ν", limits.most_under_floor()),
-        "gatedCircuits": ("T that a gated network holds, k = 1", _gated()),
-        **_random(),
+        "private": Row("side by side, no superposition", sp.Min(D / d, M / m)),
+        "one": Row("the post's network, one layer", one),
+        "two": Row("the post's network, two layers or more", sp.Min(one, two)),
+        "gated": Row("gated, told which one is active (k = 1)", _gated(), sp.Eq(k, 1)),
+        "most": Row("no linear code of one layer has more", limits.most_under_floor(), k > 1),
     }
 
 
-def _gated() -> sp.Expr:
-    """From (eq-price-one): D neurons, a circuit at each point of the plane."""
-    (neurons,) = limits.ONE_SLOT.values.values()
-    return sp.solve(sp.Eq(neurons, symbols.D), symbols.T)[0]
-
-
-def _random() -> dict[str, tuple[str, sp.Expr]]:
-    """Moments of `ResidualCircuits.random`, two layers, a margin of 1, unit inputs.
+def random_moments() -> dict[sp.Symbol, sp.Expr]:
+    """Of `ResidualCircuits.random`, two layers, with indicators, a margin of 1, unit inputs.
 
     Rows of read_in have mean squared length 1, and the indicator's column holds bias + 1, biases
     having variance 1/d. Columns of write_out have d entries of variance 1/(L m). What a neuron
     hears has variance 2/d, of which a ReLU passes on half.
     """
-    d, m = symbols.d, symbols.m
-    return {
-        "randomW2": ("|w|², with the indicator", 2 + 1 / d),
-        "randomWrite2": ("|w'|²", d / (2 * m)),
-        "randomH2": ("mean square of a neuron", 1 / d),
-        "randomA2": ("|a|², with the indicator", sp.Integer(2)),
-    }
+    return {symbols.w2: 2 + 1 / d, symbols.write2: d / (2 * m), symbols.h2: 1 / d, symbols.a2: 2}
+
+
+def _gated() -> sp.Expr:
+    """From (eq-price-one): D neurons, a circuit at each point of the plane."""
+    (neurons,) = limits.ONE_SLOT.values.values()
+    return sp.solve(sp.Eq(neurons, D), T)[0]
 
 
 def capacities(sizes: Mapping[str, float]) -> dict[str, float | None]:
-    """How many circuits fit, by rows of the figure; None where a row says nothing.
+    """How many circuits fit, by row; None where a row says nothing.
 
-    sizes: D, M, d, m, k, r (whole) and nu. Raises KeyError for one that is missing, TypeError or
+    sizes: as `START`, all whole but nu. Raises KeyError for one that is missing, TypeError or
     ValueError for one that is not above zero.
     """
-    whole = {name: positive_int(name, sizes[name]) for name in ("D", "M", "d", "m", "k", "r")}
-    given: dict[sp.Symbol, float] = {s: whole[n] for s, n in NAMES.items() if n in whole}
-    given[symbols.tolerance] = positive_real("nu", sizes["nu"])
-    every = formulas()
-
-    def number(name: str) -> float:
-        return float(evaluate(every[name][1], given))
-
-    for symbol, name in NAMES.items():
-        if (moment := f"random{name[0].upper()}{name[1:]}") in every:
-            given[symbol] = number(moment)
-    one = number("readInCapacity")
+    checks = {name: positive_real if name == "nu" else positive_int for name in START}
+    given = {s: checks[name](name, sizes[name]) for s, name in NAMES.items()}
     return {
-        "private": min(whole["D"] / whole["d"], whole["M"] / whole["m"]),
-        "one": one,
-        "two": min(number("deepCapacity"), one),
-        "gated": number("gatedCircuits") if whole["k"] == 1 else None,
-        "most": None if whole["k"] == 1 else number("mostCircuits"),
+        name: float(evaluate(row.count, given)) if row.holds.subs(given) else None
+        for name, row in rows().items()
     }

@@ -37,6 +37,18 @@ def sample_active(
     return active
 
 
+def with_companions(
+    which: Integers, n_circuits: int, n_active: int, rng: np.random.Generator
+) -> Integers:
+    """(samples, n_active): each entry of `which`, then distinct other circuits."""
+    n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+    if n_active == 1:
+        return which[:, None]
+    others = sample_active(n_circuits - 1, n_active - 1, len(which), rng)
+    others = others + (others >= which[:, None])  # skip the circuit itself
+    return np.concatenate([which[:, None], others], axis=1)
+
+
 @dataclass(frozen=True)
 class UnitInputs:
     """Inputs whose directions are uniform on the unit sphere, (batch, k, width)."""

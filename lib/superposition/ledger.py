@@ -26,6 +26,7 @@ from superposition.digits import load_tasks
 from superposition.measure import doing_nothing, measure_error
 from superposition.rotation_ledger import ROTATION_NUMBERS
 from superposition.sweep import read_table, sweep
+from superposition.units import activities
 
 Claim = Mapping[str, Any]
 VERDICTS = ("holds", "holds with a correction", "fails", "untested yet")
@@ -182,18 +183,11 @@ def chain_answers() -> float:
 def neuron_purity() -> float:
     """How far one large neuron of the digits network says which circuit is active.
 
-    Of a neuron's activity (sum of its activations in the first layer, each task active once on
-    each of four images), the share that comes with the one task it is most active for; the mean
-    over neurons.
+    `purity` of the first layer's neurons on eight images: of a neuron's squared activity, each task
+    active alone, the share that comes with the one it is most active for; the mean over neurons.
     """
-    superposition, tasks = studies.digits_superposition(), load_tasks()
-    which = np.arange(superposition.circuits.n_circuits)[:, None]
-    activity = np.zeros((len(which), superposition.network.n_neurons))
-    for image in tasks.test_inputs[:4]:
-        inputs = np.broadcast_to(image, (len(which), 1, len(image)))
-        activity += superposition.network.step(superposition.embed(inputs, which), 0)[1]
-    total = activity.sum(axis=0)
-    return float(np.mean(activity.max(axis=0)[total > 0] / total[total > 0]))
+    neurons, _ = activities(studies.digits_superposition(), load_tasks().test_inputs[:8])
+    return float(neurons.purity.mean())
 
 
 NUMBERS: dict[str, Callable[[], float]] = {

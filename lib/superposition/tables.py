@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superposition._check import Floats, positive_int
+from superposition._check import Floats
 from superposition.constructions.compiled import Superposition
-from superposition.inputs import sample_active
+from superposition.inputs import with_companions
 
 _COLUMNS = 10  # of each table, at most
 _PASSES = 60  # over the rows: enough to be better than guessing, few enough for seconds
@@ -86,12 +86,9 @@ def scores_inside(
     n = large.circuits.n_circuits
     if len(trained) != n:
         raise ValueError(f"trained: wanted {n} models, as many as circuits, got {len(trained)}")
-    n_active = positive_int("n_active", n_active, n, ", the number of circuits")
     rows = []
     for t, one in enumerate(trained):
-        own = np.full((len(one.inputs), 1), t)
-        others = sample_active(n - 1, n_active - 1, len(own), rng) if n_active > 1 else own[:, :0]
-        active = np.concatenate([own, others + (others >= t)], axis=1)
+        active = with_companions(np.full(len(one.inputs), t), n, n_active, rng)
         inputs = large.circuits.default_inputs(active, rng)
         inputs[:, 0] = 0
         inputs[:, 0, : one.inputs.shape[1]] = one.inputs
@@ -105,8 +102,7 @@ def _score(one: Trained, output: Floats) -> float:
     from sklearn.metrics import r2_score
 
     if not hasattr(one.model, "classes_"):
-        n_outputs = one.wanted.size // len(one.wanted)
-        return float(r2_score(one.wanted, output[:, :n_outputs]))
+        return float(r2_score(one.wanted, output[:, 0]))
     n_outputs = len(one.model.coefs_[-1].T)
     best = output[:, 0] > 0 if n_outputs == 1 else output[:, :n_outputs].argmax(axis=1)
     return float(np.mean(one.model.classes_[best.astype(int)] == one.wanted))

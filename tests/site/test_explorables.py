@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_explorable import START
 
-from superposition.explorable import capacities
+from superposition.explorable import START, capacities
 
 PAGE = "book/explore.html"
 SIZES = [*START]

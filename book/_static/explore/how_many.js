@@ -1,38 +1,21 @@
-// How many fit? Sliders, and what the book's formulas make of them. Formulas: formulas.js.
-import * as formulas from "./formulas.js";
+// How many fit? Sliders, and what the book's formulas make of them: formulas.js.
+import { ROWS, START } from "./formulas.js";
 
 const SLIDERS = [
-  { name: "D", label: "D, dimensions of the stream", low: 64, high: 16384, start: 1024, log: true },
-  { name: "M", label: "M, large neurons", low: 64, high: 65536, start: 2048, log: true },
-  { name: "d", label: "d, width of a circuit", low: 1, high: 64, start: 4 },
-  { name: "m", label: "m, neurons of a circuit", low: 1, high: 128, start: 8 },
-  { name: "k", label: "k, circuits active at once", low: 1, high: 100, start: 1 },
-  { name: "r", label: "r, neurons that carry each", low: 1, high: 32, start: 8 },
-  { name: "nu", label: "ν, noise allowed", low: 0.001, high: 1, start: 0.1, log: true },
-];
-
-const ROWS = [
-  ["private", "side by side, no superposition"],
-  ["one", "the post's network, one layer"],
-  ["two", "the post's network, two layers or more"],
-  ["gated", "gated, told which one is active (k = 1)"],
-  ["most", "no linear code of one layer can have more"],
+  { name: "D", label: "D, dimensions of the stream", low: 64, high: 16384, log: true },
+  { name: "M", label: "M, large neurons", low: 64, high: 65536, log: true },
+  { name: "d", label: "d, width of a circuit", low: 1, high: 64 },
+  { name: "m", label: "m, neurons of a circuit", low: 1, high: 128 },
+  { name: "k", label: "k, circuits active at once", low: 1, high: 100 },
+  { name: "r", label: "r, neurons that carry each", low: 1, high: 32 },
+  { name: "nu", label: "ν, noise allowed", low: 0.001, high: 1, log: true },
 ];
 
 /** Circuits that fit, by row; null where a row says nothing. */
-export function capacities({ D, M, d, m, k, r, nu }) {
-  const of = { D, M, d, m, k, r, nu };
-  of.w2 = formulas.randomW2(of);
-  of.write2 = formulas.randomWrite2(of);
-  of.h2 = formulas.randomH2(of);
-  of.a2 = formulas.randomA2(of);
-  return {
-    private: Math.min(D / d, M / m),
-    one: formulas.readInCapacity(of),
-    two: Math.min(formulas.deepCapacity(of), formulas.readInCapacity(of)),
-    gated: k === 1 ? formulas.gatedCircuits(of) : null,
-    most: k === 1 ? null : formulas.mostCircuits(of),
-  };
+export function capacities(sizes) {
+  return Object.fromEntries(
+    ROWS.map(({ name, holds, count }) => [name, holds(sizes) ? count(sizes) : null]),
+  );
 }
 
 /** A number as people write it: whole, with spaces between thousands. */
@@ -58,14 +41,14 @@ function shareOf({ low, high, log }, value) {
 }
 
 function build(root) {
-  const values = Object.fromEntries(SLIDERS.map((slider) => [slider.name, slider.start]));
+  const values = { ...START };
   const controls = element("div", { class: "explore-controls" });
   for (const slider of SLIDERS) {
     const id = `explore-${slider.name}`;
     const label = element("label", { for: id });
     const shown = element("output", { for: id });
     const input = element("input", {
-      id, type: "range", min: 0, max: 1, step: 0.001, value: shareOf(slider, slider.start),
+      id, type: "range", min: 0, max: 1, step: 0.001, value: shareOf(slider, START[slider.name]),
     });
     const change = () => {
       values[slider.name] = valueOf(slider, Number(input.value));
@@ -81,7 +64,7 @@ function build(root) {
   }
   const table = element("table", { class: "explore-bars" });
   table.append(element("caption", {}, "How many circuits fit"));
-  const rows = ROWS.map(([name, words]) => {
+  const rows = ROWS.map(({ name, words }) => {
     const row = element("tr");
     const bar = element("span", { class: `explore-bar explore-${name}` });
     const number = element("td", { class: "explore-number", "data-row": name });

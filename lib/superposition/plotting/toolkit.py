@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from superposition import explorable
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS
 
 
@@ -57,17 +58,11 @@ def found_by_methods(
 
 def capacity_bars(capacities: Mapping[str, float | None]) -> Figure:
     """How many circuits fit, by row of `explorable.capacities`, on a log scale."""
-    words = {
-        "private": "side by side, no superposition",
-        "one": "the post's network, one layer",
-        "two": "the post's network, two layers or more",
-        "gated": "gated, told which one is active",
-        "most": "no linear code can have more",
-    }
-    rows = [(words[name], n) for name, n in capacities.items() if n is not None]
-    figure, axes = plt.subplots(figsize=(8.0, 0.6 + 0.6 * len(rows)))
-    bars = axes.barh([row[0] for row in rows], [row[1] for row in rows], color=COLOURS[: len(rows)])
-    axes.bar_label(bars, [f"{int(n):,}" for _, n in rows], padding=4)
+    shown = [(explorable.rows()[name].words, n) for name, n in capacities.items() if n is not None]
+    words, counts = zip(*shown, strict=True)
+    figure, axes = plt.subplots(figsize=(8.0, 0.6 + 0.6 * len(shown)))
+    bars = axes.barh(words, counts, color=COLOURS[: len(shown)])
+    axes.bar_label(bars, [f"{int(n):,}" for n in counts], padding=4)
     axes.invert_yaxis()
-    axes.set(xscale="log", xlabel="circuits that fit", xlim=(1, 10 * max(n for _, n in rows)))
+    axes.set(xscale="log", xlabel="circuits that fit", xlim=(1, 10 * max(counts)))
     return figure
