@@ -13,9 +13,9 @@ from superposition.bench import (
     ml2r_columns,
     mmcs,
     mmcs_columns,
-    most_active,
 )
 from superposition.bench.scores import Active, cosines, shuffled
+from superposition.inputs import marked, sample_active
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -94,13 +94,6 @@ def test_each_is_matched_once_by_the_best_sum():
     assert match(similarity.T).tolist() == [1, 0]
 
 
-def test_most_active_by_hand():
-    activity = np.array([[0.1, 0.9, 0.5], [2.0, 2.0, 2.0]])
-    assert most_active(activity, 2).tolist() == [[False, True, True], [True, True, False]]
-    with pytest.raises(ValueError, match=r"^n_active: wanted at most 3, the number of circuits"):
-        most_active(activity, 4)
-
-
 def test_active_sets_by_hand_and_as_scikit_learn_has_them(rng):
     true = np.array([[True, True, False], [False, True, False]])
     found = np.array([[True, False, True], [False, True, False]])
@@ -113,7 +106,7 @@ def test_active_sets_by_hand_and_as_scikit_learn_has_them(rng):
 
 
 def test_the_truth_scores_one_and_shuffled_labels_chance(rng):
-    on = most_active(rng.random((4000, 50)), 3)
+    on = marked(sample_active(50, 3, 4000, rng), 50)
     assert active_sets_found(on, on) == Active(1.0, 1.0)
     chance = active_sets_found(shuffled(on, rng), on)
     assert chance.precision == chance.recall == pytest.approx(3 / 50, rel=0.1)

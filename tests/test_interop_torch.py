@@ -182,6 +182,10 @@ def test_models_that_cannot_be_are_named(torch):
         with pytest.raises(kind) as error:
             from_torch([model])
         assert str(error.value) == message
+
+
+def test_modules_that_may_do_something_else_are_refused(torch):
+    nn = torch.nn
     hooked, own, pruned = (nn.Sequential(nn.Linear(2, 2), nn.ReLU()) for _ in range(3))
     hooked[1].register_forward_hook(lambda *given: given[-1] + 1)
     own[1].forward = lambda state: state
@@ -191,6 +195,10 @@ def test_models_that_cannot_be_are_named(torch):
             from_torch([model])
     with pytest.raises(TypeError, match=r"^networks\[0\], layer 0, weight: wanted an array"):
         from_arrays([[(nn.Linear(2, 2).weight, np.ones(2))]])
+
+
+def test_precisions_and_kinds_are_named(torch):
+    nn = torch.nn
     good = nn.Linear(2, 2)
     with pytest.raises(TypeError, match=r"^models\[1\]: wanted float32, as in models\[0\], got fl"):
         from_torch([good, nn.Linear(2, 2).double()])

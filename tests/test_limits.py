@@ -374,5 +374,13 @@ def test_what_is_gained_is_most_circuits_over_private_ones():
     most = float(evaluate(limits.most_circuits(), sizes))
     assert evaluate(limits.gain_over_private(), sizes) == pytest.approx(most / (9000 / 30))
     each = float(evaluate(limits.weights_per_weight(), sizes))
+    for n_active in (2, 30, 400):  # in full, where D/d = M/m
+        alike = {**sizes, symbols.M: 7 * 10**5, symbols.m: 7, symbols.D: 10**5, symbols.d: 1}
+        alike[symbols.k] = n_active
+        g = float(evaluate(limits.gain_over_private(), alike))
+        most = float(evaluate(limits.most_under_floor(), alike))
+        found = float(evaluate(limits.gain_in_full(), {limits.leading_gain: g}))
+        assert found == pytest.approx(most / 10**5, rel=1e-3)
+        assert found >= 1
     assert each == pytest.approx(2 * 4096 * 9000 / (most * 2 * 8 * 30))
     assert each == pytest.approx(4 / 0.2)

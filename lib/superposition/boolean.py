@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import sympy as sp
 from scipy import sparse, stats
 
 from superposition._check import (
@@ -178,24 +179,32 @@ def _predicted(
         }
         own = max(float(evaluate(boolean.own_noise(), sizes)), _LEAST)
         common = float(evaluate(boolean.common_noise(), sizes))
-        values = {
-            symbols.heard: on - 1,
-            symbols.noise: own + common,
-            symbols.common_noise: common,
-            symbols.others: n_true - on * (not own_again),
-            symbols.chance: chance,
-            symbols.both_chance: chance**2,
-            symbols.jump_mean: 1.0,
-            symbols.jump_variance: _LEAST,
-            symbols.r: r,
-            symbols.activation: float(on == 2),
-        }
-        both = dict(zip(_ON_BOTH, one_neuron.on_both(), strict=True))
-        values |= {symbol: evaluate(formula, values) for symbol, formula in both.items()}
-        values |= {s: one_neuron.over_collisions(f(), values) for s, f in _CARRIER.items()}
+        others = n_true - on * (not own_again)
+        values = _carriers(on, own + common, common, others, chance, r)
         mse = float(evaluate(one_neuron.estimation_error(), values))
         rows.append([on, float(values[symbols.mean_activation]), mse])
     return pd.DataFrame(rows, columns=["on", "mean", "mse"])
+
+
+def _carriers(
+    on: int, noise: float, common: float, others: int, chance: float, r: float
+) -> dict[sp.Symbol, Any]:
+    """What `theory.one_neuron` makes of r carriers, with others true of which each may read one."""
+    values: dict[sp.Symbol, Any] = {
+        symbols.heard: on - 1,
+        symbols.noise: noise,
+        symbols.common_noise: common,
+        symbols.others: others,
+        symbols.chance: chance,
+        symbols.both_chance: chance**2,
+        symbols.jump_mean: 1.0,
+        symbols.jump_variance: _LEAST,
+        symbols.r: r,
+        symbols.activation: float(on == 2),
+    }
+    both = dict(zip(_ON_BOTH, one_neuron.on_both(), strict=True))
+    values |= {symbol: evaluate(formula, values) for symbol, formula in both.items()}
+    return values | {s: one_neuron.over_collisions(f(), values) for s, f in _CARRIER.items()}
 
 
 def _capacity(predict: Callable[[int], pd.DataFrame], least: int, tolerance: float) -> int:

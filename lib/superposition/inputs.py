@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from superposition._check import Floats, Integers, generator, positive_int
 
@@ -35,6 +36,13 @@ def sample_active(
     for place, other in zip(places, others.T, strict=True):
         active[rows, place], active[rows, other] = active[rows, other], active[rows, place]
     return active
+
+
+def marked(active: Integers, n_circuits: int) -> NDArray[np.bool_]:
+    """Active sets (batch, k) as true or false, (batch, T)."""
+    on = np.zeros((len(active), n_circuits), bool)
+    np.put_along_axis(on, active, True, axis=1)
+    return on
 
 
 def with_companions(

@@ -11,7 +11,6 @@ from superposition.bench.scores import (
     ml2r_columns,
     mmcs,
     mmcs_columns,
-    most_active,
 )
 from superposition.bench.targets import TARGETS, Target
 from superposition.bench.truth import Batch, GroundTruth, ground_truth
@@ -35,6 +34,5 @@ __all__ = [
     "ml2r_columns",
     "mmcs",
     "mmcs_columns",
-    "most_active",
     "score",
 ]

@@ -96,7 +96,7 @@ def svd(given: Given, rng: np.random.Generator) -> Found:
     return Found(left, lambda states: np.abs(states @ left.T), False, pieces)
 
 
-def nmf(given: Given, rng: np.random.Generator, per_circuit: int) -> Found:
+def nmf(given: Given, rng: np.random.Generator, per_dimension: bool) -> Found:
     """scikit-learn's MiniBatchNMF of how states differ from what is usual, up and down apart.
 
     Usual is the median of each dimension: gates of slots not in use are nearly always 1, and would
@@ -115,7 +115,7 @@ def nmf(given: Given, rng: np.random.Generator, per_circuit: int) -> Found:
         return np.hstack([up, down])[:, both]
 
     model = MiniBatchNMF(
-        given.room(per_circuit),
+        given.room(given.width if per_dimension else 1),
         init="random",
         batch_size=_BATCH,
         max_iter=PASSES,
@@ -145,7 +145,7 @@ METHODS = {
     "SVD of the weight": Method(svd),
     "NMF of states": Method(
         nmf,
-        {"one a circuit": {"per_circuit": 1}, "one a dimension": {"per_circuit": 4}},
+        {"one a circuit": {"per_dimension": False}, "one a dimension": {"per_dimension": True}},
     ),
     "sparse autoencoder": Method(
         autoencoder, {f"penalty {p}": {"penalty": p} for p in (0.03, 0.1, 0.3)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from superposition._check import Floats, Integers, generator, positive_int, real_array
+from superposition._check import Floats, Integers, generator, real_array
 from superposition.bench.pieces import TrueMatrix
 
 Booleans = NDArray[np.bool_]
@@ -124,19 +124,6 @@ def match(similarity: Floats) -> Integers:
     which = np.full(len(similarity), -1)
     which[rows] = columns
     return which
-
-
-def most_active(activity: Floats, n_active: int) -> Booleans:
-    """The `n_active` most active of each row, activity (batch, T) → (batch, T); ties by number.
-
-    Raises ValueError for n_active > T.
-    """
-    activity = real_array("activity", activity, "batch circuits", {})
-    n_active = positive_int("n_active", n_active, activity.shape[1], ", the number of circuits")
-    order = np.argsort(-activity, axis=1, kind="stable")[:, :n_active]
-    on = np.zeros(activity.shape, bool)
-    np.put_along_axis(on, order, True, axis=1)
-    return on
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def naive_error(
     states = states if observe is None else observe(states)
     each = states.reshape(circuits.n_circuits, _GUESSES, -1)
     left = np.var(each, axis=1, ddof=1).sum() / np.mean(each**2, axis=1).sum()
-    return float(left) * (1 - min(private_circuits(superposition) / circuits.n_circuits, 1))
+    return float(left) * (1 - min(fit_side_by_side(superposition) / circuits.n_circuits, 1))
 
 
 def probe(superposition: Superposition) -> float:
@@ -132,7 +132,7 @@ def probe(superposition: Superposition) -> float:
     return float(np.sqrt(np.mean(np.square(last, dtype=float))))
 
 
-def private_circuits(superposition: Superposition) -> int:
+def fit_side_by_side(superposition: Superposition) -> int:
     """How many of the circuits could have neurons, and dimensions, of the network to themselves."""
     circuits, width = superposition.circuits, max(superposition.network.widths)
     fit = width // max(circuits.widths)
@@ -205,28 +205,38 @@ def _deep(rng: np.random.Generator) -> Superposition:
     return GatedConstruction(2988, redundancy=6).compress(_mlps(1681, 6, rng), rng)
 
 
-_HARD = {
-    "private": "nothing: each circuit has neurons to itself",
-    "ping-pong": "circuits share neurons, a slot each; one active at a time",
-    "chains": "two active, each in one of three places, chosen for the whole set",
-    "residual": "a residual stream, cleaned after each layer",
-    "gated": "four slots each, two active, with noise",
-    "sequel": "nobody tells which are active; indicators find it again in each layer",
-    "post": "dense random directions in a residual stream, with noise",
-    "deep": "1,681 circuits over six layers, three active",
-}
-# name: how it is made, k, seed, checksum, probe
-_SUITE: dict[str, tuple[Any, int, int, str, float]] = {
-    "private": (_private, 3, 1, "e013f1df8a84", 0.3807633),
-    "ping-pong": (_ping_pong, 1, 2, "3b4cfcaa5fc7", 0.3926253),
-    "chains": (_chains, 2, 3, "9152e6618308", 0.3631603),
-    "residual": (_residual, 1, 4, "9c08a1d738d4", 0.8173594),
-    "gated": (_gated, 2, 5, "94839bff0366", 0.4595542),
-    "sequel": (_sequel, 1, 6, "9f0887af7aea", 1.166685),
-    "post": (_post, 1, 7, "2f0dd9880fee", 0.5665934),
-    "deep": (_deep, 3, 8, "8d62417ea9f8", 0.2989611),
-}
-TARGETS = {
-    name: Target(name, *made, _HARD[name], rotation_vector if name == "sequel" else None)
-    for name, made in _SUITE.items()
-}
+_SUITE = (
+    Target(
+        "private", _private, 3, 1, "e013f1df8a84", 0.3807633,
+        "nothing: each circuit has neurons to itself",
+    ),
+    Target(
+        "ping-pong", _ping_pong, 1, 2, "3b4cfcaa5fc7", 0.3926253,
+        "circuits share neurons, a slot each; one active at a time",
+    ),
+    Target(
+        "chains", _chains, 2, 3, "9152e6618308", 0.3631603,
+        "two active, each in one of three places, chosen for the whole set",
+    ),
+    Target(
+        "residual", _residual, 1, 4, "9c08a1d738d4", 0.8173594,
+        "a residual stream, cleaned after each layer",
+    ),
+    Target(
+        "gated", _gated, 2, 5, "94839bff0366", 0.4595542,
+        "four slots each, two active, with noise",
+    ),
+    Target(
+        "sequel", _sequel, 1, 6, "9f0887af7aea", 1.166685,
+        "nobody tells which are active; indicators find it again in each layer", rotation_vector,
+    ),
+    Target(
+        "post", _post, 1, 7, "2f0dd9880fee", 0.5665934,
+        "dense random directions in a residual stream, with noise",
+    ),
+    Target(
+        "deep", _deep, 3, 8, "8d62417ea9f8", 0.2989611,
+        "1,681 circuits over six layers, three active",
+    ),
+)  # fmt: skip
+TARGETS = {target.name: target for target in _SUITE}

@@ -8,14 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from superposition._check import Floats, real_array
 from superposition._memory import check_circuits
 from superposition.circuits import MLPCircuits
 
 Layer = tuple[Floats, Floats]
-_PARTS = "weight", "bias"
 
 
 def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
@@ -30,8 +28,7 @@ def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
     real, finite or do not fit together, and precisions that differ: the message names network and
     layer. MemoryError for more than fits.
     """
-    if isinstance(networks, (str, bytes)) or not isinstance(networks, Sequence):
-        raise TypeError(f"networks: wanted a sequence of them, got {type(networks).__name__}")
+    check_sequence("networks", networks, "of them")
     return as_circuits([checked_network(f"networks[{t}]", n) for t, n in enumerate(networks)])
 
 
@@ -58,21 +55,17 @@ def checked_network(label: str, layers: object, names: Sequence[str] | None = No
 
     names: of the layers, as messages have them; by default their numbers.
     """
-    if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence):
-        raise TypeError(f"{label}: wanted a sequence of layers, got {type(layers).__name__}")
-    if not layers:
+    if not check_sequence(label, layers, "of layers"):
         raise ValueError(f"{label}: wanted at least one layer, got none")
     checked: list[Layer] = []
     sizes: dict[str, int] = {}
-    for i, layer in enumerate(layers):
+    for i, layer in enumerate(check_sequence(label, layers, "of layers")):
         name = f"{label}, layer {names[i] if names else i}"
         if not isinstance(layer, Sequence) or len(layer) != 2:
             raise TypeError(f"{name}: wanted a pair (weight, bias)")
-        given = (
-            _array(f"{name}, {part}", array) for part, array in zip(_PARTS, layer, strict=True)
-        )
-        weight = real_array(f"{name}, weight", next(given), f"width_{i + 1} width_{i}", sizes)
-        bias = real_array(f"{name}, bias", next(given), f"width_{i + 1}", sizes)
+        after = f"width_{i + 1}"
+        weight = _array(f"{name}, weight", layer[0], f"{after} width_{i}", sizes)
+        bias = _array(f"{name}, bias", layer[1], after, sizes)
         if weight.size == 0:
             raise ValueError(f"{name}: wanted no empty axis, got shape {weight.shape}")
         if len({weight.dtype, bias.dtype, *(w.dtype for w, _ in checked)}) > 1:
@@ -81,15 +74,22 @@ def checked_network(label: str, layers: object, names: Sequence[str] | None = No
     return Plain(label, tuple(checked))
 
 
-def _array(name: str, value: object) -> NDArray[Any]:
-    """As an array, of no other precision than its own: or an error that names it."""
+def check_sequence(name: str, value: object, what: str) -> Sequence[Any]:
+    """The value, if it is a sequence and no text; TypeError that names it."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise TypeError(f"{name}: wanted a sequence {what}, got {type(value).__name__}")
+    return value
+
+
+def _array(name: str, value: object, axes: str, sizes: dict[str, int]) -> Floats:
+    """`real_array`, but of no other precision than its own."""
     try:
         array = np.asarray(value)
     except (RuntimeError, TypeError, ValueError) as error:
         raise TypeError(f"{name}: wanted an array, got {type(value).__name__}: {error}") from error
     if array.dtype.kind == "f" and array.dtype not in (np.float32, np.float64):
         raise TypeError(f"{name}: wanted float32 or float64, got {array.dtype}")
-    return array
+    return real_array(name, array, axes, sizes)
 
 
 def as_circuits(networks: Sequence[Plain]) -> MLPCircuits:

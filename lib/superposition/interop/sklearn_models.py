@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from superposition.circuits import MLPCircuits
-from superposition.interop.arrays import Plain, as_circuits, checked_network
+from superposition.interop.arrays import Plain, as_circuits, check_sequence, checked_network
 
 # what comes after the last linear layer, of which a circuit's output is the argument
 _OUTPUTS = {"MLPClassifier": ("logistic", "softmax"), "MLPRegressor": ("identity",)}
@@ -22,8 +22,7 @@ def from_sklearn(models: Sequence[Any]) -> MLPCircuits:
     Raises TypeError for other models, ValueError for models that are not fitted, or have another
     activation: the message names the model. Otherwise as `from_arrays`.
     """
-    if isinstance(models, (str, bytes)) or not isinstance(models, Sequence):
-        raise TypeError(f"models: wanted a sequence of them, got {type(models).__name__}")
+    check_sequence("models", models, "of them")
     return as_circuits([_network(f"models[{i}]", model) for i, model in enumerate(models)])
 
 

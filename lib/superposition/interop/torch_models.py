@@ -10,7 +10,7 @@ import numpy as np
 from superposition._check import Floats, instance
 from superposition.circuits import MLPCircuits
 from superposition.constructions.compiled import Superposition
-from superposition.interop.arrays import Plain, as_circuits, checked_network
+from superposition.interop.arrays import Plain, as_circuits, check_sequence, checked_network
 
 
 def torch_or_error(asked_by: str) -> Any:
@@ -49,8 +49,7 @@ def from_torch(models: Sequence[Any]) -> MLPCircuits:
     layer.
     Otherwise as `from_arrays`.
     """
-    if isinstance(models, (str, bytes)) or not isinstance(models, Sequence):
-        raise TypeError(f"models: wanted a sequence of them, got {type(models).__name__}")
+    check_sequence("models", models, "of them")
     torch = torch_or_error("from_torch")
     return as_circuits([_network(f"models[{i}]", m, torch) for i, m in enumerate(models)])
 

@@ -19,6 +19,7 @@ trace, rank, neurons = sp.symbols(r"\operatorname{tr}K \operatorname{rank}K D_{1
 # of an entry of a circuit: how much of the span of all codes is its own
 read_share, written_share = sp.symbols("p p'", positive=True)
 kept, crosstalk, places = sp.symbols("x B G", positive=True)
+gain, leading_gain = sp.symbols("y g", positive=True)
 RELATIVE, HEARD = r"\mathrm{E}|\delta|^2/|a|^2", r"\mathrm{E}|h|^2/\mathrm{E}|wa|^2"
 
 READS_ITSELF = Assumption("each circuit reads its own state: all T blocks are 1", {trace: T * d})
@@ -87,6 +88,18 @@ def most_circuits() -> sp.Expr:
 def gain_over_private() -> sp.Expr:
     """`most_circuits` over M/m, as many as could have neurons of their own: (eq-gain)."""
     return sp.simplify(most_circuits() / (M / m))
+
+
+@cache
+def gain_in_full() -> sp.Expr:
+    """What `layer_floor` allows over M/m, if D/d = M/m and T ≫ 1: (eq-gain-in-full).
+
+    By g, `gain_over_private`, which is its leading order.
+    """
+    of_many = (layer_floor().result * (T - 1) / T).subs(M, D * m / d).subs(T, gain * D / d)
+    (allowed,) = sp.solve(sp.Eq(gain_over_private(), leading_gain), tolerance)
+    roots = sp.solve(sp.Eq(sp.simplify(of_many), allowed), gain)
+    return sp.simplify(max(roots, key=lambda root: root.subs(leading_gain, 1)))
 
 
 @cache
