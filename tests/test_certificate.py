@@ -24,7 +24,7 @@ from superposition.constructions.bounds import value_bounds
 from superposition.constructions.certificate import error_bounds
 from superposition.constructions.heard import Heard
 from superposition.constructions.slots import slot_weights_of, two_codes
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 
 QUIET = pytest.mark.parametrize("quiet", [False, True])
 PLANES = {1: (2, 3, 5), 2: (3, 5, 7), 3: (5, 7)}  # with slopes for r
@@ -60,7 +60,7 @@ def found(superposition, n_active, rng, n_samples=200):
     """Largest ‖δ‖ by layer in random samples, inputs of full length, half of them all alike."""
     circuits = superposition.circuits
     active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
-    inputs = unit_inputs(circuits.widths[0])(active, rng)
+    inputs = UnitInputs(circuits.widths[0])(active, rng)
     inputs[::2] = inputs[::2, :1]
     pairs = zip(superposition.run(inputs, active), circuits.run(inputs, active), strict=True)
     return np.array([np.linalg.norm(read - truth, axis=2).max() for read, truth in pairs])
@@ -252,7 +252,7 @@ def test_no_error_exceeds_the_bound(
 
 def full_inputs(circuits, rng):
     active = np.arange(circuits.n_circuits)[:, None]
-    return unit_inputs(circuits.widths[0])(active, rng), active
+    return UnitInputs(circuits.widths[0])(active, rng), active
 
 
 @settings(max_examples=30)

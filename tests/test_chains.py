@@ -22,7 +22,7 @@ from superposition.constructions.bounds import largest_heard, state_bounds
 from superposition.constructions.chains import copies_of_one
 from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.placing import NOWHERE, place
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 from superposition.theory import chains as theory
 from superposition.theory import symbols
 from superposition.theory.derivation import evaluate
@@ -300,7 +300,7 @@ def test_what_is_read_is_exact(
     active = sample_active(codes.n_circuits, min(n_active, codes.n_circuits), 8, rng)
     if embedding == "coordinated":
         active = active[superposition.place(active)[:, 0] != NOWHERE]
-    inputs = unit_inputs(widths[0])(active, rng)
+    inputs = UnitInputs(widths[0])(active, rng)
     truth, read = circuits.run(inputs, active), superposition.run_undisturbed(inputs, active)
     none = codes.disturbed(active).all(axis=2)
     for a, b in zip(truth, read, strict=True):
@@ -414,7 +414,7 @@ def test_copies_are_exact_whoever_enters_which(rng):
     circuits = MLPCircuits.random(49, [2] * 4, rng)
     superposition = copies_of_one(3).compress(circuits, rng)
     active = sample_active(49, 3, 20, rng)
-    inputs = unit_inputs(2)(active, rng)
+    inputs = UnitInputs(2)(active, rng)
     truth = circuits.run(inputs, active)
     assert superposition.network.widths[0] == 3 * 7 * 4
     for order in permutations(range(3)):

@@ -7,7 +7,7 @@ import pytest
 
 from superposition import _check
 from superposition._activations import activate, activation_names
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 
 
 def says(message, error=ValueError):
@@ -212,5 +212,5 @@ def test_active_sets_are_drawn_as_numpy_draws_each():
 
 def test_default_inputs_are_normal_directions(rng):
     draws = np.random.default_rng(1).standard_normal((2, 3, 4))
-    inputs = unit_inputs(4)(np.zeros((2, 3), int), np.random.default_rng(1))
+    inputs = UnitInputs(4)(np.zeros((2, 3), int), np.random.default_rng(1))
     np.testing.assert_array_equal(inputs, draws / np.linalg.norm(draws, axis=2)[..., None])

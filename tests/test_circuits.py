@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from superposition import MLPCircuits, ResidualCircuits, with_indicator
 from superposition.circuits import as_residual, switched
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 
 
 def test_two_hand_worked_circuits():
@@ -25,7 +25,7 @@ def test_two_hand_worked_circuits():
 def test_run_follows_the_loops_of_the_definition(make_circuits, rng):
     circuits = make_circuits()
     active = sample_active(6, 3, 5, rng)
-    inputs = unit_inputs(3)(active, rng)
+    inputs = UnitInputs(3)(active, rng)
     states = circuits.run(inputs, active)
     for sample, row in enumerate(active):
         for place, t in enumerate(row):
@@ -41,7 +41,7 @@ def test_an_indicator_changes_nothing_an_active_circuit_computes(seed, margin):
     rng = np.random.default_rng(seed)
     circuits = ResidualCircuits.random(4, 3, 5, 3, rng)
     active = sample_active(4, 2, 6, rng)
-    inputs = unit_inputs(3)(active, rng)
+    inputs = UnitInputs(3)(active, rng)
     on = np.concatenate([inputs, np.ones((6, 2, 1))], axis=-1)
     plain, wider = circuits.run(inputs, active), with_indicator(circuits, margin).run(on, active)
     for a, b in zip(plain, wider, strict=True):
@@ -60,7 +60,7 @@ def test_with_an_indicator_every_neuron_of_a_silent_circuit_is_a_margin_below(ma
 def test_random_circuits_keep_states_of_order_one_at_every_depth(rng):
     circuits = ResidualCircuits.random(200, 6, 12, 8, rng)
     active = np.arange(200)[:, None]
-    states = circuits.run(unit_inputs(6)(active, rng), active)
+    states = circuits.run(UnitInputs(6)(active, rng), active)
     sizes = [np.mean(np.sum(state**2, axis=-1)) for state in states]
     assert sizes[0] == pytest.approx(1)
     assert sizes[1] == pytest.approx(1 + 1 / 8, rel=0.1)
@@ -78,7 +78,7 @@ def test_counts(make_circuits):
 
 def test_take_and_astype(make_circuits, rng):
     circuits = make_circuits()
-    inputs = unit_inputs(3)(np.array([[0]]), rng)
+    inputs = UnitInputs(3)(np.array([[0]]), rng)
     np.testing.assert_array_equal(
         circuits.take(np.array([4, 1])).run(inputs, [[1]])[-1], circuits.run(inputs, [[1]])[-1]
     )
@@ -170,12 +170,12 @@ def test_what_is_run_is_checked(make_circuits):
 def test_moments_are_of_two_thousand_inputs_of_length_one(make_circuits):
     circuits = make_circuits()
     plain = circuits.moments(np.random.default_rng(1))
-    for others in ({"n_samples": 2000}, {"sample_inputs": unit_inputs(3)}):
+    for others in ({"n_samples": 2000}, {"sample_inputs": UnitInputs(3)}):
         same = circuits.moments(np.random.default_rng(1), **others)
         assert all(np.array_equal(a, b) for a, b in zip(*map(arrays, (plain, same)), strict=True))
     fewer = circuits.moments(np.random.default_rng(1), n_samples=64)
     longer = circuits.moments(
-        np.random.default_rng(1), sample_inputs=lambda *given: 2 * unit_inputs(3)(*given)
+        np.random.default_rng(1), sample_inputs=lambda *given: 2 * UnitInputs(3)(*given)
     )
     assert fewer.state2[0] == pytest.approx(plain.state2[0])
     assert not np.array_equal(fewer.state2, plain.state2)

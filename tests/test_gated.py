@@ -24,7 +24,7 @@ from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.coupling import coupling
 from superposition.constructions.crosstalk import gated_law
 from superposition.constructions.quiet import crosstalk, shared_slots, slot_weights
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 
 SEEDS = st.integers(0, 2**32)
 PLANES = {1: (2, 3, 7, 11), 2: (3, 5, 7, 11), 3: (5, 7, 11)}  # with slopes for r
@@ -47,7 +47,7 @@ def one_by_one(circuits):
 def alone(superposition, rng, length=1.0):
     """States of each circuit when alone, from inputs of that length, and what is read of them."""
     circuits, active = superposition.circuits, one_by_one(superposition.circuits)
-    inputs = length * unit_inputs(circuits.widths[0])(active, rng)
+    inputs = length * UnitInputs(circuits.widths[0])(active, rng)
     return circuits.run(inputs, active), superposition.run(inputs, active)
 
 
@@ -197,7 +197,7 @@ def test_the_network_is_what_loops_build_and_run(seed, plane, share, widths, nam
     assert network.widths == tuple((d + 2) * n_slots for d in widths)
     assert [offset > 0 for offset in offsets[1:]] == [f == "linear" for f in circuits.activations]
     active = sample_active(n, min(n_active, n), 4, rng)
-    inputs = unit_inputs(widths[0])(active, rng)
+    inputs = UnitInputs(widths[0])(active, rng)
     state = superposition.embed(inputs, active)
     np.testing.assert_allclose(state, slow_embed(sets, n_slots, widths[0], inputs, active))
     estimates = superposition.run(inputs, active)
@@ -406,7 +406,7 @@ def test_gates_tell_which_slots_are_in_use(q, r, n, n_active, quiet, rng):
     construction = GatedConstruction(redundancy=r, quiet=quiet)
     superposition = construction.compress(circuits, rng, codes=codes)
     active = sample_active(n, n_active, 20, rng)
-    first = superposition.embed(unit_inputs(3)(active, rng), active)
+    first = superposition.embed(UnitInputs(3)(active, rng), active)
     for layer, state in enumerate(superposition.network.run(first)):
         _, *gates = parts(state, circuits.widths[layer])
         now, to_come = layer % 2, 1 - layer % 2
@@ -417,7 +417,7 @@ def test_gates_tell_which_slots_are_in_use(q, r, n, n_active, quiet, rng):
 def assert_silent(superposition, codes, active, rng):
     """Slots not in use hold exactly zero, in every layer; those in use, not all of them."""
     widths = superposition.circuits.widths
-    first = superposition.embed(unit_inputs(widths[0])(active, rng), active)
+    first = superposition.embed(UnitInputs(widths[0])(active, rng), active)
     for layer, state in enumerate(superposition.network.run(first)):
         entries, _, _ = parts(state, widths[layer])
         used = np.broadcast_to(in_use(codes[layer % 2], active)[:, None] > 0, entries.shape)
@@ -460,7 +460,7 @@ def test_gates_are_larger_than_all_that_slots_not_in_use_can_hear(
     codes = plane_codes(7, r, 40)
     superposition = construction.compress(circuits, rng, codes=codes)
     network, active = superposition.network, one_by_one(circuits)
-    states = network.run(superposition.embed(bound * unit_inputs(2)(active, rng), active))
+    states = network.run(superposition.embed(bound * UnitInputs(2)(active, rng), active))
     for layer, state in enumerate(states[:-1]):
         before, after = circuits.widths[layer : layer + 2]
         gates = slice((before + 1 - layer % 2) * 7 * r, (before + 2 - layer % 2) * 7 * r)
@@ -545,7 +545,7 @@ def test_no_state_is_longer_than_its_bound(seed, widths, names, bound):
     assert bounds.shape == (len(widths), 5)
     np.testing.assert_array_equal(bounds[0], bound)
     active = np.tile(one_by_one(circuits), (40, 1))
-    states = circuits.run(bound * unit_inputs(widths[0])(active, rng), active)
+    states = circuits.run(bound * UnitInputs(widths[0])(active, rng), active)
     for limit, state in zip(bounds, states, strict=True):
         assert (np.linalg.norm(state, axis=-1)[:, 0] <= np.tile(limit, 40) * (1 + 1e-12)).all()
 
@@ -688,7 +688,7 @@ def test_relabelling_circuits_relabels_results(quiet, rng):
     renamed = tuple(SparseCode(code.slots[order], code.size) for code in codes)
     there = construction.compress(circuits.take(order), rng, codes=renamed)
     active = sample_active(30, 3, 8, rng)
-    inputs = unit_inputs(2)(active, rng)
+    inputs = UnitInputs(2)(active, rng)
     for a, b in zip(there.run(inputs, active), here.run(inputs, order[active]), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-10)
 

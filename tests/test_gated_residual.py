@@ -26,7 +26,7 @@ from superposition.constructions.bounds import residual_bounds
 from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.quiet import crosstalk_between
 from superposition.constructions.stream_gates import slot_sum
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 from superposition.theory import gating, residual_gating, symbols
 from superposition.theory.derivation import evaluate
 
@@ -57,7 +57,7 @@ def plane_codes(q, r, r_neurons, n_circuits, reused=0):
 def alone(superposition, rng, length=1.0):
     """States of each circuit when alone, from signed inputs of that length, and what is read."""
     active = np.arange(superposition.circuits.n_circuits)[:, None]
-    inputs = length * unit_inputs(superposition.circuits.width)(active, rng)
+    inputs = length * UnitInputs(superposition.circuits.width)(active, rng)
     return superposition.circuits.run(inputs, active), superposition.run(inputs, active)
 
 
@@ -176,7 +176,7 @@ def test_the_network_is_what_loops_run(seed, plane, sizes, reused):
     construction = GatedResidualConstruction(None, r, r_neurons, quiet=False)
     superposition = construction.compress(circuits, rng, codes=codes)
     active = rng.permutation(q * q)[:4, None]
-    inputs = unit_inputs(sizes[0])(active, rng)
+    inputs = UnitInputs(sizes[0])(active, rng)
     network, state = superposition.network, superposition.embed(inputs, active)
     states = [state]
     for read, bias, write in zip(network.read_in, network.bias, network.write_out, strict=True):
@@ -261,7 +261,7 @@ def test_sparing_neurons_costs_precision_only(q, r, r_neurons, quiet, rng):
     assert superposition.network.n_neurons == q * max(4 * r_neurons, 6 * r)
     assert worst(superposition, rng) < 1e-10
     active = np.arange(q * q)[:, None]
-    states = superposition.network.run(superposition.embed(unit_inputs(5)(active, rng), active))
+    states = superposition.network.run(superposition.embed(UnitInputs(5)(active, rng), active))
     unused = in_use(superposition.codes.stream, active)[:, None] == 0
     for layer, state in enumerate(states):
         entries, *gates = parts(state, superposition.codes, 5)
@@ -290,7 +290,7 @@ def test_offsets_are_larger_than_what_is_written_for_others(seed, quiet, scale):
     construction = GatedResidualConstruction(None, 2, 3, headroom=1.0, quiet=quiet, sparing=True)
     superposition = construction.compress(circuits, rng, codes=codes)
     active = np.arange(40)[:, None]
-    states = superposition.network.run(superposition.embed(unit_inputs(2)(active, rng), active))
+    states = superposition.network.run(superposition.embed(UnitInputs(2)(active, rng), active))
     unused = in_use(codes[0], active)[:, None] == 0
     before, after = (np.where(unused, parts(s, superposition.codes, 2)[0], 0) for s in states[1:3])
     offset = superposition.network.bias[1].max()
@@ -358,7 +358,7 @@ def test_gates_stay_and_slots_not_in_use_are_cleaned(q, r, r_neurons, n_active, 
     construction = GatedResidualConstruction(None, r, r_neurons, quiet=quiet)
     superposition = construction.compress(circuits, rng, codes=codes)
     active = sample_active(40, n_active, 20, rng)
-    states = superposition.network.run(superposition.embed(unit_inputs(3)(active, rng), active))
+    states = superposition.network.run(superposition.embed(UnitInputs(3)(active, rng), active))
     used = in_use(codes[0], active)
     everywhere = np.broadcast_to(used[:, None] > 0, (20, 3, codes[0].size))
     for layer, state in enumerate(states):
@@ -383,7 +383,7 @@ def test_gates_are_larger_than_what_they_silence(seed, quiet, bound):
     construction = GatedResidualConstruction(None, 2, 3, bound, headroom=1.0, quiet=quiet)
     superposition = construction.compress(circuits, rng, codes=codes)
     network, active = superposition.network, np.arange(40)[:, None]
-    states = network.run(superposition.embed(bound * unit_inputs(2)(active, rng), active))
+    states = network.run(superposition.embed(bound * UnitInputs(2)(active, rng), active))
     silent = [1 - in_use(codes[1], active), in_use(codes[0], active)]
     for i, state in enumerate(states[:-1]):
         read = network.read_in[i].copy()
@@ -414,7 +414,7 @@ def test_no_state_is_longer_than_its_bound(seed, bound):
     circuits = drawn(5, 3, 4, 4, rng)
     states, heard, written = residual_bounds(circuits, bound)
     active = np.tile(np.arange(5)[:, None], (40, 1))
-    found = circuits.run(bound * unit_inputs(3)(active, rng), active)
+    found = circuits.run(bound * UnitInputs(3)(active, rng), active)
     for limit, state in zip(states, found, strict=True):
         assert (np.linalg.norm(state, axis=-1)[:, 0] <= np.tile(limit, 40) * (1 + 1e-12)).all()
     for layer, limit in enumerate(heard):
@@ -482,7 +482,7 @@ def test_relabelling_circuits_relabels_results(quiet, rng):
     renamed = tuple(SparseCode(code.slots[order], code.size) for code in codes)
     there = construction.compress(circuits.take(order), rng, codes=renamed)
     active = sample_active(30, 3, 8, rng)
-    inputs = unit_inputs(2)(active, rng)
+    inputs = UnitInputs(2)(active, rng)
     for a, b in zip(there.run(inputs, active), here.run(inputs, order[active]), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
 

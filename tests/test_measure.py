@@ -13,7 +13,7 @@ from superposition import (
     rotation_circuits,
 )
 from superposition import measure as measure_module
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 from superposition.measure import doing_nothing, read_in_interference
 
 
@@ -93,7 +93,7 @@ def test_same_seed_same_numbers(superposition):
 
 def test_default_inputs_are_unit_vectors(rng):
     active = sample_active(50, 3, 2000, rng)
-    inputs = unit_inputs(4)(active, rng)
+    inputs = UnitInputs(4)(active, rng)
     np.testing.assert_allclose(np.linalg.norm(inputs, axis=-1), 1)
     np.testing.assert_allclose(inputs.mean(axis=(0, 1)), 0, atol=0.03)
 
@@ -145,11 +145,11 @@ def test_one_circuit_at_a_time_does_nothing(make_circuits):
     circuits = make_circuits()
     plain, same = (
         doing_nothing(circuits, 200, np.random.default_rng(2), sample_inputs=inputs)
-        for inputs in (None, unit_inputs(3))
+        for inputs in (None, UnitInputs(3))
     )
     np.testing.assert_array_equal(plain, same)
     active = sample_active(6, 1, 200, rng := np.random.default_rng(2))
-    states = circuits.run(unit_inputs(3)(active, rng), active)
+    states = circuits.run(UnitInputs(3)(active, rng), active)
     wanted = [np.sum((state - states[0]) ** 2) / np.sum(state**2) for state in states]
     np.testing.assert_allclose(plain, wanted, rtol=1e-12)
 

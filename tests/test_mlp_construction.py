@@ -18,7 +18,7 @@ from superposition import (
 )
 from superposition.constructions.connections import balance, shared_weights
 from superposition.constructions.laws import published_law, small_noise_law
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 
 SEEDS = st.integers(0, 2**32)
 CODES = ["prime_step", "finite_plane"]
@@ -165,7 +165,7 @@ def test_without_superposition_the_large_network_is_exact(
     superposition = in_private(circuits, redundancy, size, rng)
     for n_active in {1, 2, n_circuits}:
         active = sample_active(n_circuits, n_active, 3, rng)
-        truth = circuits.run(unit_inputs(widths[0])(active, rng), active)
+        truth = circuits.run(UnitInputs(widths[0])(active, rng), active)
         estimates = superposition.run(truth[0], active)
         largest = max(np.abs(state).max() for state in truth)
         for a, b in zip(truth[1:], estimates[1:], strict=True):
@@ -222,7 +222,7 @@ def test_embedding_writes_what_the_first_neurons_are_to_hear(rng):
 def test_run_is_embed_bare_matrix_products_and_read(rng):
     superposition = MLPConstruction(62, 3).compress(alike(8, [2, 4, 3, 2], rng), rng)
     active = sample_active(8, 2, 9, rng)
-    inputs = unit_inputs(2)(active, rng)
+    inputs = UnitInputs(2)(active, rng)
     state, network = superposition.embed(inputs, active), superposition.network
     estimates = superposition.run(inputs, active)
     assert superposition.checkpoints == (0, 1, 2, 3)
@@ -256,7 +256,7 @@ def test_relabelling_circuits_relabels_results(rng):
     codes = [SparseCode(code.slots[order], code.size) for code in here.codes]
     there = construction.compress(circuits.take(order), rng, codes=codes)
     renamed = sample_active(6, 2, 5, rng)
-    inputs = unit_inputs(2)(renamed, rng)
+    inputs = UnitInputs(2)(renamed, rng)
     for a, b in zip(there.run(inputs, renamed), here.run(inputs, order[renamed]), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
 
@@ -280,7 +280,7 @@ def test_neurons_left_over_stay_silent(rng):
     """Of 43 neurons, blocks of 10 take 40 at width 4 and of 14 take 42 at width 3."""
     superposition = MLPConstruction(43, 3).compress(alike(6, [2, 4, 3], rng), rng)
     active = sample_active(6, 2, 5, rng)
-    inputs = unit_inputs(2)(active, rng)
+    inputs = UnitInputs(2)(active, rng)
     states = superposition.network.run(superposition.embed(inputs, active))
     for state, used in zip(states, (40, 40, 42), strict=True):
         np.testing.assert_array_equal(state[:, used:], 0)

@@ -15,7 +15,7 @@ from superposition import (
     SparseCode,
     with_indicator,
 )
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 
 
 def bare_run(network, state):
@@ -104,7 +104,7 @@ def test_fast_compression_equals_the_slow_one(orthonormal, make_circuits, rng):
 def test_run_is_embed_bare_matrix_products_and_read(make_circuits, rng):
     superposition = ResidualConstruction(40, 60, 4).compress(make_circuits(), rng)
     active = sample_active(6, 2, 9, rng)
-    inputs = unit_inputs(3)(active, rng)
+    inputs = UnitInputs(3)(active, rng)
     bare = bare_run(superposition.network, superposition.embed(inputs, active))
     for layer, (state, estimate) in enumerate(
         zip(bare, superposition.run(inputs, active), strict=True)
@@ -133,7 +133,7 @@ def test_without_superposition_the_large_network_is_exact(
     rotation = np.linalg.qr(rng.standard_normal((stream.size, stream.size)))[0]
     rotated = GaussianCode(rotation.reshape(n_circuits, width + 1, stream.size))
     active = np.stack([rng.permutation(n_circuits) for _ in range(3)])
-    inputs = unit_inputs(width)(active, rng)
+    inputs = UnitInputs(width)(active, rng)
     truth = circuits.run(inputs, active)
     largest = max(np.abs(state).max() for state in truth)
     for code in (stream, rotated):
@@ -146,7 +146,7 @@ def test_one_circuit_alone_leaves_no_trace_on_silent_ones_without_superposition(
     circuits = make_circuits()
     construction, stream, codes = private_parts(circuits)
     superposition = construction.compress(circuits, rng, stream_code=stream, neuron_codes=codes)
-    inputs = unit_inputs(3)(np.array([[2]]), rng)
+    inputs = UnitInputs(3)(np.array([[2]]), rng)
     last = superposition.network.run(superposition.embed(inputs, [[2]]))[-1]
     others = np.delete(superposition.read_all(last, 2)[0], 2, axis=0)
     np.testing.assert_array_equal(others, 0)
@@ -168,13 +168,13 @@ def test_read_is_linear_and_does_not_depend_on_who_is_active(make_circuits, rng)
 def test_with_orthonormal_embeddings_a_lone_circuit_is_read_back_exactly(make_circuits, rng):
     superposition = ResidualConstruction(40, 60, 4).compress(make_circuits(), rng)
     active = np.arange(6)[:, None]
-    inputs = unit_inputs(3)(active, rng)
+    inputs = UnitInputs(3)(active, rng)
     np.testing.assert_allclose(superposition.run(inputs, active)[0], inputs, atol=1e-14)
 
 
 def test_zeroing_one_used_weight_changes_the_output(make_circuits, rng):
     superposition = ResidualConstruction(40, 60, 4).compress(make_circuits(), rng)
-    state = superposition.embed(unit_inputs(3)(np.array([[0]]), rng), [[0]])
+    state = superposition.embed(UnitInputs(3)(np.array([[0]]), rng), [[0]])
     before = superposition.network.run(state)[-1]
     firing = superposition.network.step(state, 0)[1][0]
     neuron = int(np.argmax(firing))
@@ -199,7 +199,7 @@ def test_relabelling_circuits_relabels_results(make_circuits, rng):
         neuron_codes=[SparseCode(code.slots[order], 40) for code in codes],
     )
     renamed = sample_active(6, 2, 5, rng)
-    inputs = unit_inputs(3)(renamed, rng)
+    inputs = UnitInputs(3)(renamed, rng)
     for a, b in zip(there.run(inputs, renamed), here.run(inputs, order[renamed]), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
 
@@ -207,7 +207,7 @@ def test_relabelling_circuits_relabels_results(make_circuits, rng):
 def test_order_within_a_row_of_active_does_not_matter(make_circuits, rng):
     superposition = ResidualConstruction(30, 40, 3).compress(make_circuits(), rng)
     active = sample_active(6, 3, 4, rng)
-    inputs = unit_inputs(3)(active, rng)
+    inputs = UnitInputs(3)(active, rng)
     forward = superposition.run(inputs, active)[-1]
     backward = superposition.run(inputs[:, ::-1], active[:, ::-1])[-1]
     np.testing.assert_allclose(forward, backward[:, ::-1], atol=1e-12)

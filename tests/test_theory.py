@@ -10,7 +10,7 @@ from scipy import stats
 
 from superposition import GaussianCode, ResidualCircuits, ResidualConstruction, experiments, theory
 from superposition.circuits import with_indicator
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 from superposition.measure import read_in_interference
 from superposition.theory import (
     boolean,
@@ -306,7 +306,7 @@ def test_read_in_variance_is_measured(T, d, m, r, D, M, k, margin, orthonormal, 
         construction = ResidualConstruction(D, M, r, margin, orthonormal=orthonormal)
         superposition = construction.compress(circuits, rng)
         active = sample_active(T, k, 100, rng)
-        noise = read_in_interference(superposition, unit_inputs(d)(active, rng), active)
+        noise = read_in_interference(superposition, UnitInputs(d)(active, rng), active)
         carried = superposition.neuron_codes[0].encode(np.ones((100, k, m)), active) > 0
         measured = np.ones_like(carried) if orthonormal else ~carried
         weights = with_indicator(circuits, margin).read_in[0]
@@ -333,7 +333,7 @@ def test_interference_is_what_is_left_of_the_pre_activation(make_circuits, rng):
     circuits = make_circuits()
     superposition = ResidualConstruction(40, 30, 3).compress(circuits, rng)
     active = sample_active(6, 2, 4, rng)
-    inputs = unit_inputs(3)(active, rng)
+    inputs = UnitInputs(3)(active, rng)
     noise = read_in_interference(superposition, inputs, active)
     states = superposition.embed(inputs, active)
     for sample, row in enumerate(active):

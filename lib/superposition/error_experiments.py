@@ -9,7 +9,7 @@ from superposition._check import Floats
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction, breakdown
 from superposition.constructions.prediction import default_moments, predict_layers
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 from superposition.measure import measure_error
 
 STREAM_WIDTH, N_NEURONS = 512, 1024
@@ -46,7 +46,7 @@ def _read_back(
     """Pre-activations of active small neurons, and their activations' squared errors, flat."""
     superposition = construction.compress(circuits, rng)
     active = sample_active(circuits.n_circuits, n_active, 500, rng)
-    inputs = unit_inputs(circuits.width)(active, rng)
+    inputs = UnitInputs(circuits.width)(active, rng)
     neurons = superposition.network.step(superposition.embed(inputs, active), 0)[1]
     estimate = superposition.neuron_codes[0].decode(neurons, active)
     # b batch, k active, m neurons, d width

@@ -17,7 +17,7 @@ from superposition.circuits import ResidualCircuits, with_indicator
 from superposition.codes import GaussianCode, SparseCode
 from superposition.constructions import ResidualConstruction, Superposition
 from superposition.constructions.values import symbol_values
-from superposition.inputs import sample_active, unit_inputs
+from superposition.inputs import UnitInputs, sample_active
 from superposition.measure import doing_nothing, measure_error, read_in_interference
 from superposition.theory import carrying, embedding, reading, returning, symbols
 from superposition.theory.derivation import evaluate
@@ -70,7 +70,7 @@ def read_errors(
     """
     code = GaussianCode.draw(n_circuits, 4, 256, rng, orthonormal=kind == "orthonormal")
     active = sample_active(n_circuits, n_active, 300, rng)
-    truth = unit_inputs(4)(active, rng)
+    truth = UnitInputs(4)(active, rng)
     reads = code.decode_all(code.encode(truth, active))
     misread = reads[np.arange(300)[:, None], active] - truth
     values = {symbols.D: 256, symbols.d: 4, symbols.a2: 1, symbols.k: n_active}
@@ -87,7 +87,7 @@ def all_ears(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
     """One active circuit, heard by all others: squared sum of their reads, per entry; D = 256."""
     code = GaussianCode.draw(n_circuits, 4, 256, rng)
     active = sample_active(n_circuits, 1, 300, rng)
-    reads = code.decode_all(code.encode(unit_inputs(4)(active, rng), active))
+    reads = code.decode_all(code.encode(UnitInputs(4)(active, rng), active))
     heard = _of_inactive(reads, active).sum(axis=1)
     return _row(measured=np.mean(heard**2), predicted=(n_circuits - 1) / 256)
 
@@ -179,7 +179,7 @@ def interference(
     construction = ResidualConstruction(stream_width, n_neurons, redundancy)
     superposition = construction.compress(circuits, rng)
     active = sample_active(n_circuits, n_active, _SAMPLES, rng)
-    noise = read_in_interference(superposition, unit_inputs(4)(active, rng), active)
+    noise = read_in_interference(superposition, UnitInputs(4)(active, rng), active)
     heard = _on_carriers(superposition, noise, active)
     values = symbol_values(construction, circuits, n_active)
     own, shared = (evaluate(f, values) for f in (returning.own_noise(), returning.shared_noise()))
@@ -208,7 +208,7 @@ def idle_activation(redundancy: int, n_active: int, rng: np.random.Generator) ->
     for _ in range(100):
         code = SparseCode.draw("random", 40, 8, 512, redundancy, rng)
         active = sample_active(40, n_active, 10, rng)
-        states = np.concatenate([unit_inputs(4)(active, rng), np.ones((10, n_active, 1))], axis=-1)
+        states = np.concatenate([UnitInputs(4)(active, rng), np.ones((10, n_active, 1))], axis=-1)
         wanted = inner.hear(states, active, 0)
         neurons = np.maximum(code.encode(wanted, active) - 1.0, 0)
         reads = code.decode(neurons, np.tile(np.arange(40), (10, 1)))
@@ -231,7 +231,7 @@ def redundancy_errors(redundancy: int, n_active: int, rng: np.random.Generator) 
     circuits = ResidualCircuits.random(200, 4, 8, 1, rng).astype(np.float32)
     superposition = ResidualConstruction(512, 1024, redundancy).compress(circuits, rng)
     active = sample_active(200, n_active, 500, rng)
-    inputs = unit_inputs(4)(active, rng)
+    inputs = UnitInputs(4)(active, rng)
     truth = circuits.run(inputs, active)[-1]
     squares = np.sum((superposition.run(inputs, active)[-1] - truth) ** 2, axis=-1)
     state = np.mean(np.sum(truth**2, axis=-1))

@@ -72,8 +72,3 @@ def taken(sampler: InputSampler, which: Integers) -> InputSampler:
     """The sampler of circuits `which`, (n,): by its own `take`, if it has one; else itself."""
     take = getattr(sampler, "take", None)
     return sampler if take is None else take(which)
-
-
-def unit_inputs(width: int) -> InputSampler:
-    """The default inputs of circuits that bring no sampler."""
-    return UnitInputs(width)

@@ -24,7 +24,7 @@ from superposition._check import (
 )
 from superposition._memory import check_circuits, check_memory
 from superposition.circuits.conditional import find_step
-from superposition.inputs import InputSampler, sample_active, taken, unit_inputs
+from superposition.inputs import InputSampler, UnitInputs, sample_active, taken
 from superposition.moments import MLPMoments, mlp_moments
 
 
@@ -108,7 +108,7 @@ class MLPCircuits:
     @property
     def default_inputs(self) -> InputSampler:
         """The sampler, or random unit vectors."""
-        return self.sampler or unit_inputs(self.widths[0])
+        return self.sampler or UnitInputs(self.widths[0])
 
     def astype(self, dtype: DTypeLike) -> MLPCircuits:
         """The same circuits in another precision."""

@@ -21,7 +21,7 @@ from superposition._check import (
     whole_array,
 )
 from superposition._memory import check_circuits, check_memory
-from superposition.inputs import InputSampler, sample_active, unit_inputs
+from superposition.inputs import InputSampler, UnitInputs, sample_active
 from superposition.moments import N_NODES, Moments, residual_moments
 
 
@@ -130,7 +130,7 @@ class ResidualCircuits:
     @property
     def default_inputs(self) -> InputSampler:
         """Random unit vectors."""
-        return unit_inputs(self.width)
+        return UnitInputs(self.width)
 
     def astype(self, dtype: DTypeLike) -> ResidualCircuits:
         """The same circuits in another precision."""
