@@ -27,18 +27,19 @@ class Row:
 
     words: str
     count: sp.Expr
-    holds: sp.Basic = sp.true
+    holds: sp.Basic
 
 
 @cache
 def rows() -> dict[str, Row]:
     """The figure's rows, from `theory`, for circuits of `ResidualCircuits.random`."""
+    ever = k >= 1
     one = read_in.read_in_capacity().subs(random_moments())
     two = over_layers.deep_capacity().subs(random_moments())
     return {
-        "private": Row("side by side, no superposition", sp.Min(D / d, M / m)),
-        "one": Row("the post's network, one layer", one),
-        "two": Row("the post's network, two layers or more", sp.Min(one, two)),
+        "private": Row("side by side, no superposition", sp.Min(D / d, M / m), ever),
+        "one": Row("the post's network, one layer", one, ever),
+        "two": Row("the post's network, two layers or more", sp.Min(one, two), ever),
         "gated": Row("gated, told which one is active (k = 1)", _gated(), sp.Eq(k, 1)),
         "most": Row("no linear code of one layer has more", limits.most_under_floor(), k > 1),
     }

@@ -4,19 +4,19 @@ export const ROWS = [
   {
     name: "private",
     words: "side by side, no superposition",
-    holds: ({ D, M, d, m, k, r, nu }) => True,
+    holds: ({ D, M, d, m, k, r, nu }) => k >= 1,
     count: ({ D, M, d, m, k, r, nu }) => Math.min(D/d, M/m),
   },
   {
     name: "one",
     words: "the post's network, one layer",
-    holds: ({ D, M, d, m, k, r, nu }) => True,
+    holds: ({ D, M, d, m, k, r, nu }) => k >= 1,
     count: ({ D, M, d, m, k, r, nu }) => (1/2)*D*M*nu/(k*m*r*(2 + 1/d)),
   },
   {
     name: "two",
     words: "the post's network, two layers or more",
-    holds: ({ D, M, d, m, k, r, nu }) => True,
+    holds: ({ D, M, d, m, k, r, nu }) => k >= 1,
     count: ({ D, M, d, m, k, r, nu }) => Math.min((1/2)*D*M*nu/(k*m*r*(2 + 1/d)), Math.sqrt(2)*Math.sqrt(D)*M*Math.sqrt(nu)/(Math.sqrt(k)*m*Math.sqrt(2 + 1/d))),
   },
   {
