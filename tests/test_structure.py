@@ -104,6 +104,7 @@ ORDER = [
     "constructions.values",
     "factored",
     "measure",
+    "watch",
     "interop.arrays",
     "interop.sklearn_models",
     "interop.torch_modules",
@@ -159,6 +160,7 @@ ORDER = [
     "plotting.scoreboard",
     "plotting.sharing",
     "plotting.toolkit",
+    "plotting.watch",
     "plotting",
     "digits",
     "training",
@@ -273,6 +275,7 @@ def test_randomness_comes_only_through_a_generator(name):
         "digit_mlps": 1,
         "_check": 1,
         "bench.targets": 3,
+        "watch": 1,
         "ledger": 8,
         "rotation_ledger": 1,
     }  # _check: in a hint

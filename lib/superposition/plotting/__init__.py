@@ -41,6 +41,7 @@ from superposition.plotting.toolkit import (
     found_by_methods,
     scores_inside,
 )
+from superposition.plotting.watch import dials
 
 __all__ = [
     "COLOURS",
@@ -61,6 +62,7 @@ __all__ = [
     "depth",
     "depths",
     "design",
+    "dials",
     "digit_images",
     "digit_sizes",
     "error_terms",
