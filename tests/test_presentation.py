@@ -176,6 +176,7 @@ FIGURES = {
         {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2
     ),
     "plane": lambda: plotting.plane(5, 2, [(1, 2), (3, 0)]),
+    "meeting slots": lambda: plotting.meeting_slots(3, 2, [(1, 2), (2, 0)]),
     "beside published": lambda: plotting.beside_published(BESIDE),
     "noise by layer": lambda: plotting.noise_by_layer(NOISY_LAYERS, {"a": "one", "b": "two"}),
     "slot loads": lambda: plotting.slot_loads({"a": np.array([1, 2]), "b": np.array([2, 2])}),

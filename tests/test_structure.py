@@ -64,6 +64,7 @@ ORDER = [
     "theory.boolean",
     "theory",
     "explorable",
+    "explorable_plane",
     "constructions.graph_layers",
     "constructions.needs",
     "constructions.bounds",

@@ -22,7 +22,12 @@ from superposition.plotting.errors import (
     neuron_errors,
     ratios,
 )
-from superposition.plotting.gated import beside_published, noise_by_layer, plane
+from superposition.plotting.gated import (
+    beside_published,
+    meeting_slots,
+    noise_by_layer,
+    plane,
+)
 from superposition.plotting.graphs import path_errors_by, stream_in_use
 from superposition.plotting.maths import (
     averaging,
@@ -77,6 +82,7 @@ __all__ = [
     "ignition",
     "interference",
     "load_histogram",
+    "meeting_slots",
     "neuron_errors",
     "noise_by_layer",
     "path_errors_by",

@@ -53,6 +53,62 @@ def _code(
     return handles
 
 
+def meeting_slots(prime: int, redundancy: int, circuits: Sequence[Sequence[int]]) -> Figure:
+    """Circuits (x, y) on the plane over `prime` with their lines, and the slots that these are.
+
+    Two codes of r slopes each; a slot of several circuits has a square around it.
+    """
+    figure, (plane_axes, slot_axes) = plt.subplots(1, 2, figsize=(7.6, 4.1))
+    x, y = np.divmod(np.arange(prime**2), prime)
+    plane_axes.plot(x, y, ".", color=GREY, ms=6, label="_")
+    lines = plane_lines(prime, 2 * redundancy) % prime
+    own = lines[[prime * at_x + at_y for at_x, at_y in circuits]]
+    for i, ((at_x, at_y), style) in enumerate(zip(circuits, ("-", "--", ":"), strict=False)):
+        for slope, line in enumerate(own[i]):
+            width = 3 if (own[:, slope] == line).sum() > 1 else 1
+            where = _wrapped(prime, slope, line)
+            plane_axes.plot(*where, style, color=COLOURS[i], lw=width, label="_")
+        mark: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "ls": "none"}
+        plane_axes.plot(at_x, at_y, ms=10, label=f"circuit {i + 1}", **mark)
+        offset = 0.18 * (2 * i - len(circuits) + 1)
+        slot_axes.plot(own[i] + offset, np.arange(2 * redundancy), ms=6, label="_", **mark)
+    met = [(n, s) for s, row in enumerate(own.T) for n in set(row) if (row == n).sum() > 1]
+    box: dict[str, Any] = {"color": INK, "marker": "s", "ms": 19, "mfc": "none", "ls": "none"}
+    slot_axes.plot(*np.transpose(met or np.empty((0, 2))), label="slot of both", **box)
+    _slot_rows(slot_axes, prime, redundancy)
+    plane_axes.set(title="circuits: points", xlabel="x", ylabel="y", aspect="equal")
+    plane_axes.set(xticks=range(prime), yticks=range(prime))
+    plane_axes.grid(visible=False)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
+    return figure
+
+
+def _wrapped(prime: int, slope: int, line: int) -> tuple[np.ndarray, np.ndarray]:
+    """A line's points across the square −½ … prime − ½, NaN where it wraps."""
+    ends = np.linspace(-0.5, prime - 0.5, 40 * prime + 1)
+    if slope == prime:
+        return np.full_like(ends, line), ends
+    step = slope if 2 * slope < prime else slope - prime  # the same line, less steep
+    heights = (line + step * ends + 0.5) % prime - 0.5
+    wraps = np.abs(np.diff(heights, prepend=heights[0])) > prime / 2
+    return ends, np.where(wraps, np.nan, heights)
+
+
+def _slot_rows(axes: Axes, prime: int, redundancy: int) -> None:
+    """Axes of slots: a row for each slope, code by code, a column for each line."""
+    n_slopes = 2 * redundancy
+    names = [f"slope {s}" if s < prime else "vertical" for s in range(n_slopes)]
+    names = [f"{'AB'[s // redundancy]}, {name}" for s, name in enumerate(names)]
+    axes.set(title="their slots: lines", xlabel="line", ylabel="code, slope")
+    axes.set(xlim=(-0.5, prime - 0.5), ylim=(n_slopes - 0.5, -0.5))
+    axes.set_xticks(range(prime))
+    axes.set_yticks(range(n_slopes), names)
+    axes.grid(visible=False)
+    axes.hlines(np.arange(0.5, n_slopes - 1), -0.5, prime - 0.5, color="#e3e1da", lw=0.7)
+    axes.vlines(np.arange(0.5, prime - 1), -0.5, n_slopes - 0.5, color="#e3e1da", lw=0.7)
+    axes.axhline(redundancy - 0.5, color=GREY, lw=1.2)
+
+
 def beside_published(table: pd.DataFrame) -> Figure:
     """Error by layer of the published construction and of the gated one, a panel per k.
 

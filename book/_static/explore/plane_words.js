@@ -1,0 +1,47 @@
+// What is picked on the plane, in words.
+import { commonSlots, joining, joins, same } from "./plane_code.js";
+
+const MOST = 3; // picked at once
+
+export const nameOf = (q, slope) => (slope === q ? "vertical" : `slope ${slope}`);
+export const codeOf = (r, slope) => (slope < r ? "A" : "B");
+export const pairsOf = (n) => [[0, 1], [0, 2], [1, 2]].filter(([, j]) => j < n);
+
+/** Where two of the circuits meet, in words. */
+function meeting(q, r, circuits, [i, j]) {
+  const common = commonSlots(q, r, circuits[i], circuits[j]);
+  if (!common.length) return `Circuits ${i + 1} and ${j + 1} meet on no slot.`;
+  const where = common.map((slot) => {
+    const slope = Math.floor(slot / q);
+    return `line ${slot % q} of ${nameOf(q, slope)}, code ${codeOf(r, slope)}`;
+  });
+  return `Circuits ${i + 1} and ${j + 1} meet on one slot: ${where.join("; ")}.`;
+}
+
+/** Which of three circuits join the two others, in words. */
+function crossing(q, r, circuits) {
+  const found = [[2, 0, 1], [1, 0, 2], [0, 1, 2]].filter(
+    ([third, i, j]) => joins(q, r, circuits[third], circuits[i], circuits[j]),
+  );
+  if (!found.length) return "None of the three joins the other two.";
+  return found.map(([third, i, j]) =>
+    `Circuit ${third + 1} joins ${i + 1} and ${j + 1}: it meets them in different codes.`).join(" ");
+}
+
+/** What is picked, in words: where each two meet, and what joins them. */
+export function reading(q, r, circuits) {
+  if (circuits.length === 0) return "Pick a circuit: any point of the plane.";
+  if (circuits.length === 1) {
+    return `Circuit 1 has ${2 * r} slots of ${2 * r * q}, one of each slope. Pick another circuit.`;
+  }
+  const said = pairsOf(circuits.length).map((pair) => meeting(q, r, circuits, pair));
+  if (circuits.length === MOST) return [...said, crossing(q, r, circuits)].join(" ");
+  const n = joining(q, r, ...circuits).length;
+  return `${said[0]} ${n || "No"} other ${n === 1 ? "circuit joins" : "circuits join"} them${n ? " (×)" : ""}.`;
+}
+
+/** The picks after one more: a picked circuit is left out, a fourth takes the third's place. */
+export function picked(circuits, circuit) {
+  const rest = circuits.filter((each) => !same(each, circuit));
+  return rest.length < circuits.length ? rest : [...circuits.slice(0, MOST - 1), circuit];
+}
