@@ -231,7 +231,8 @@ class ResidualConstruction:
         write_out = np.empty((shape[0], shape[2], shape[1]), graph.dtype)
         sums = layer_sums(graph, self.margin, stream, neuron_codes)
         for i, (_, heard, written) in enumerate(sums):
-            read_in[i], write_out[i] = superpose(*heard), superpose(*written)
+            read_in[i] = superpose(*heard)  # one after the other: in memory there is one copy
+            write_out[i] = superpose(*written)
         bias = np.full(shape[:2], -self.margin, graph.dtype)
         return ResidualNetwork(read_in, bias, write_out)
 
