@@ -13,7 +13,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help book test test-site bench mutate lint format compare sync lab serve clean distclean venv FORCE
+.PHONY: help book test test-site pdf citation bench mutate lint format compare sync lab serve clean distclean venv FORCE
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -32,6 +32,20 @@ mutate: venv  ## change the library's core in thousands of places; do tests fail
 
 test-site: book  ## every built page in a real browser, if Chromium is there
 	@$(BIN)/python -m pytest -n 2 tests/site
+
+pdf: book  ## the whole book as one PDF, printed by Chromium: _build/circuits-in-superposition.pdf
+	@$(BIN)/jupyter-book build . --builder singlehtml -n -W --keep-going
+	@$(BIN)/python book/tools/pdf.py
+
+citation: $(VENV)/cff/installed  ## is CITATION.cff valid?
+	@$(VENV)/cff/bin/cffconvert --validate
+
+# In an environment of its own: it needs an old jsonschema.
+$(VENV)/cff/installed: $(INSTALLED) book/tools/citation.txt
+	@rm -f $@
+	@$(PYTHON) -m venv --clear $(VENV)/cff
+	@$(VENV)/cff/bin/python -m pip install --quiet --requirement book/tools/citation.txt
+	@touch $@
 
 compare: venv  ## run every notebook and compare its outputs, nothing else
 	@$(PYTEST) book $(NBVAL)
