@@ -1,6 +1,10 @@
 """What figures show, as tables; images that carry them; files and links that a page makes of it."""
 
 import io
+import os
+import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
@@ -362,3 +366,98 @@ def test_every_figure_of_the_library_has_data_in_named_columns(make):
     assert (found["y_label"] != "").all()
     csv = read(as_csv(found))
     np.testing.assert_allclose(csv["y"], found["y"].astype(float), rtol=1e-5, atol=0)
+
+
+PLAIN = '<svg xmlns="http://www.w3.org/2000/svg"><metadata></metadata></svg>'
+CARRYING = PLAIN.replace(
+    "<metadata>",
+    "<metadata><dc:description>What this figure shows, as CSV:\nx,y\n1,2\n</dc:description>",
+)
+CHAPTER = """
+Chapter
+=======
+
+.. figure:: carrying.svg
+   :name: fig-one
+
+   A caption.
+
+.. figure:: other.svg
+   :name: fig-two
+
+   Another.
+
+   With a legend.
+
+.. image:: third.svg
+
+.. figure:: drawing.svg
+   :name: fig-drawing
+
+   A drawing.
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """The source of a small book: two figures with data and one without, images by themselves."""
+    (tmp_path / "conf.py").write_text(
+        "extensions = ['figure_files']\nnumfig = True\nsuppress_warnings = ['image']\n"
+        "root_doc = 'chapter'\nhtml_theme = 'basic'\n"
+    )
+    (tmp_path / "chapter.rst").write_text(CHAPTER)
+    for name, text in (("carrying", "1,2"), ("other", "1,3"), ("third", "1,4")):
+        (tmp_path / f"{name}.svg").write_text(CARRYING.replace("1,2", text))
+    (tmp_path / "drawing.svg").write_text(PLAIN)
+    return tmp_path
+
+
+def build(project, builder="html", name="chapter.html"):
+    """Build as Sphinx does from the command line, in a process of its own; the page's text."""
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", builder, project, project / "out"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [*command, "-d", project / "trees"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return (project / "out" / name).read_text()
+
+
+def links(page):
+    """Address and words of each link to data."""
+    found = re.findall(r'href="([^"]+\.csv)">(.*?)</a>', page)
+    return [(href, re.sub("<.*?>", "", words)) for href, words in found]
+
+
+def test_pages_offer_data_and_serve_images_without_it(project):
+    page = build(project)
+    found = links(page)
+    assert [words for _, words in found] == [
+        "Data (CSV) of Fig. 1", "Data (CSV) of Fig. 2", "Data (CSV) of the figure above",
+    ]  # fmt: skip
+    names = ["fig-one", "fig-two", "chapter-3"]
+    assert [href.split("/")[-1] for href, _ in found] == [f"{name}.csv" for name in names]
+    rows = [(project / "out" / href).read_text() for href, _ in found]
+    assert rows == [f"x,y\n1,{n}\n" for n in (2, 3, 4)]
+    for name in names:
+        assert f'src="_images/{name}.svg"' in page
+        assert (project / "out/_images" / f"{name}.svg").read_text() == PLAIN
+    assert (project / "out/_images/drawing.svg").read_text() == PLAIN
+    assert page.index("With a legend.") < page.index(found[1][0])
+
+
+def test_a_new_image_has_new_data_and_an_unchanged_page_keeps_its_own(project):
+    first = links(build(project))
+    assert links(build(project)) == first
+    text = (project / "chapter.rst").read_text()
+    (project / "carrying.svg").write_text(CARRYING.replace("1,2", "5,6"))
+    (project / "chapter.rst").write_text(text.replace("A caption", "A new caption"))
+    assert links(build(project)) == first
+    assert (project / "out" / first[0][0]).read_text() == "x,y\n5,6\n"
+
+
+def test_one_long_page_has_links_too_and_other_builders_none(project):
+    assert len(links(build(project, "singlehtml"))) == 3
+    text = build(project, "text", "chapter.txt")
+    assert "Data (CSV)" not in text
+    assert "With a legend." in text
