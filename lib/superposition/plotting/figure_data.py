@@ -63,8 +63,11 @@ def _panel(axes: Axes, number: int, known: list[Entry]) -> Iterator[pd.DataFrame
         name = series(artist, known, f"{kind} {counts[kind]}", across)
         table = table.assign(**head, series=bar_names(artist) or name)
         for column, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
-            if column in table and (names := tick_names(axis, table[column].to_numpy(float))):
-                table[f"{column}_name"] = names
+            if column in table:
+                values = table[column].to_numpy(float)
+                names = tick_names(axis, values, exactly=across or "value" in table)
+                if names:
+                    table[f"{column}_name"] = names
         if "value" in table:
             table["value_label"] = _value_label(artist, axes)
         yield table

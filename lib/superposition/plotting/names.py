@@ -103,11 +103,11 @@ def bar_names(artist: Any) -> list[str]:
     return names if all(names) else []
 
 
-def tick_names(axis: Axis, values: np.ndarray) -> list[str]:
+def tick_names(axis: Axis, values: np.ndarray, exactly: bool = False) -> list[str]:
     """Names of the ticks at these values, where all have one that says more than its number.
 
     Values beside a tick, as of points next to each other, have its name if it is the nearest and
-    closer than half of the smallest distance between ticks.
+    closer than half of the smallest distance between ticks; unless they have to match `exactly`.
     """
     formatter = axis.get_major_formatter()
     if not isinstance(formatter, _NAMING) or not len(values):
@@ -118,7 +118,7 @@ def tick_names(axis: Axis, values: np.ndarray) -> list[str]:
         return []
     reach = np.diff(np.sort(ticks)).min() / 2 if len(ticks) > 1 else 0.5
     nearest = np.abs(values[:, None] - ticks).argmin(axis=1)
-    if not np.all(np.abs(values - ticks[nearest]) < reach):
+    if not np.all(np.abs(values - ticks[nearest]) < (1e-9 if exactly else reach)):
         return []
     numbers = all(_is_number(texts[i], ticks[i]) for i in {*nearest.tolist()})
     return [] if numbers else [texts[i] for i in nearest]
