@@ -271,6 +271,14 @@ def test_a_key_alone_names_lines_of_its_dashes(axes):
     assert set(figure_data(axes.figure)["series"]) == {"predicted"}
 
 
+def test_a_key_in_a_legend_of_its_own_gives_its_colour(axes):
+    axes.plot([1, 2], [1, 2], "C1-", label="_")
+    (points,) = axes.plot([1, 2], [1, 2], "C1o", label="_")
+    rule = mpl.lines.Line2D([], [], color="black")
+    axes.figure.legend([points, rule], ["plane", "derived"])
+    assert [*figure_data(axes.figure)["series"].unique()] == ["derived (colour of: plane)", "plane"]
+
+
 def test_panels_have_numbers_titles_and_labels_of_their_row_column_or_figure():
     figure, panels = plt.subplots(2, 2)
     for one in panels.flat:

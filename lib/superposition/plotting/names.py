@@ -89,7 +89,7 @@ def series(artist: Any, known: Sequence[Entry], fallback: str, across: bool = Fa
         return fallback
     exact = [entry.text for entry in known if entry.style == mine]
     key = [e.text for e in known if e.only_a_key and e.style.look == mine.look]
-    colour = [e.text for e in known if not e.only_a_key and e.style.colour == mine.colour]
+    colour = [e.text for e in known if e.style.colour == mine.colour]
     if exact or across:
         return exact[0] if exact else fallback
     if colour:
