@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
@@ -26,6 +27,8 @@ PHONE = 375
 EXCEPTIONS = {
     "aria-required-children": "docutils gives the bibliography's list a role without list items",
 }
+# Figures with nothing to tabulate: name, with the reason.
+SCHEMATIC: dict[str, str] = {}
 CONTRAST = """() => {
   const light = c => { const [r, g, b] = c.map(v => { v /= 255;
       return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
@@ -138,6 +141,25 @@ def test_with_scripts_off_text_and_figures_remain(site: str, browser: Any) -> No
         tab.goto(site + page)
         assert len(tab.inner_text("article")) > 1000
         context.close()
+
+
+def test_below_every_figure_its_data_can_be_downloaded(site: str) -> None:
+    """And the image itself is served without it."""
+    figures = [
+        (page, figure)
+        for page in PAGES
+        for figure in BeautifulSoup((HTML / page).read_text(), "html.parser").find_all("figure")
+    ]
+    without = {figure["id"] for _, figure in figures if not figure.select("a.download")}
+    assert without == {*SCHEMATIC}
+    for page, figure in figures:
+        for link in figure.select("a.download"):
+            assert re.fullmatch(r"Data \(CSV\) of Fig\. [\d.]+", link.get_text())
+            table = pd.read_csv((HTML / page).parent / unquote(str(link["href"])))
+            assert len(table)
+            assert {"panel", "x_label", "y_label", "series", "kind", "x", "y"} <= {*table}
+            image = (HTML / page).parent / unquote(str(figure.img["src"]))
+            assert "as CSV" not in image.read_text()
 
 
 def links() -> Iterator[tuple[str, str]]:

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from superposition.plotting.figure_data import svg_with_data
 
 INK, PAPER, GREY = "#1f2328", "#fcfbf8", "#6b7280"
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
@@ -41,11 +44,18 @@ _STYLE: dict[str, Any] = {
 
 
 def use_style() -> None:
-    """Figures as the book draws them: crisp SVG on an opaque card, readable on dark pages too."""
+    """Figures as the book draws them: crisp SVG on an opaque card, readable on dark pages too.
+
+    In a notebook each image carries what it shows: `figure_data.svg_with_data`.
+    """
+    from IPython.core.getipython import get_ipython
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     plt.rcParams.update(cast(Any, _STYLE))
     set_matplotlib_formats("svg")  # type: ignore[no-untyped-call]
+    shell = get_ipython()
+    if shell is not None and shell.display_formatter is not None:
+        shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, svg_with_data)
 
 
 def spread(

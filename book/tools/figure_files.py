@@ -1,0 +1,89 @@
+"""Sphinx extension: each figure's data, which its image carries, becomes a file to download.
+
+The image is served without its data. Links stand below captions, in builders that make HTML.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+
+from superposition.plotting.figure_data import split
+
+LINK, WHOSE = "figure-data", "visually-hidden"
+
+
+def take_out(app: Sphinx, doctree: nodes.document) -> None:
+    """Write images and their data apart, before Sphinx collects the files of a page."""
+    page = app.env.docname
+    # They last as long as the stored pages that name them.
+    folder = Path(app.doctreedir) / "figure_files" / page
+    for number, image in enumerate([*doctree.findall(nodes.image)], start=1):
+        path = Path(app.env.relfn2path(unquote(image["uri"]), page)[1])
+        if path.suffix != ".svg" or not path.is_file():
+            continue
+        plain, csv = split(path.read_text(encoding="utf-8"))
+        if csv is None:
+            continue
+        figure = figure_of(image)
+        name = figure["ids"][0] if figure and figure["ids"] else f"{Path(page).name}-{number}"
+        image["uri"] = write(app, folder / f"{name}.svg", plain)
+        add_link(image, figure, write(app, folder / f"{name}.csv", csv))
+
+
+def figure_of(node: nodes.Node | None) -> nodes.figure | None:
+    """The figure that a node is in; None where there is none."""
+    while node is not None and not isinstance(node, nodes.figure):
+        node = node.parent
+    return node
+
+
+def write(app: Sphinx, path: Path, text: str) -> str:
+    """Write a file; its address as pages name it, from the book's folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return "/" + Path(os.path.relpath(path, app.srcdir)).as_posix()
+
+
+def add_link(image: nodes.image, figure: nodes.figure | None, target: str) -> None:
+    """A line with a link, below the caption or, without a figure, below the image."""
+    link = addnodes.download_reference("", "Data (CSV)", reftarget=target)
+    link += nodes.inline("", " of the figure above", classes=[WHOSE])
+    line = nodes.paragraph("", "", link, classes=[LINK])
+    if figure is None:
+        image.parent.insert(image.parent.index(image) + 1, line)
+        return
+    legend = next(iter(figure.findall(nodes.legend)), None)
+    if legend is None:
+        legend = nodes.legend()
+        figure += legend
+    legend += line
+
+
+def name_links(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Let links say whose data they lead to; without links, take their lines away."""
+    numbers = app.env.toc_fignumbers.get(page, {}).get("figure", {})
+    for line in [n for n in doctree.findall(nodes.paragraph) if LINK in n["classes"]]:
+        figure = figure_of(line)
+        if app.builder.format != "html":
+            parent = line.parent
+            parent.remove(line)
+            if isinstance(parent, nodes.legend) and not parent.children:
+                parent.parent.remove(parent)
+        elif figure and figure["ids"] and figure["ids"][0] in numbers:
+            number = ".".join(map(str, numbers[figure["ids"][0]]))
+            whose = next(n for n in line.findall(nodes.inline) if WHOSE in n["classes"])
+            whose.clear()
+            whose += nodes.Text(f" of {app.config.numfig_format['figure'] % number}")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the extension with Sphinx."""
+    app.connect("doctree-read", take_out, priority=400)
+    app.connect("doctree-resolved", name_links)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
