@@ -78,14 +78,15 @@ def test_a_tip_shows_what_its_link_leads_to(kind: str, site: str, browser: Any) 
             tip.locator(content).first.wait_for()
             assert tip.get_by_role("tooltip").count() == 1
             assert tip.locator("a[href], [id]:not([id^=tippy]):not([id^=MJX])").count() == 0
-            if how == "focus":
-                visit.page.wait_for_timeout(500)  # it has faded in
-                assert serious(visit) == []
             visit.page.keyboard.press("Escape")
             tip.wait_for(state="detached")
             visit.page.mouse.move(0, 0)
+            visit.page.evaluate("document.activeElement.blur()")
         assert visit.complaints == []
         assert visit.bytes <= LARGEST
+        open_tip(visit, link, "focus")
+        visit.page.wait_for_timeout(500)  # until it has faded in
+        assert serious(visit) == []  # last, for axe asks for styles again, and where they are not
 
 
 @pytest.mark.parametrize("kind", ["equation", "figure"])
