@@ -46,6 +46,7 @@ def claim_error(
 ) -> pd.DataFrame:
     """Errors after the last layer of T random circuits (d = 4, m = 8), one active; M = 2D.
 
+    The T at which they reach a limit is what (eq-claim) speaks of.
     nothing: the relative_mse of `doing_nothing`.
     """
     circuits = ResidualCircuits.random(n_circuits, 4, 8, n_layers, rng).astype(np.float32)

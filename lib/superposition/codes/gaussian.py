@@ -112,7 +112,7 @@ class GaussianCode:
         return out
 
     def decode(self, state: Floats, which: Integers) -> Floats:
-        """What circuits `which` (batch, j) read of states (batch, D): E_t^T A, (batch, j, d)."""
+        """What circuits `which` (batch, j) read of states (batch, D), (batch, j, d): (eq-read)."""
         state, which = check_state(self, state, which)
         out = np.empty((*which.shape, self.width), np.result_type(state, self.directions))
         for row, circuits in enumerate(which):

@@ -22,7 +22,10 @@ def gated_law(
     redundancy: int,
     n_active: int,
 ) -> pd.DataFrame:
-    """Errors by layer 0 … L, (eq-gated-law): columns layer, mse, relative_mse, inactive_mse."""
+    """Errors by layer 0 … L, (eq-gated-law): columns layer, mse, relative_mse, inactive_mse.
+
+    What arrives of one other circuit and of two, A and A', is (eq-arrivals).
+    """
     values = _geometry(heard, coupled) | {symbols.r: redundancy, symbols.k: n_active}
     values |= {gating.common: 0.0, gating.own_noise: 0.0}
     rows = []

@@ -37,7 +37,7 @@ def carrying_chance() -> sp.Expr:
 
 
 def targeted_reads() -> sp.Expr:
-    """N_f where each of G gates has r random neurons, two features a gate: (eq-and-reads)."""
+    """N_f where each of G gates has r random neurons, two features a gate: (eq-targeted-reads)."""
     return 2 * (gates - 1) * r / neurons
 
 
@@ -54,7 +54,7 @@ def own_noise() -> Derivation:
 
 @cache
 def common_noise() -> Derivation:
-    """Variance of the overlaps that all carriers hear: (eq-and-noise).
+    """Variance of the overlaps that all carriers hear: (eq-and-common-noise).
 
     Those of the gate's two features: j of them are true and s − j others. If both are true, their
     one overlap is heard twice. And those of other features that two carriers read.

@@ -79,19 +79,19 @@ def load_variance() -> Derivation:
 
 @cache
 def own_collisions() -> Derivation:
-    """Other neurons of its own circuit on one carrier of a small neuron, on average."""
+    """Other neurons of its own circuit on one carrier, on average: (eq-own-collisions)."""
     return Derivation(r"n_{\text{own}}", (m - 1) * carrying_probability, (RANDOM_CARRIERS,))
 
 
 @cache
 def active_collisions() -> Derivation:
-    """Neurons of the other active circuits on one carrier, on average."""
+    """Neurons of other active circuits on one carrier, on average: (eq-active-collisions)."""
     return Derivation(r"n_{\text{active}}", (k - 1) * m * carrying_probability, (RANDOM_CARRIERS,))
 
 
 @cache
 def inactive_collisions() -> Derivation:
-    """Neurons of inactive circuits on one carrier, on average."""
+    """Neurons of inactive circuits on one carrier, on average: (eq-inactive-collisions)."""
     return Derivation(
         r"n_{\text{inactive}}", (T - k) * m * carrying_probability, (RANDOM_CARRIERS,)
     )

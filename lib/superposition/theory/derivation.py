@@ -86,6 +86,6 @@ def _compiled(expression: sp.Expr) -> tuple[list[sp.Symbol], Callable[..., Any]]
 def second_moment_of_sum(n: sp.Expr, second: sp.Expr, product: sp.Expr) -> sp.Expr:
     """E[(z_1 + … + z_n)²], with E z² = second and E z z' = product for two different ones.
 
-    The square has n diagonal terms and n(n − 1) products of two different ones.
+    The square has n diagonal terms and n(n − 1) products of two different ones: (eq-square-of-sum).
     """
     return n * second + n * (n - 1) * product

@@ -47,7 +47,10 @@ def overlap_mean() -> Derivation:
 
 @cache
 def overlap_variance() -> Derivation:
-    """E[(e · e')²] of directions of two circuits, entries N(0, 1/D): (eq-overlap-variance)."""
+    """E[(e · e')²] of directions of two circuits, entries N(0, 1/D): (eq-overlap-variance).
+
+    In short (eq-overlap); before anything is assumed, (eq-overlap-general).
+    """
     product = gaussian_moment(1, 1) ** 2 + dimension_covariance
     general = second_moment_of_sum(D, gaussian_moment(2, 2), product)
     assumptions = (MEAN_ZERO, UNCORRELATED, DIMENSIONS, VARIANCE)

@@ -107,7 +107,7 @@ def heard_by_circuit() -> sp.Expr:
 
 @cache
 def heard_past_shared() -> sp.Expr:
-    """The same for a pair that shares a slot of either code: (eq-heard-by-circuit).
+    """The same for a pair that shares a slot of either code: (eq-heard-past-shared).
 
     Of r² pairs of slots r cannot meet: N of those left do.
     """

@@ -102,7 +102,7 @@ def heard_garbage() -> Derivation:
 
 @cache
 def woken_garbage() -> Derivation:
-    """|g|² after a layer, of which the woken ones write more: (eq-woken)."""
+    """|g|² after a layer, of which the woken ones write more: (eq-woken-garbage)."""
     mean = (1 - woken_share) * estimate_square + woken_share * woken_square
     return grown("|g|^2", garbage, mean, EVEN)
 

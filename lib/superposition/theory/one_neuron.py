@@ -83,6 +83,7 @@ def gaussian_carrier() -> Assumption:
 
 
 def _with_collisions(quantity: str, given: sp.Symbol) -> Derivation:
+    """What is so given j collisions, times the chance P_j of j: (eq-given-j)."""
     assumptions = (gaussian_carrier(), INDEPENDENT_CHOICES)
     return Derivation(quantity, collision_chance * given, assumptions, simplify=False)
 

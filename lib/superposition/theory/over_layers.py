@@ -106,7 +106,7 @@ def active_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
 
     Its error in the stream; d dimensions' overlaps with all others; twice the product of both,
     because errors came in through the same overlaps (χ, for k − 1 others); and, for entries
-    N(0, 1/D), what it misreads of itself.
+    N(0, 1/D), what it misreads of itself: (eq-free-read-out).
     """
     products = 2 * (k - 1) * feedback * _overlap() + stream_products
     itself = self_overlap * ((d + 1) * state2 - 1 + 2 * self_feedback)

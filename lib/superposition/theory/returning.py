@@ -91,7 +91,8 @@ def shared_noise() -> Derivation:
 def own_noise() -> Derivation:
     """What one carrier hears by itself: (eq-read-in) without what is shared: (eq-own-noise).
 
-    Choices of different small neurons add as much to both, and cancel.
+    Choices of different small neurons add as much to both, and cancel. Over r, to leading order:
+    (eq-cancel).
     """
     alike = k * (T - 1) * shared_weights().general * a2 * overlap_variance().general
     general = read_in_variance().general - alike
