@@ -12,6 +12,7 @@ import sympy as sp
 
 from superposition import notebook, plotting
 from superposition.chain_experiments import blocks, examples
+from superposition.codes.two import draw_codes
 from superposition.notebook import assumptions, equation, glue, page_table, show
 from superposition.theory import carrying
 
@@ -177,6 +178,9 @@ FIGURES = {
     ),
     "plane": lambda: plotting.plane(5, 2, [(1, 2), (3, 0)]),
     "meeting slots": lambda: plotting.meeting_slots(3, 2, [(1, 2), (2, 0)]),
+    "dials": lambda: plotting.dials(
+        {"true": np.ones((3, 2, 2)), "a": np.zeros((3, 2, 2))}, {"a": "one"}
+    ),
     "beside published": lambda: plotting.beside_published(BESIDE),
     "noise by layer": lambda: plotting.noise_by_layer(NOISY_LAYERS, {"a": "one", "b": "two"}),
     "slot loads": lambda: plotting.slot_loads({"a": np.array([1, 2]), "b": np.array([2, 2])}),
@@ -271,6 +275,24 @@ def test_theory_lines_and_measured_means_are_drawn_where_they_belong():
     line, points = figure.axes[0].lines[0], figure.axes[0].containers[0].lines[0]
     np.testing.assert_array_equal(line.get_ydata(), [1, 2, 4])
     np.testing.assert_array_equal(points.get_ydata(), [1.5, 2.5, 4.5])
+
+
+def test_a_weave_has_each_circuits_connections_and_one_bright():
+    figure = plotting.woven(draw_codes(5, 2, 10, np.random.default_rng(0)), 3, 4)
+    *others, _, _, bright = figure.axes[0].collections[:13]
+    assert [len(lines.get_segments()) for lines in others] == [4 * 3] * 10
+    assert {len(lines.get_segments()) for lines in (others[3], bright)} == {4 * 3}
+    np.testing.assert_array_equal(others[3].get_segments(), bright.get_segments())
+    assert bright.get_zorder() > others[3].get_zorder()
+
+
+def test_a_dial_shows_how_far_off_vectors_are():
+    true, found = np.zeros((2, 1, 2)), np.array([[[0, 0]], [[3.0, 4]]])
+    true[1] = 1, 0
+    axes = plotting.dials({"true": true, "a": found}, {"a": "one"}).axes[0]
+    assert axes.get_xlabel() == "off by 4.47"
+    tips = [line.get_xydata()[-1] for line in axes.lines[1:]]
+    np.testing.assert_allclose(tips, [[1, 0], [0.9, 1.2]])
 
 
 def test_a_board_names_who_is_exact_and_leaves_out_who_does_not_fit():

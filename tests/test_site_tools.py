@@ -10,6 +10,7 @@ import site_address
 import social_card
 import tips
 from superposition.codes.two import draw_codes
+from superposition.plotting.woven import connections
 
 EQUATION = (
     '<div class="math" id="equation-eq-a"><span class="eqno">(1)</span>\\[x\\]'
@@ -129,7 +130,7 @@ def test_no_card_where_a_build_failed_or_makes_no_pages(tmp_path):
 
 def test_the_card_shows_the_codes_of_the_construction():
     two = draw_codes(5, 3, 25, np.random.default_rng(1))
-    lines = social_card.connections(two, 4)
+    lines = connections(two, 4, social_card.LAYERS)
     assert lines.shape == (9 * (social_card.LAYERS - 1), 2, 2)
     for layer in range(social_card.LAYERS):
         ends = lines.reshape(-1, 2)

@@ -166,6 +166,7 @@ ORDER = [
     "plotting.sharing",
     "plotting.toolkit",
     "plotting.watch",
+    "plotting.woven",
     "plotting",
     "digits",
     "training",

@@ -18,10 +18,10 @@ START = {"q": 7, "r": 2, "width": 4, "circuits": [[1, 2], [4, 1]]}
 
 
 def common_slots(q: int, r: int, one: int, other: int) -> Integers:
-    """The slots of two codes that two circuits have in common: none or one, slope·q + line.
+    """The slots of two codes that two circuits have in common: none or one: (eq-one-slope).
 
-    one, other: numbers of points, x·q + y. Raises ValueError for circuits that are one or no point,
-    a q that is not prime, or 2r > q + 1 slopes.
+    Slots are numbered slope·q + line. one, other: numbers of points, x·q + y.
+    Raises ValueError for circuits that are one or no point, a q that is not prime, or 2r > q + 1.
     """
     slots = plane_lines(q, 2 * positive_int("r", r))
     active_sets([[one, other]], len(slots), {})

@@ -47,6 +47,7 @@ from superposition.plotting.toolkit import (
     scores_inside,
 )
 from superposition.plotting.watch import dials
+from superposition.plotting.woven import woven
 
 __all__ = [
     "COLOURS",
@@ -102,4 +103,5 @@ __all__ = [
     "traces",
     "tuning",
     "use_style",
+    "woven",
 ]
