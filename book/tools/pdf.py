@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 BUILD = Path(__file__).resolve().parents[2] / "_build"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -44,7 +44,7 @@ def served(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def pdf(folder: Path, target: Path, chromium: str) -> int:
+def pdf(folder: Path, target: Path, browser: Browser) -> int:
     """Print the one page of `folder` to `target`, whole or not at all; pages are tagged, outlined.
 
     Returns how many equations and images were not drawn: none, if all is well.
@@ -52,8 +52,7 @@ def pdf(folder: Path, target: Path, chromium: str) -> int:
     # its images are named from the folder's root, where the builder leaves a page that redirects
     shutil.copy2(folder / "book/index.html", folder / "whole.html")
     partial = target.with_suffix(".partial.pdf")
-    with served(folder) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with served(folder) as address:
         page = browser.new_page()
         page.set_default_timeout(300_000)
         page.goto(f"{address}/whole.html", wait_until="networkidle")
@@ -66,7 +65,7 @@ def pdf(folder: Path, target: Path, chromium: str) -> int:
             margin={"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
             display_header_footer=True, header_template="<span></span>", footer_template=FOOT,
         )  # fmt: skip
-        browser.close()
+        page.close()
     os.replace(partial, target)
     return undrawn
 
@@ -77,7 +76,10 @@ def main() -> int:
         print("error: Chromium is not installed: apt-get install chromium", file=sys.stderr)
         return 1
     target = BUILD / "circuits-in-superposition.pdf"
-    if undrawn := pdf(BUILD / "singlehtml", target, chromium):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        undrawn = pdf(BUILD / "singlehtml", target, browser)
+    if undrawn:
         print(f"error: {undrawn} equations or images are not drawn in {target}", file=sys.stderr)
         return 1
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

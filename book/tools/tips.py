@@ -14,7 +14,7 @@ from sphinx.domains.math import MathDomain
 
 from equation_code import NUMBERED
 
-LEFT_OUT = "a.headerlink, span.eqno, span.backrefs, a.equation-code, details"
+LEFT_OUT = "a.headerlink, span.eqno, span.backrefs, a.equation-code, p.figure-data, details"
 
 
 def numbers(body: str) -> dict[str, str]:

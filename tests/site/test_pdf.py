@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,15 @@ DOT = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='5' heig
 
 
 @pytest.fixture
-def printed(tmp_path: Path) -> Any:
+def printed(tmp_path: Path, browser: Any) -> Any:
     """Prints a page of so much more, and gives the file and what was not drawn."""
-    pytest.importorskip("playwright", reason="playwright is not installed")
     import pdf
-
-    if (chromium := shutil.which("chromium")) is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
 
     def run(more: str) -> tuple[Path, int]:
         (tmp_path / "book").mkdir(exist_ok=True)
         (tmp_path / "book/index.html").write_text(PAGE.format(dot=DOT, more=more))
         target = tmp_path / "book.pdf"
-        return target, pdf.pdf(tmp_path, target, chromium)
+        return target, pdf.pdf(tmp_path, target, browser)
 
     return run
 
