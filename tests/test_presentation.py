@@ -35,6 +35,7 @@ def shown(monkeypatch):
         (np.int64(7), "text/plain", "7"),
         ("prime", "text/plain", "'prime'"),
         (equation("T", 2 * sp.Symbol("D")), "text/latex", r"$\displaystyle T = 2 D$"),
+        (equation("T", sp.Symbol("D"), sp.Le), "text/latex", r"$\displaystyle T \leq D$"),
         (
             equation(carrying.load_mean()),
             "text/latex",

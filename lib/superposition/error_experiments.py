@@ -91,6 +91,25 @@ def growth(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
     ).query("layer > 0")
 
 
+def strengths(stream_width: int, n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Errors after four layers, one active, of layers that write a quarter each, and in full.
+
+    Layers of `ResidualCircuits.random` together write as much squared length as a single one: each
+    of L its L-th part. In full: write_out √L times as large. M = 2D, d = 4, m = 8.
+    Columns each_writes (of one layer's squared length), relative_mse, predicted.
+    """
+    construction = ResidualConstruction(stream_width, 2 * stream_width)
+    drawn, rows = ResidualCircuits.random(n_circuits, 4, 8, 4, rng), []
+    for part in (0.25, 1.0):
+        written = np.sqrt(4 * part) * drawn.write_out
+        circuits = ResidualCircuits(drawn.read_in, drawn.bias, written).astype(np.float32)
+        measured = measure_error(construction.compress(circuits, rng), 1, 300, rng)
+        predicted = construction.predict_error(circuits, 1)
+        errors = (table["relative_mse"].iloc[-1] for table in (measured, predicted))
+        rows.append([part, *errors])
+    return pd.DataFrame(rows, columns=["each_writes", "relative_mse", "predicted"])
+
+
 def aligned(alignment: float, rng: np.random.Generator) -> pd.DataFrame:
     """Errors over four layers of circuits that write where they read; T = 100, one active.
 

@@ -112,10 +112,15 @@ def predicted_fit(
 
 
 @cache
-def random_moments(width: int, n_neurons: int, n_layers: int) -> Moments:
-    """Moments of 400 random circuits, from one fixed seed."""
+def random_moments(width: int, n_neurons: int, n_layers: int, in_full: bool = False) -> Moments:
+    """Moments of 400 random circuits, from one fixed seed.
+
+    in_full: with layers that each write as much as the only one of others; else an L-th part.
+    """
     rng = np.random.default_rng(0)
-    return ResidualCircuits.random(400, width, n_neurons, n_layers, rng).moments(rng)
+    drawn = ResidualCircuits.random(400, width, n_neurons, n_layers, rng)
+    times = np.sqrt(n_layers) if in_full else 1.0
+    return ResidualCircuits(drawn.read_in, drawn.bias, times * drawn.write_out).moments(rng)
 
 
 def exponents() -> pd.DataFrame:
@@ -192,15 +197,17 @@ def capacities() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stream_width", "n_layers", "n_circuits", "private"])
 
 
-def crossing(n_layers: int, tolerance: float, n_active: int = 1) -> int:
+def crossing(
+    n_layers: int, tolerance: float, n_active: int = 1, *, in_full: bool = False
+) -> int:
     """Least D from which on more fit than private neurons and dimensions allow; M = 2D.
 
-    Raises ValueError where that takes more than 2^14 dimensions.
+    in_full: as of `random_moments`. Raises ValueError where that takes more than 2^14 dimensions.
     """
 
     def wins(width: int) -> bool:
         size = {**BASE, "stream_width": width, "n_neurons": 2 * width, "n_active": n_active}
-        moments = random_moments(size["width"], size["small_neurons"], n_layers)
+        moments = random_moments(size["width"], size["small_neurons"], n_layers, in_full)
         construction = ResidualConstruction(width, 2 * width)
         one_more = max(_private(width) + 1, n_active)
         errors = predict_layers(construction.sizes(one_more, n_active), moments)

@@ -31,11 +31,16 @@ def glue(**values: Any) -> None:
         display({_PREFIX + kind: text}, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
 
 
-def equation(left: str | Derivation, right: sp.Expr | None = None) -> sp.Eq:
-    """A derivation's result, or an expression under a LaTeX name, as an equation for `glue`."""
+def equation(
+    left: str | Derivation, right: sp.Expr | None = None, relation: type[sp.Rel] = sp.Eq
+) -> sp.Rel:
+    """A derivation's result, or an expression under a LaTeX name, as an equation for `glue`.
+
+    relation: sp.Ge or sp.Le, where the result is a bound.
+    """
     if isinstance(left, Derivation):
-        return sp.Eq(sp.Symbol(left.quantity), left.result, evaluate=False)
-    return sp.Eq(sp.Symbol(left), right, evaluate=False)
+        left, right = left.quantity, left.result
+    return relation(sp.Symbol(left), right, evaluate=False)
 
 
 def assumptions(*derivations: Derivation) -> Any:
