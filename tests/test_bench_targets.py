@@ -1,6 +1,7 @@
 """The suite of targets, and methods scored on it."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from superposition.bench import (
     ml2r,
     mmcs,
 )
-from superposition.bench.contest import Contest, _best_threshold, _Detector, score, told
+from superposition.bench.contest import Contest, _Detector, score, thresholds, told
 from superposition.bench.methods import METHODS, MOST, Found, Given, Method, nmf, samples, svd
 from superposition.bench.targets import (
     code_checksum,
@@ -196,11 +197,41 @@ def test_detectors_by_hand():
     assert not few.on(activity[:, :1])[:, 0].any()
 
 
+def one_threshold(activity, on):
+    on = np.asarray(on)[:, None]
+    return thresholds(np.asarray(activity, float)[:, None], on, int(on.sum()))[0]
+
+
 def test_equal_activities_are_not_told_apart():
     on = np.array([True, False, True, False])
-    assert _best_threshold(np.zeros(4), on) == 0
-    assert _best_threshold(np.array([1.0, 1.0, 0.5, 0.0]), on) == 0.25
-    assert _best_threshold(np.array([2.0, 1.0, 0.5, 0.0]), on & [True, False, False, False]) == 1.5
+    assert one_threshold(np.zeros(4), on) == 0
+    assert one_threshold([1.0, 1.0, 0.5, 0.0], on) == 0.25
+    assert one_threshold([2.0, 1.0, 0.5, 0.0], on & [True, False, False, False]) == 1.5
+
+
+def test_a_component_that_says_nothing_names_nobody_beside_one_that_does():
+    """By itself, naming everybody would be best; together it costs precision."""
+    on = np.zeros((20, 2), bool)
+    on[:10, 0] = on[10:12, 1] = True
+    activity = np.stack([on[:, 0].astype(float), np.zeros(20)], axis=1)
+    assert one_threshold(activity[:, 1], on[:, 1]) == 0
+    assert thresholds(activity, on, 12).tolist() == [0.5, np.inf]
+
+
+def test_no_thresholds_have_a_better_f1_of_all(rng):
+    """All ways to cut two columns of six tried; one more circuit is on that has no column."""
+    for _ in range(50):
+        activity = rng.integers(0, 4, (6, 2)).astype(float)
+        on = rng.random((6, 2)) < 0.4
+        n_on = int(on.sum()) + 1
+
+        def f1(least, activity=activity, on=on, n_on=n_on):
+            said = activity >= least
+            return 2 * (said & on).sum() / (said.sum() + n_on)
+
+        cuts = [-1.0, 0.5, 1.5, 2.5, np.inf]
+        best = max(f1(np.array(pair)) for pair in product(cuts, cuts))
+        assert f1(thresholds(activity, on, n_on)) == pytest.approx(best)
 
 
 def test_classes_apart_are_told_apart_next_time(rng):
