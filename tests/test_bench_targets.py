@@ -298,3 +298,17 @@ def test_residual_targets_have_states_of_both_signs(rng, make_circuits):
     states, _ = contest.states(50, rng)
     assert (states < 0).any()
     assert len(nmf(contest.given(states), rng, per_dimension=False).directions) == 6
+
+
+def test_what_a_method_returns_is_checked(truths, rng):
+    contest = Contest.of(truths["private"], 1)
+    states, known = contest.states(64, rng)
+    with pytest.raises(TypeError, match=r"^found: wanted Found, got NoneType$"):
+        contest.score(None, states, known, rng)
+    directions = np.eye(states.shape[1])
+    for bad in (lambda s: s[:, 0], lambda s: s[:3], lambda s: s.astype(str)):
+        with pytest.raises(
+            ValueError, match=r"^activity: wanted real numbers of shape \(n = 64, C\)"
+        ):
+            contest.score(Found(directions, bad), states, known, rng)
+    contest.score(Found(directions, lambda s: s > 0), states, known, rng)

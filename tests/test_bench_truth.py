@@ -204,7 +204,7 @@ def test_what_has_no_truth_is_refused(make, rng, make_circuits):
         ground_truth(factored(make("one slot")))
     with pytest.raises(KeyError, match=r"'weights\[9\]': wanted one of \['weights\[0\]', 'weights"):
         truth["weights[9]"]
-    with pytest.raises(ValueError, match=r"^layer: wanted entries from 0 to 2, got 3 to 3$"):
+    with pytest.raises(ValueError, match=r"^layer: wanted entries from 0 to 2, got 3$"):
         truth.directions(3)
     with pytest.raises(ValueError, match=r"^n_active: wanted at most 11, the number of circuits"):
         truth.batch(12, 3, rng)
@@ -229,3 +229,28 @@ def test_memory_is_asked_for_first(make, monkeypatch):
     monkeypatch.setattr(type(truth), "directions", lambda self, layer: directions_before)
     with pytest.raises(MemoryError, match=r"^layer: wanted a size that fits .* directions would"):
         truth.overlaps(1)
+
+
+def test_circuits_that_are_not_there_have_no_component(make):
+    truth = ground_truth(make("one slot"))
+    for wrong in (11, -1):
+        with pytest.raises(
+            ValueError, match=rf"^circuit: wanted entries from 0 to 10, got {wrong}$"
+        ):
+            truth["weights[0]"].factors(wrong)
+        with pytest.raises(ValueError, match=r"^circuit: wanted entries"):
+            truth["weights[0]"].component(wrong)
+
+
+def test_matrices_without_parts_are_not_scored(make):
+    truth = ground_truth(make("mlp"))
+    assert [matrix.name for matrix in truth.scored] == ["weights[1]", "weights[2]"]
+    assert truth["weights[0]"] not in truth.scored
+
+
+def test_a_superposition_says_in_one_line_what_it_is(make):
+    said = repr(make("one slot"))
+    assert said.startswith(
+        "GatedSuperposition(MLPCircuits(11 circuits, widths 3 → 4 → 2) in MLPNet"
+    )
+    assert repr(make("residual")).startswith("ResidualSuperposition(ResidualCircuits(")

@@ -192,3 +192,16 @@ def test_picks_are_let_go_and_the_third_moves(tmp_path):
         [[[0, 0], [2, 2]], [[0, 0], [1, 1], [0, 2]]],
         [[[0, 0], [1, 1]], [[0, 0], [0, 2]]],
     ]
+
+
+def test_picks_off_a_smaller_plane_come_back(tmp_path):
+    """Picked at q = 7; at 3 one is left, where others are picked or let go."""
+    made = "[[1, 2], [4, 1]]"
+    more = f"code.pickedOn({made}, 3, [0, 0])"
+    assert javascript(tmp_path, "plane_words.js", f"code.onPlane({made}, 3)") == [[1, 2]]
+    assert javascript(tmp_path, "plane_words.js", more) == [[1, 2], [0, 0], [4, 1]]
+    last = f"[[1, 2], [1, 1]].map((at) => code.pickedOn({more}, 3, at))"
+    assert javascript(tmp_path, "plane_words.js", last) == [
+        [[0, 0], [4, 1]],
+        [[1, 2], [0, 0], [1, 1]],
+    ]

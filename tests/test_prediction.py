@@ -302,3 +302,11 @@ def test_feedback_is_the_mean_of_its_definition(rng):
     product = np.einsum("nij,j,ki,nkl,l->n", overlaps, a, jacobian, overlaps, after)
     assert product.mean() == pytest.approx(np.trace(jacobian) * (a @ after) / 50, abs=0.003)
     assert symbols.feedback in over_layers.active_read_out().result.free_symbols
+
+
+def test_circuits_in_place_of_their_moments_are_told_how(make_circuits):
+    circuits = make_circuits()
+    with pytest.raises(
+        TypeError, match=r"^moments: wanted Moments, got ResidualCircuits: pass its"
+    ):
+        ResidualConstruction(64, 128).capacity(circuits, 1, 0.1)

@@ -54,19 +54,22 @@ def blocks(text):
     ]
 
 
-def test_the_readmes_lines_run_as_printed(request, trained):
+def test_the_readmes_lines_run_as_printed(request):
     """Models in, a PyTorch module and truth out; the chapter prints the same lines."""
-    pytest.importorskip("torch", reason="PyTorch, an extra, is not installed")
+    torch = pytest.importorskip("torch", reason="PyTorch, an extra, is not installed")
     root = request.config.rootpath
     (code,) = blocks((root / "README.md").read_text())
     assert blocks((root / "book/compress.md").read_text()) == [code]
-    names = {
-        "models": [t.model for t in trained[:12]],
-        "rng": np.random.default_rng(0),
-    }
+    names = {"rng": np.random.default_rng(0)}  # of the README's first lines
     exec(code, names)
     assert names["batch"].on.sum() == 200
     wanted = names["large"].network.run(names["batch"].first)[-1]
     np.testing.assert_allclose(names["output"].detach().numpy(), wanted, rtol=1e-6, atol=1e-6)
+    assert names["network"](torch.tensor(names["batch"].first)).shape == (100, wanted.shape[1])
+    rows, large = names["rows"], names["large"]
+    said = large.run(rows[:, None], np.full((len(rows), 1), 2))[-1]
+    assert said.shape == (len(rows), 1, 1)
+    right = names["models"][2].predict(rows)
+    np.testing.assert_array_equal(said[:, 0, 0] > 0, right)
     matrix = names["truth"]["weights[0]"]
     np.testing.assert_allclose(matrix.total(), names["large"].network.weights[0], atol=1e-9)

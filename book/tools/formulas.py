@@ -30,6 +30,7 @@ def module() -> str:
             "  {",
             f"    name: {json.dumps(name)},",
             f"    words: {json.dumps(row.words)},",
+            f"    only: {json.dumps(row.only, ensure_ascii=False)},",
             f"    holds: {given} => {sp.jscode(row.holds.subs(plain))},",
             f"    count: {given} => {sp.jscode(row.count.subs(plain))},",
             "  },",

@@ -100,9 +100,8 @@ def whole_array(name: str, value: object, axes: str, sizes: dict[str, int], belo
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: wanted whole numbers, got an array of dtype {array.dtype}")
     if array.min() < 0 or array.max() >= below:
-        raise ValueError(
-            f"{name}: wanted entries from 0 to {below - 1}, got {array.min()} to {array.max()}"
-        )
+        got = f"{array.min()} to {array.max()}" if array.min() < array.max() else array.min()
+        raise ValueError(f"{name}: wanted entries from 0 to {below - 1}, got {got}")
     return array.astype(np.intp, copy=False)
 
 

@@ -197,9 +197,7 @@ def capacities() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stream_width", "n_layers", "n_circuits", "private"])
 
 
-def crossing(
-    n_layers: int, tolerance: float, n_active: int = 1, *, in_full: bool = False
-) -> int:
+def crossing(n_layers: int, tolerance: float, n_active: int = 1, *, in_full: bool = False) -> int:
     """Least D from which on more fit than private neurons and dimensions allow; M = 2D.
 
     in_full: as of `random_moments`. Raises ValueError where that takes more than 2^14 dimensions.

@@ -17,31 +17,40 @@ from superposition.theory.derivation import evaluate
 from superposition.theory.symbols import D, M, T, d, k, m, r, tolerance
 
 # what the sliders begin with; by the names that JavaScript has for symbols, too
-START = {"D": 1024, "M": 2048, "d": 4, "m": 8, "k": 1, "r": 8, "nu": 0.1}
+START = {"D": 1024, "M": 2048, "d": 4, "m": 8, "k": 1, "r": 1, "nu": 0.1}
 NAMES = dict(zip((D, M, d, m, k, r, tolerance), START, strict=True))
+# variance of what a neuron of `ResidualCircuits.random` is to hear of a unit input: of its weights
+# times the input 1/d, of its bias as much
+HEARD = 2 / d
 
 
 @dataclass(frozen=True)
 class Row:
-    """words: for the reader. count: how many circuits fit. holds: where the row says anything."""
+    """words: for the reader. count: how many circuits fit. holds: where the row says anything.
+
+    only: that condition in words, which stand in the place of the number elsewhere.
+    """
 
     words: str
     count: sp.Expr
-    holds: sp.Basic
+    holds: sp.Basic = k >= 1
+    only: str = ""
 
 
 @cache
 def rows() -> dict[str, Row]:
     """The figure's rows, from `theory`, for circuits of `ResidualCircuits.random`."""
-    ever = k >= 1
-    one = read_in.read_in_capacity().subs(random_moments())
-    two = over_layers.deep_capacity().subs(random_moments())
+    of_neuron, of_mean, of_state = allowed()
+    one = read_in.read_in_capacity().subs(random_moments()).subs(of_neuron)
+    two = over_layers.deep_capacity().subs(random_moments()).subs(of_mean)
+    most = limits.most_under_floor().subs(of_state)
+    gated = "gated, told which one is active (k = 1)"
     return {
-        "private": Row("side by side, no superposition", sp.Min(D / d, M / m), ever),
-        "one": Row("the post's network, one layer", one, ever),
-        "two": Row("the post's network, two layers or more", sp.Min(one, two), ever),
-        "gated": Row("gated, told which one is active (k = 1)", _gated(), sp.Eq(k, 1)),
-        "most": Row("no linear code of one layer has more", limits.most_under_floor(), k > 1),
+        "private": Row("side by side, no superposition", sp.Min(D / d, M / m)),
+        "one": Row("the post's network, one layer", one),
+        "two": Row("the post's network, two layers or more", sp.Min(one, two)),
+        "gated": Row(gated, _gated(), sp.Eq(k, 1), "k = 1 only"),
+        "most": Row("no linear code of one layer has more", most, k > 1, "k ≥ 2 only"),
     }
 
 
@@ -50,9 +59,25 @@ def random_moments() -> dict[sp.Symbol, sp.Expr]:
 
     Rows of read_in have mean squared length 1, and the indicator's column holds bias + 1, biases
     having variance 1/d. Columns of write_out have d entries of variance 1/(L m). What a neuron
-    hears has variance 2/d, of which a ReLU passes on half.
+    hears has the variance `HEARD`, of which a ReLU passes on half.
     """
-    return {symbols.w2: 2 + 1 / d, symbols.write2: d / (2 * m), symbols.h2: 1 / d, symbols.a2: 2}
+    return {
+        symbols.w2: 2 + 1 / d,
+        symbols.write2: d / (2 * m),
+        symbols.h2: HEARD / 2,
+        symbols.a2: 2,
+    }
+
+
+def allowed() -> tuple[dict[sp.Symbol, sp.Expr], ...]:
+    """What `theory` calls ν, by the figure's: noise in a large neuron over what it is to hear.
+
+    For formulas of the variance in one large neuron: ν times `HEARD`; in the mean of the r that
+    carry a small one: an r-th of that, as (eq-garbage-noise) has it; relative to what a neuron
+    hears of its circuit's state alone, of variance 1/d, without its bias: ν `HEARD` d.
+    """
+    variance = tolerance * HEARD
+    return {tolerance: variance}, {tolerance: variance / r}, {tolerance: variance * d}
 
 
 def _gated() -> sp.Expr:

@@ -25,7 +25,7 @@ class Network(Protocol):
     def n_parameters(self) -> int: ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResidualNetwork:
     """A residual ReLU network; layer l maps A to A + write_out · relu(read_in · A + bias).
 
@@ -47,6 +47,10 @@ class ResidualNetwork:
         for name, words in axes.items():
             object.__setattr__(self, name, real_array(name, getattr(self, name), words, sizes))
         no_empty_axis("read_in", sizes)
+
+    def __repr__(self) -> str:
+        sizes = f"{self.n_layers} layers, stream {self.stream_width}, neurons {self.n_neurons}"
+        return f"ResidualNetwork({sizes})"
 
     @property
     def n_layers(self) -> int:
@@ -89,7 +93,7 @@ class ResidualNetwork:
         return run_layers(self, state, {"stream": self.stream_width})
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MLPNetwork:
     """A network without a residual stream; layer l maps A to f(weights[l] · A + biases[l]).
 
@@ -108,6 +112,9 @@ class MLPNetwork:
         object.__setattr__(self, "biases", biases)
         names = activation_names(self.activations, len(weights))
         object.__setattr__(self, "activations", names)
+
+    def __repr__(self) -> str:
+        return f"MLPNetwork(widths {' → '.join(map(str, self.widths))})"
 
     @property
     def n_layers(self) -> int:

@@ -39,7 +39,7 @@ def equation(
     relation: sp.Ge or sp.Le, where the result is a bound.
     """
     if isinstance(left, Derivation):
-        left, right = left.quantity, left.result
+        return relation(sp.Symbol(left.quantity), left.result, evaluate=False)
     return relation(sp.Symbol(left), right, evaluate=False)
 
 
@@ -73,6 +73,32 @@ def ledger_table(claims: list[Mapping[str, Any]], results: pd.DataFrame) -> Any:
     return HTML(f'<div class="ledger">{table}</div>')  # type: ignore[no-untyped-call]
 
 
+def verdicts(
+    claims: list[Mapping[str, Any]], results: pd.DataFrame, words: Mapping[int, str]
+) -> Any:
+    """The verdicts on some claims, by number, in so many words, and where they are measured."""
+    from IPython.display import HTML
+
+    named, found = {claim["id"]: claim for claim in claims}, results.set_index("id")["verdict"]
+    rows = [
+        {
+            "claim": said,
+            "verdict": f"<strong>{found[number]}</strong>",
+            "measured in": _where(named[number], named[number]["chapter"].replace("_", " ")),
+        }
+        for number, said in words.items()
+    ]
+    table = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="ledger")
+    return HTML(f'<div class="ledger">{table}</div>')  # type: ignore[no-untyped-call]
+
+
+def _where(claim: Mapping[str, Any], words: str) -> str:
+    """A link to the figure or equation that a claim's number stands beside."""
+    label = claim["label"]
+    anchor = f"equation-{label}" if label.startswith("eq-") else label
+    return f'<a href="{claim["chapter"]}.html#{anchor}">{words}</a>'
+
+
 def _evidence(claim: Mapping[str, Any], number: float) -> str:
     if "number" not in claim:
         return ""
@@ -81,15 +107,14 @@ def _evidence(claim: Mapping[str, Any], number: float) -> str:
         for name, words in (("holds", "holds:"), ("corrected", "with a correction:"))
         for low, high in ([claim[name]] if name in claim else [])
     ]
-    return f"<br>{number:.3g}<br><small>({'; '.join(bounds)})</small>"
+    ranges = f"<br><small>({'; '.join(bounds)})</small>" if bounds else ""
+    return f"<br>{number:.3g}{ranges}"
 
 
 def _measure(claim: Mapping[str, Any]) -> str:
     if "number" not in claim:
         return ""
-    page, label = claim["chapter"], claim["label"]
-    anchor = f"equation-{label}" if label.startswith("eq-") else label
-    link = f'<a href="{page}.html#{anchor}">{page}, {label}</a>'
+    link = _where(claim, f"{claim['chapter']}, {claim['label']}")
     tests = "; ".join(f"<code>{html.escape(test)}</code>" for test in claim["tests"])
     return f"{html.escape(claim['means'])}<br><small>{link}; {tests}</small>"
 

@@ -99,15 +99,18 @@ def digit_scores() -> pd.DataFrame:
 
 
 def digits_in_brief() -> dict[str, float]:
-    """What the one network keeps (kept: percent of accuracy above guessing) and costs.
+    """What the one network keeps and costs.
 
+    kept_1, kept_2, kept_3: percent of accuracy above guessing, one, two or three tasks active.
     n_private: how many tasks' networks would fit into as many weights side by side.
     """
     networks, large = _digit_networks(), DIGITS_CONSTRUCTION
-    above_guessing = digit_scores().mean() - 0.5
+    alone = digit_scores()["alone"].mean() - 0.5
+    table = read_table(data("digit_tasks.csv"))[0].query("images == 'own'")
+    above_guessing = table.groupby("n_active")["balanced_accuracy"].mean() - 0.5
     parameters = networks.n_layers * residual_parameters(large.stream_width)
     return {
-        "kept": 100 * above_guessing["in_one"] / above_guessing["alone"],
+        **{f"kept_{k}": 100 * above_guessing[k] / alone for k in (1, 2, 3)},
         "small_neurons": networks.n_circuits * networks.n_neurons,
         "large_neurons": large.n_neurons,
         "parameter_ratio": parameters / networks.n_parameters,

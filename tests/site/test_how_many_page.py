@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import pytest
 
-from superposition.explorable import START, capacities
+from superposition.explorable import START, capacities, rows
 
 PAGE = "book/explore.html"
 SIZES = [*START]
@@ -33,7 +34,7 @@ def check(page: Any) -> dict[str, float | None]:
     found = capacities(sizes_of(page))
     for row, wanted in found.items():
         said = page.inner_text(f'td[data-row="{row}"]').replace("\u202f", "")
-        assert said == ("–" if wanted is None else str(int(wanted)))
+        assert said == (rows()[row].only if wanted is None else str(int(wanted)))
     return found
 
 
@@ -52,6 +53,12 @@ def test_each_slider_moves_by_keyboard(page: Any, name: str) -> None:
         check(page)
     after = sizes_of(page)
     assert after[name] != before[name]
+    slider.press("ArrowRight")
+    step = sizes_of(page)[name] - after[name]
+    if name in ("d", "m", "k", "r"):
+        assert step == 1
+    else:
+        assert 0 < step <= max(0.03 * after[name], 1 if name != "nu" else 0)
     assert {n: v for n, v in after.items() if n != name} == {
         n: v for n, v in before.items() if n != name
     }
@@ -64,6 +71,17 @@ def test_it_moves_by_mouse_and_says_what_it_finds(page: Any) -> None:
     found = check(page)
     assert found["gated"] is None
     assert "superposition does not pay here" in page.inner_text(".explore-reading")
+
+
+def test_bars_are_logarithmic_and_say_so(page: Any) -> None:
+    assert "bars: logarithmic" in page.inner_text(".explore-bars caption")
+    width = "all => all.map(e => e.getBoundingClientRect().width)"
+    *shown, last = page.locator(".explore-bar").evaluate_all(width)
+    numbers = [n for n in capacities(START).values() if n is not None]
+    assert [w / shown[-1] for w in shown] == pytest.approx(
+        [log(n) / log(numbers[-1]) for n in numbers], abs=0.01
+    )
+    assert last == 0
 
 
 def test_it_moves_by_touch(site: str, browser: Any) -> None:

@@ -163,11 +163,30 @@ def test_every_order_and_redundancy_by_keys(page: Any) -> None:
         page.keyboard.press("ArrowRight")
 
 
+def test_picks_come_back_with_a_larger_plane(page: Any) -> None:
+    page.focus("#plane-q")
+    page.keyboard.press("Home")
+    assert check(page) == [(1, 2)]
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    assert page.get_attribute("#plane-q", "aria-valuetext") == "7"
+    assert check(page) == [(1, 2), (4, 1)]
+    page.keyboard.press("Home")
+    page.click(".plane-clear")
+    page.focus("#plane-q")
+    page.keyboard.press("End")
+    assert check(page) == []
+
+
 def test_lines_of_one_code_or_slope_are_shown_alone(page: Any) -> None:
     assert page.locator(".plane-line").count() == 8
     code = page.get_by_role("button", name="code B")
+    border = "e => [getComputedStyle(e).borderTopStyle, getComputedStyle(e).borderTopWidth]"
+    assert code.evaluate(border) == ["solid", "1px"]
+    crosses = page.locator(".plane-cross").count()
     code.click()
     assert page.locator(".plane-line").count() == 4
+    assert page.locator(".plane-cross").count() == crosses == 4
     assert code.get_attribute("aria-pressed") == "true"
     page.get_by_role("button", name="slope 2").press("Enter")
     assert page.locator(".plane-line").count() == 2

@@ -1,14 +1,16 @@
 // How many fit? Sliders, and what the book's formulas make of them: formulas.js.
 import { ROWS, START } from "./formulas.js";
 
+// steps: of equal ratio, for wide ranges; without them values go up by one
 const SLIDERS = [
-  { name: "D", label: "D, dimensions of the stream", low: 64, high: 16384, log: true },
-  { name: "M", label: "M, large neurons", low: 64, high: 65536, log: true },
+  { name: "D", label: "D, dimensions of the stream", low: 64, high: 16384, steps: 512 },
+  { name: "M", label: "M, large neurons", low: 64, high: 65536, steps: 640 },
   { name: "d", label: "d, width of a circuit", low: 1, high: 64 },
   { name: "m", label: "m, neurons of a circuit", low: 1, high: 128 },
   { name: "k", label: "k, circuits active at once", low: 1, high: 100 },
-  { name: "r", label: "r, neurons that carry each", low: 1, high: 32 },
-  { name: "nu", label: "ν, noise allowed", low: 0.001, high: 1, log: true },
+  { name: "r", label: "r, large neurons that carry each small one", low: 1, high: 32 },
+  { name: "nu", label: "ν, noise allowed, as a share of what a neuron is to hear",
+    low: 0.001, high: 1, steps: 600 },
 ];
 
 /** Circuits that fit, by row; null where a row says nothing. */
@@ -20,7 +22,25 @@ export function capacities(sizes) {
 
 /** A number as people write it: whole, with spaces between thousands. */
 export function spoken(value) {
-  return value === null ? "–" : Math.floor(value).toLocaleString("en").replaceAll(",", "\u202f");
+  return Math.floor(value).toLocaleString("en").replaceAll(",", "\u202f");
+}
+
+/** All values of a slider, each another; whole, but for those up to one. */
+export function valuesOf({ low, high, steps }) {
+  if (!steps) return Array.from({ length: high - low + 1 }, (_, i) => low + i);
+  const rounded = (value) => (high <= 1 ? Number(value.toPrecision(3)) : Math.round(value));
+  const all = Array.from({ length: steps + 1 }, (_, i) => low * (high / low) ** (i / steps));
+  return [...new Set(all.map(rounded))];
+}
+
+/** What the numbers come to, in words. */
+export function reading(found) {
+  const gain = found.two / found.private;
+  if (gain <= 1) {
+    return "Over two layers or more, no more than side by side: superposition does not pay here.";
+  }
+  const times = gain.toLocaleString("en", { maximumSignificantDigits: 2 });
+  return `Over two layers or more, ${times} times as many as side by side.`;
 }
 
 function element(kind, attributes = {}, text = "") {
@@ -30,68 +50,63 @@ function element(kind, attributes = {}, text = "") {
   return made;
 }
 
-/** The value of a slider: whole, but for ν; by its logarithm where the range is wide. */
-export function valueOf({ low, high, log }, share) {
-  const value = log ? low * (high / low) ** share : low + share * (high - low);
-  return high <= 1 ? Number(value.toPrecision(2)) : Math.round(value);
+/** A label and a slider whose every step is seen; change hears of its value. */
+function control(slider, change) {
+  const id = `explore-${slider.name}`;
+  const steps = valuesOf(slider);
+  const shown = element("output", { for: id });
+  const label = element("label", { for: id });
+  const input = element("input", {
+    id, type: "range", min: 0, max: steps.length - 1, step: 1,
+    value: steps.indexOf(START[slider.name]),
+  });
+  const say = () => {
+    const value = steps[Number(input.value)];
+    const said = value.toLocaleString("en", { maximumSignificantDigits: 6 });
+    shown.textContent = said;
+    input.setAttribute("aria-valuetext", said);
+    change(slider.name, value);
+  };
+  label.append(element("span", {}, slider.label), shown);
+  input.addEventListener("input", say);
+  return { nodes: [label, input], say };
 }
 
-function shareOf({ low, high, log }, value) {
-  return log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+/** A row of the table: words, number, bar. */
+function drawnRow({ name, words, only }) {
+  const row = element("tr");
+  const bar = element("span", { class: `explore-bar explore-${name}` });
+  const number = element("td", { class: "explore-number", "data-row": name });
+  const track = element("td", { class: "explore-track", "aria-hidden": "true" });
+  track.append(bar);
+  row.append(element("th", { scope: "row" }, words), number, track);
+  const draw = (value, largest) => {
+    number.textContent = value === null ? only : spoken(value);
+    number.classList.toggle("explore-only", value === null);
+    bar.style.width = `${value > 1 ? 100 * Math.log(value) / Math.log(largest) : 0}%`;
+  };
+  return { name, row, draw };
 }
 
 function build(root) {
   const values = { ...START };
-  const controls = element("div", { class: "explore-controls" });
-  for (const slider of SLIDERS) {
-    const id = `explore-${slider.name}`;
-    const label = element("label", { for: id });
-    const shown = element("output", { for: id });
-    const input = element("input", {
-      id, type: "range", min: 0, max: 1, step: 0.001, value: shareOf(slider, START[slider.name]),
-    });
-    const change = () => {
-      values[slider.name] = valueOf(slider, Number(input.value));
-      const said = values[slider.name].toLocaleString("en", { maximumSignificantDigits: 6 });
-      shown.textContent = said;
-      input.setAttribute("aria-valuetext", said);
-      draw();
-    };
-    label.append(element("span", {}, slider.label), shown);
-    input.addEventListener("input", change);
-    controls.append(label, input);
-    slider.change = change;
-  }
+  const rows = ROWS.map(drawnRow);
   const table = element("table", { class: "explore-bars" });
-  table.append(element("caption", {}, "How many circuits fit"));
-  const rows = ROWS.map(({ name, words }) => {
-    const row = element("tr");
-    const bar = element("span", { class: `explore-bar explore-${name}` });
-    const number = element("td", { class: "explore-number", "data-row": name });
-    const cell = element("td", { class: "explore-track", "aria-hidden": "true" });
-    cell.append(bar);
-    row.append(element("th", { scope: "row" }, words), number, cell);
-    table.append(row);
-    return { name, bar, number };
-  });
+  const caption = element("caption", {}, "How many circuits fit");
+  caption.append(element("span", { class: "explore-scale" }, " (bars: logarithmic)"));
+  table.append(caption, ...rows.map(({ row }) => row));
   const live = element("p", { class: "explore-reading", "aria-live": "polite" });
-  root.replaceChildren(controls, table, live);
-
-  function draw() {
+  const all = SLIDERS.map((slider) => control(slider, (name, value) => {
+    values[name] = value;
     const found = capacities(values);
-    const largest = Math.max(10, ...Object.values(found).map((value) => value ?? 0));
-    for (const { name, bar, number } of rows) {
-      const value = found[name];
-      number.textContent = spoken(value);
-      const share = value > 1 ? Math.log(value) / Math.log(largest) : 0;
-      bar.style.width = `${100 * share}%`;
-    }
-    const gain = found.two / found.private;
-    live.textContent = gain > 1
-      ? `Over two layers or more, ${gain.toPrecision(2)} times as many as side by side.`
-      : "Over two layers or more, no more than side by side: superposition does not pay here.";
-  }
-  SLIDERS.forEach((slider) => slider.change());
+    const largest = Math.max(10, ...Object.values(found).map((each) => each ?? 0));
+    for (const { name: row, draw } of rows) draw(found[row], largest);
+    live.textContent = reading(found);
+  }));
+  const controls = element("div", { class: "explore-controls" });
+  controls.append(...all.flatMap(({ nodes }) => nodes));
+  root.replaceChildren(controls, table, live);
+  for (const { say } of all) say();
 }
 
 const root = globalThis.document?.getElementById("how-many-fit");

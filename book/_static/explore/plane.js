@@ -3,7 +3,7 @@ import {
   circuitsOf, counts, joining, largestR, lineOf, pieces, same, slopeOf,
 } from "./plane_code.js";
 import { GATES, ORDERS, START } from "./plane_start.js";
-import { codeOf, nameOf, pairsOf, picked, reading } from "./plane_words.js";
+import { codeOf, nameOf, onPlane, pairsOf, pickedOn, reading } from "./plane_words.js";
 
 const SHAPES = [
   ["circle", { r: 0.32 }],
@@ -210,16 +210,15 @@ function drawnCounts() {
 }
 
 function build(root) {
-  let { q, r, circuits } = START;
+  let { q, r, circuits: picks } = START; // picks: those off a smaller plane, too
   let shown = null; // slopes from … to, or all
-  const plane = drawnPlane((circuit) => { circuits = picked(circuits, circuit); draw(); });
+  const plane = drawnPlane((circuit) => { picks = pickedOn(picks, q, circuit); draw(); });
   const slots = drawnSlots((slopes) => { shown = slopes; draw(); });
   const [reasons, numbers] = [drawnReasons(), drawnCounts()];
   const rs = () => Array.from({ length: largestR(q) }, (_, i) => i + 1);
   const order = slider("q", "q, order of the plane", () => ORDERS, (value) => {
     q = value;
     r = Math.min(r, largestR(q));
-    circuits = circuits.filter((circuit) => Math.max(...circuit) < q);
     resize();
   });
   const redundancy = slider("r", "r, slots of a circuit in each code", rs, (value) => {
@@ -227,7 +226,7 @@ function build(root) {
     resize();
   });
   const clear = html("button", { type: "button", class: "plane-clear" }, "Clear");
-  clear.addEventListener("click", () => { circuits = []; draw(); });
+  clear.addEventListener("click", () => { picks = []; draw(); });
   const live = html("p", { class: "explore-reading", "aria-live": "polite" });
   root.replaceChildren(
     html("div", { class: "explore-controls" }, ...order.nodes, ...redundancy.nodes),
@@ -240,11 +239,12 @@ function build(root) {
     order.show(q);
     redundancy.show(r);
     shown = null;
-    plane.resize(q, circuits);
+    plane.resize(q, onPlane(picks, q));
     slots.resize(q, r);
     draw();
   }
   function draw() {
+    const circuits = onPlane(picks, q);
     const slopes = Array.from({ length: 2 * r }, (_, slope) => slope);
     const lines = circuits.flatMap((at, i) => slopes.map((slope) => {
       const line = lineOf(q, slope, at);
@@ -253,7 +253,7 @@ function build(root) {
     }));
     const some = lines.filter(({ slope }) => !shown || (slope >= shown[0] && slope < shown[1]));
     const crosses = circuits.length > 1 ? joining(q, r, circuits[0], circuits[1]) : [];
-    plane.draw(some, shown ? [] : crosses, circuits);
+    plane.draw(some, crosses, circuits);
     slots.draw(lines);
     reasons.draw(q, r, circuits);
     numbers.draw(counts(q, r, START.width));

@@ -45,3 +45,12 @@ export function picked(circuits, circuit) {
   const rest = circuits.filter((each) => !same(each, circuit));
   return rest.length < circuits.length ? rest : [...circuits.slice(0, MOST - 1), circuit];
 }
+
+/** The picks that are on the plane of order q, which may be smaller than where they were made. */
+export const onPlane = (circuits, q) => circuits.filter((each) => Math.max(...each) < q);
+
+/** The picks after one more on the plane of order q; others are kept, last, while there is room. */
+export function pickedOn(circuits, q, circuit) {
+  const off = circuits.filter((each) => Math.max(...each) >= q);
+  return [...picked(onPlane(circuits, q), circuit), ...off].slice(0, MOST);
+}

@@ -181,7 +181,7 @@ function build(root, file) {
       const row = element("tr", { "data-network": names[which] });
       layers.forEach(({ state, arrows, error, others }) => {
         const cell = element("td");
-        cell.append(dial(arrows), neurons(state), line("error", error.toFixed(3), "error"));
+        cell.append(dial(arrows), neurons(state), line("off by", error.toFixed(3), "error"));
         if (networks[which].read[0].on) cell.append(line("others on", String(others), "others"));
         row.append(cell);
       });

@@ -85,6 +85,7 @@ class Contest:
         are used for that, and counts as active on new inputs where that component is above a
         threshold: `thresholds`, for the best F1 of all circuits together, on the same labels.
         """
+        instance("found", found, Found)
         true = self.directions
         row = {
             "mmcs": mmcs(true, found.directions, signed=found.signed),
@@ -95,9 +96,9 @@ class Contest:
         if found.pieces is not None:
             scores = component_scores(self.matrix, *found.pieces)
             row["weight_mmcs"], row["weight_ml2r"] = scores
-        told = _Detector.fit(found.activity(states), known.on)
+        told = _Detector.fit(_activity(found, states), known.on)
         fresh, batch = self.states(N_SCORED, rng)
-        active = active_sets_found(told.on(found.activity(fresh)), batch.on)
+        active = active_sets_found(told.on(_activity(found, fresh)), batch.on)
         return pd.DataFrame([{**row, "precision": active.precision, "recall": active.recall}])
 
 
@@ -121,6 +122,17 @@ class _Detector:
     def on(self, activity: Floats) -> Booleans:
         """(batch, T)."""
         return np.asarray(activity[:, self.which] >= self.least)
+
+
+def _activity(found: Found, states: Floats) -> Floats:
+    """What a method says of states, as real numbers; ValueError unless it is (n, C)."""
+    activity = np.asarray(found.activity(states))
+    if activity.ndim != 2 or len(activity) != len(states) or activity.dtype.kind not in "biuf":
+        raise ValueError(
+            f"activity: wanted real numbers of shape (n = {len(states)}, C), got "
+            f"{activity.dtype} of shape {activity.shape}"
+        )
+    return activity.astype(float, copy=False)
 
 
 def thresholds(activity: Floats, on: Booleans, n_on: int) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
-from superposition._check import Floats, Integers
+from superposition._check import Floats, Integers, whole_array
 from superposition._memory import check_memory
 from superposition.codes import Code, SparseCode
 from superposition.constructions.quiet import reading_weights
@@ -125,12 +125,14 @@ class TrueMatrix:
     owners: (n,), the circuit that each piece belongs to; a circuit may have several, or none.
     pieces: as factors.
     rest:   (D_out, D_in), sparse: what belongs to no circuit (gates, cleaning, a shared mean).
+    n_circuits: T.
     """
 
     name: str
     owners: Integers
     pieces: Pieces
     rest: sparse.csr_array
+    n_circuits: int
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -141,8 +143,10 @@ class TrueMatrix:
     def factors(self, circuit: int) -> Factors:
         """The circuit's component as left (D_out, R) and right (R, D_in): left @ right.
 
-        R = 0 for a circuit that has no part in this matrix.
+        R = 0 for a circuit that has no part in this matrix. Raises ValueError for one that is not
+        there.
         """
+        whole_array("circuit", circuit, "", {}, self.n_circuits)
         own = np.flatnonzero(self.owners == circuit)
         parts = [self.pieces.factors(int(number)) for number in own]
         none = np.zeros((self.shape[0], 0)), np.zeros((0, self.shape[1]))

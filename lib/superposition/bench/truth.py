@@ -48,6 +48,11 @@ class GroundTruth:
         """T."""
         return self.superposition.circuits.n_circuits
 
+    @property
+    def scored(self) -> tuple[TrueMatrix, ...]:
+        """The matrices in which circuits have parts; in others there is nothing to find."""
+        return tuple(matrix for matrix in self.matrices if len(matrix.owners))
+
     def __getitem__(self, name: str) -> TrueMatrix:
         """The matrix of that name; KeyError that lists the names there are."""
         for matrix in self.matrices:
@@ -102,5 +107,6 @@ def ground_truth(superposition: Superposition) -> GroundTruth:
     circuits (gates found again, graphs with gates, networks in factors).
     """
     found = matrices_of(superposition)
-    matrices = tuple(TrueMatrix(*parts) for parts in found)
+    n_circuits = superposition.circuits.n_circuits
+    matrices = tuple(TrueMatrix(*parts, n_circuits) for parts in found)
     return GroundTruth(superposition, matrices)

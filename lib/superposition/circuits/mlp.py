@@ -28,7 +28,7 @@ from superposition.inputs import InputSampler, UnitInputs, sample_active, taken
 from superposition.moments import MLPMoments, mlp_moments
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MLPCircuits:
     """T small networks of one shape: layer l maps a state a to f(weights · a + bias).
 
@@ -79,6 +79,10 @@ class MLPCircuits:
             weights.append(scale * rng.standard_normal((n_circuits, after, before)))
             biases.append(rng.standard_normal((n_circuits, after)) / np.sqrt(after))
         return cls(weights, biases)
+
+    def __repr__(self) -> str:
+        widths = " → ".join(map(str, self.widths))
+        return f"MLPCircuits({self.n_circuits} circuits, widths {widths})"
 
     @property
     def n_circuits(self) -> int:

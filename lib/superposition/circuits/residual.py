@@ -25,7 +25,7 @@ from superposition.inputs import InputSampler, UnitInputs, sample_active
 from superposition.moments import N_NODES, Moments, residual_moments
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResidualCircuits:
     """T small residual ReLU networks of one shape, equation (eq-small) of *The construction*.
 
@@ -91,6 +91,10 @@ class ResidualCircuits:
             bias=scale * rng.standard_normal((n_layers, n_circuits, n_neurons)),
             write_out=write_scale * rng.standard_normal((n_layers, n_circuits, width, n_neurons)),
         )
+
+    def __repr__(self) -> str:
+        sizes = f"{self.n_layers} layers, width {self.width}, neurons {self.n_neurons}"
+        return f"ResidualCircuits({self.n_circuits} circuits, {sizes})"
 
     @property
     def n_circuits(self) -> int:

@@ -21,9 +21,9 @@ class CircuitSum(NamedTuple):
     weights: (T, write.width, read.width).
     """
 
-    write: Code
-    weights: Floats
-    read: Code
+    write: Code  #: Where they write.
+    weights: Floats  #: Circuits' own small matrices.
+    read: Code  #: How they read.
 
 
 def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None = None) -> Floats:

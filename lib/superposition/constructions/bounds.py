@@ -9,6 +9,7 @@ import numpy as np
 from superposition._check import Floats
 from superposition.circuits import MLPCircuits, ResidualCircuits
 
+ROUNDED = 1 + 1e-5  # lengths of float32 inputs are rounded
 _FIRST = 1000  # circuits whose spectral norms are computed in any case
 _ROUNDED = 1 + 1e-5  # norms are rounded
 
@@ -107,5 +108,5 @@ def _check_longest(circuits: MLPCircuits, input_bound: float) -> None:
     if longest is not None and longest > input_bound:
         raise ValueError(
             f"input_bound: wanted at least {longest:.6g}, the longest of the circuits' own inputs, "
-            f"got {input_bound:.6g}"
+            f"got {input_bound / ROUNDED:.6g}"
         )

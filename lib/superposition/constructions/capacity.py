@@ -19,6 +19,9 @@ def check_question(
     moments: Moments | MLPMoments, n_active: int, tolerance: float, kind: type = Moments
 ) -> tuple[int, float]:
     """n_active and tolerance, or a clear error; also for moments that are not of that kind."""
+    if hasattr(moments, "moments"):
+        given = type(moments).__name__
+        raise TypeError(f"moments: wanted {kind.__name__}, got {given}: pass its moments(rng)")
     instance("moments", moments, kind)
     return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
 

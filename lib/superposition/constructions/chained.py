@@ -14,7 +14,7 @@ from superposition.constructions.placing import NOWHERE, place
 from superposition.network import MLPNetwork
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ChainSuperposition(Superposition):
     """MLP circuits in r chains of one MLP, each a gated network of its own with one slot each.
 

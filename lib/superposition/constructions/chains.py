@@ -20,11 +20,11 @@ from superposition.codes.chains import (
     plane_chains,
 )
 from superposition.codes.packings import smallest_plane
-from superposition.constructions.bounds import largest_heard, largest_states
+from superposition.constructions.bounds import ROUNDED, largest_heard, largest_states
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.chain_sizes import neurons_of_slot, primes
 from superposition.constructions.chained import ChainSuperposition
-from superposition.constructions.compiled import ROUNDED, GatedSuperposition
+from superposition.constructions.compiled import GatedSuperposition
 from superposition.constructions.failing import no_bucket_left, no_chain_left, unplaced
 from superposition.constructions.gates import gated_layer
 from superposition.constructions.needs import check_chains, check_gated

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from superposition._check import Floats, Integers, whole_array
 from superposition.circuits import CircuitGraph, Circuits, MLPCircuits, ResidualCircuits
 from superposition.codes import Code, SparseCode
+from superposition.constructions.bounds import ROUNDED
 from superposition.constructions.certificate import gated_certificate
 from superposition.network import MLPNetwork, Network, ResidualNetwork
 
-ROUNDED = 1 + 1e-5  # lengths of float32 inputs are rounded
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Superposition(ABC):
     """Many circuits in one network, with the doors by which their states go in and come out.
 
@@ -34,6 +33,9 @@ class Superposition(ABC):
     construction: Any
     network: Network
     checkpoints: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.circuits!r} in {self.network!r})"
 
     @abstractmethod
     def embed(self, inputs: Floats, active: Integers) -> Floats:
@@ -88,7 +90,7 @@ class Superposition(ABC):
         return inputs, active
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResidualSuperposition(Superposition):
     """Residual circuits in a residual network.
 
@@ -116,7 +118,7 @@ class ResidualSuperposition(Superposition):
         return self.stream_code.decode_all(state)[..., :-1]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GraphSuperposition(ResidualSuperposition):
     """A graph of residual circuits in a residual network.
 
@@ -143,7 +145,7 @@ class GraphSuperposition(ResidualSuperposition):
         return np.repeat([stage.start <= layer for stage in stages], counts)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MLPSuperposition(Superposition):
     """MLP circuits in an MLP without a residual stream.
 
@@ -188,7 +190,7 @@ class MLPSuperposition(Superposition):
         return undo
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GatedSuperposition(Superposition):
     """MLP circuits in an MLP that is told which are active: by gates, which `embed` sets.
 

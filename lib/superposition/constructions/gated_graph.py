@@ -14,7 +14,7 @@ from superposition.constructions.graph_codes import GraphCodes
 from superposition.network import ResidualNetwork
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GatedGraphSuperposition(Superposition):
     """A graph of circuits in a residual network that is told which are active: by gates.
 

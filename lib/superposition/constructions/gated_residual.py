@@ -16,8 +16,8 @@ from superposition.circuits import CircuitGraph, ResidualCircuits
 from superposition.codes import SparseCode
 from superposition.codes.packings import smallest_plane
 from superposition.codes.stream import StreamCodes, draw_stream_codes
+from superposition.constructions.bounds import ROUNDED
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
-from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.gated_graph import GatedGraphSuperposition
 from superposition.constructions.gated_stream import GatedResidualSuperposition
 from superposition.constructions.graph_codes import draw_graph_codes

@@ -13,7 +13,7 @@ from superposition.constructions.compiled import Superposition
 from superposition.network import ResidualNetwork
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GatedResidualSuperposition(Superposition):
     """Residual circuits in a residual network that is told which are active: by gates.
 

@@ -122,7 +122,7 @@ class RecomputedGates:
         return weights, biases
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RecomputedSuperposition(Superposition):
     """MLP circuits in an MLP that is told once which are active, and has to work it out from then.
 

@@ -141,7 +141,7 @@ class ResidualConstruction:
     def size_for(
         self, n_circuits: int, moments: Moments, n_active: int, tolerance: float
     ) -> ResidualConstruction:
-        """The construction of fewest parameters in which so many circuits fit.
+        """The construction of fewest parameters that is predicted to hold so many circuits.
 
         Stream width and neurons are chosen; everything else (redundancy, if set; margin; codes)
         stays as it is here. Raises ValueError for n_active > n_circuits, or a tolerance that no

@@ -28,7 +28,7 @@ Arrays = dict[str, NDArray[Any]]
 def save(
     path: str | Path, superposition: Superposition, *, seed: int | None = None, note: str = ""
 ) -> None:
-    """Write a superposition to one safetensors file, whole or not at all.
+    """Write a superposition to one safetensors file, whole or not at all; folders are made.
 
     All of it: circuits, construction, codes, network, checkpoints. The file's metadata holds, as
     JSON, what is not an array, with the `seed` and `note` given, the versions that wrote it and a

@@ -103,6 +103,8 @@ def predicted_and_measured(
     axes.plot(line.index, line, color=COLOURS[1], label="predicted")
     spread(axes, table, x, measured, 0, "measured (mean and range over seeds)", line=False)
     axes.set(xscale="log", yscale="log", xlabel=labels[0], ylabel=labels[1])
+    axes.set_xticks(line.index, [f"{value:g}" for value in line.index])
+    axes.set_xticks([], minor=True)
     axes.legend()
     return figure
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.legend_handler import HandlerTuple
 
 from superposition.codes.packings import plane_lines
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, spread
@@ -34,22 +34,23 @@ def plane(prime: int, redundancy: int, points: Sequence[tuple[int, int]]) -> Fig
     panels[0].set_ylabel("y")
     names = ["all circuits"]
     names += [f"circuit {i + 1}, and all that share a slot" for i in range(len(points))]
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=9)
+    both = {tuple: HandlerTuple(ndivide=None)}  # a filled mark and an open one, side by side
+    figure.legend(handles, names, handler_map=both, loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
 
 def _code(
     axes: Axes, lines: np.ndarray, prime: int, points: Sequence[tuple[int, int]]
-) -> list[Line2D]:
-    """One panel; what its legend is to show."""
+) -> list[Any]:
+    """One panel; what its legend is to show: a circuit's mark and those of its neighbours."""
     x, y = np.divmod(np.arange(prime**2), prime)
-    handles = axes.plot(x, y, ".", color=GREY, ms=3, label="_")
+    handles: list[Any] = axes.plot(x, y, ".", color=GREY, ms=3, label="_")
     for i, (at_x, at_y) in enumerate(points):
         own = lines[at_x * prime + at_y]
         on = (lines == own).any(axis=1)
         style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "ls": "none"}
-        axes.plot(x[on], y[on], ms=8 - 3 * i, mfc="none", mew=1.4, label="_", **style)
-        handles += axes.plot(at_x, at_y, ms=9, label="_", **style)
+        near = axes.plot(x[on], y[on], ms=8 - 3 * i, mfc="none", mew=1.4, label="_", **style)
+        handles.append((*axes.plot(at_x, at_y, ms=9, label="_", **style), *near))
     return handles
 
 

@@ -57,11 +57,15 @@ def found_by_methods(
 
 
 def capacity_bars(capacities: Mapping[str, float | None]) -> Figure:
-    """How many circuits fit, by row of `explorable.capacities`, on a log scale."""
-    shown = [(explorable.rows()[name].words, n) for name, n in capacities.items() if n is not None]
-    words, counts = zip(*shown, strict=True)
+    """How many circuits fit, by row of `explorable.capacities`, on a log scale.
+
+    Each row has the colour that it has in the page.
+    """
+    colours = dict(zip(explorable.rows(), [GREY, *COLOURS], strict=False))
+    shown = {name: n for name, n in capacities.items() if n is not None}
+    words, counts = [explorable.rows()[name].words for name in shown], [*shown.values()]
     figure, axes = plt.subplots(figsize=(8.0, 0.6 + 0.6 * len(shown)))
-    bars = axes.barh(words, counts, color=COLOURS[: len(shown)])
+    bars = axes.barh(words, counts, color=[colours[name] for name in shown])
     axes.bar_label(bars, [f"{int(n):,}" for n in counts], padding=4)
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="circuits that fit", xlim=(1, 10 * max(counts)))

@@ -123,7 +123,8 @@ def equal_weights() -> Derivation:
 def enough_copies() -> sp.Expr:
     """r at which any k active circuits find places, one of G each: (eq-copies).
 
-    The sum (eq-union) is at most that of x², x³, …, with x = e² (T/k) (k/G)^(r−1): 1 at x = 1/2.
+    The bound of `codes.places.unplaced_bound` is at most x² + x³ + …, with
+    x = e² (T/k) (k/G)^(r−1): less than 1 at x = 1/2.
     """
     more, chance, ratio = sp.symbols("r_1 c s", positive=True)  # r − 1, log e² T/k, log G/k
     solved = sp.solve(chance - more * ratio - sp.log(sp.Rational(1, 2)), more)[0]

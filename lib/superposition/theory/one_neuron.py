@@ -45,7 +45,7 @@ from superposition.theory.symbols import (
 MOST = 16  # other active small neurons on one carrier: more are left out
 # What two carriers have in common beyond their means: through noise, through collisions.
 alike_noise, alike_collisions = sp.symbols(r"A_v A_c")
-on_with, mean_with, square_with = sp.symbols(r"P_{+\mid\,j} R_{1\mid\,j} R_{2\mid\,j}")
+on_with, mean_with, square_with = sp.symbols("P_{+|j} R_{1|j} R_{2|j}")
 
 
 def _binomial(n: sp.Expr, j: sp.Expr) -> sp.Expr:

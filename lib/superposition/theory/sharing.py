@@ -86,7 +86,7 @@ def connection_density() -> Derivation:
 def balanced() -> sp.Expr:
     """χ at which a slot hears nothing of a random other one, on average: (eq-balance)."""
     heard = density / r - (1 - density) * chi
-    return sp.factor(sp.solve(heard, chi)[0])
+    return heard.subs(chi, 0) / -heard.coeff(chi)  # heard is linear in χ
 
 
 @cache

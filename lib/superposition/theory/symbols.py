@@ -39,7 +39,7 @@ firing_share, mean_activation, square_activation = sp.symbols(r"P_+ R_1 R_2", no
 # Two carriers of one small neuron: the chance that both carry a given other active one; mean and
 # mean square of the activation that it then causes on both; the mean without it.
 both_chance, both_mean, both_square, alone_mean = sp.symbols(
-    r"\eta_2 B_1 B_2 R_{1\mid0}", nonnegative=True
+    r"\eta_2 B_1 B_2 R_{1|0}", nonnegative=True
 )
 activation, estimate_square, squared_error, error_product = sp.symbols(
     r"h H \varepsilon \varepsilon_h", real=True
