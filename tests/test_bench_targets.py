@@ -18,7 +18,14 @@ from superposition.bench import (
     ml2r,
     mmcs,
 )
-from superposition.bench.contest import Contest, _Detector, score, thresholds, told
+from superposition.bench.contest import (
+    Contest,
+    _best_threshold,
+    _Detector,
+    score,
+    thresholds,
+    told,
+)
 from superposition.bench.methods import METHODS, MOST, Found, Given, Method, nmf, samples, svd
 from superposition.bench.targets import (
     code_checksum,
@@ -204,9 +211,10 @@ def one_threshold(activity, on):
 
 def test_equal_activities_are_not_told_apart():
     on = np.array([True, False, True, False])
-    assert one_threshold(np.zeros(4), on) == 0
-    assert one_threshold([1.0, 1.0, 0.5, 0.0], on) == 0.25
-    assert one_threshold([2.0, 1.0, 0.5, 0.0], on & [True, False, False, False]) == 1.5
+    for rule in (one_threshold, _best_threshold):
+        assert rule(np.zeros(4), on) == 0
+        assert rule(np.array([1.0, 1.0, 0.5, 0.0]), on) == 0.25
+        assert rule(np.array([2.0, 1.0, 0.5, 0.0]), on & [True, False, False, False]) == 1.5
 
 
 def test_a_component_that_says_nothing_names_nobody_beside_one_that_does():
@@ -216,6 +224,11 @@ def test_a_component_that_says_nothing_names_nobody_beside_one_that_does():
     activity = np.stack([on[:, 0].astype(float), np.zeros(20)], axis=1)
     assert one_threshold(activity[:, 1], on[:, 1]) == 0
     assert thresholds(activity, on, 12).tolist() == [0.5, np.inf]
+    noise = 1e-9 * np.arange(20)[::-1]  # so that components can be matched with circuits
+    activity[:, 1] += noise
+    both = [_Detector.fit(activity, on, together).on(activity) for together in (False, True)]
+    apart, together = (active_sets_found(each, on) for each in both)
+    assert together.precision > apart.precision
 
 
 def test_no_thresholds_have_a_better_f1_of_all(rng):

@@ -75,7 +75,13 @@ class Contest:
         return found.reshape(-1, found.shape[2])
 
     def score(
-        self, found: Found, states: Floats, known: Batch, rng: np.random.Generator
+        self,
+        found: Found,
+        states: Floats,
+        known: Batch,
+        rng: np.random.Generator,
+        *,
+        together: bool = False,
     ) -> pd.DataFrame:
         """One row: mmcs, mmcs_found, weight_mmcs, weight_ml2r, precision, recall.
 
@@ -83,7 +89,9 @@ class Contest:
         weight against the circuits' (`component_scores`; NaN without any); of active sets: each
         circuit is given the one component that goes best with it on `states`, whose labels `known`
         are used for that, and counts as active on new inputs where that component is above a
-        threshold: `thresholds`, for the best F1 of all circuits together, on the same labels.
+        threshold, fit on the same labels for the circuit's own best F1. A component that says
+        nothing then names everybody, which costs precision. together: thresholds for the best F1
+        of all circuits (`thresholds`), by which such a component names nobody.
         """
         instance("found", found, Found)
         true = self.directions
@@ -96,7 +104,7 @@ class Contest:
         if found.pieces is not None:
             scores = component_scores(self.matrix, *found.pieces)
             row["weight_mmcs"], row["weight_ml2r"] = scores
-        told = _Detector.fit(_activity(found, states), known.on)
+        told = _Detector.fit(_activity(found, states), known.on, together)
         fresh, batch = self.states(N_SCORED, rng)
         active = active_sets_found(told.on(_activity(found, fresh)), batch.on)
         return pd.DataFrame([{**row, "precision": active.precision, "recall": active.recall}])
@@ -110,13 +118,18 @@ class _Detector:
     least: Floats
 
     @classmethod
-    def fit(cls, activity: Floats, on: Booleans) -> _Detector:
-        """Components by correlation, one for each circuit; thresholds of the best F1 of all."""
-        together = cosines((on - on.mean(axis=0)).T, (activity - activity.mean(axis=0)).T)
-        which = match(together)
-        given = which >= 0
-        least = np.full(len(which), np.inf)
-        least[given] = thresholds(activity[:, which[given]], on[:, given], int(on.sum()))
+    def fit(cls, activity: Floats, on: Booleans, together: bool = False) -> _Detector:
+        """Components by correlation, one for each circuit; thresholds of the best F1 score.
+
+        together: of all circuits, not of each.
+        """
+        which = match(cosines((on - on.mean(axis=0)).T, (activity - activity.mean(axis=0)).T))
+        given = (which >= 0) & on.any(axis=0)
+        least, activity, own = np.full(len(which), np.inf), activity[:, which[given]], on[:, given]
+        if together:
+            least[given] = thresholds(activity, own, int(on.sum()))
+        else:
+            least[given] = [_best_threshold(*both) for both in zip(activity.T, own.T, strict=True)]
         return cls(which, least)
 
     def on(self, activity: Floats) -> Booleans:
@@ -133,6 +146,21 @@ def _activity(found: Found, states: Floats) -> Floats:
             f"{activity.dtype} of shape {activity.shape}"
         )
     return activity.astype(float, copy=False)
+
+
+def _best_threshold(activity: Floats, on: Booleans) -> float:
+    """The activity (n,) above which to count as on (n,), for the best F1 score.
+
+    Half way between the least activity that counts and the next one that does not: who is on next
+    time may be a little less active.
+    """
+    order = np.argsort(-activity, kind="stable")
+    values, hits = activity[order], np.cumsum(on[order])
+    named = np.arange(1, len(values) + 1)
+    f1 = 2 * hits / (named + on.sum())
+    f1[:-1][values[1:] == values[:-1]] = -1  # equal activities are told apart by nothing
+    best = int(f1.argmax())
+    return float(values[best : best + 2].mean())
 
 
 def thresholds(activity: Floats, on: Booleans, n_on: int) -> Floats:
@@ -166,7 +194,13 @@ def thresholds(activity: Floats, on: Booleans, n_on: int) -> Floats:
 
 
 def score(
-    method: Method, setting: str, truth: GroundTruth, n_active: int, rng: np.random.Generator
+    method: Method,
+    setting: str,
+    truth: GroundTruth,
+    n_active: int,
+    rng: np.random.Generator,
+    *,
+    together: bool = False,
 ) -> pd.DataFrame:
     """What `method` finds of a network whose truth is known, in one row: `Contest.score`.
 
@@ -177,7 +211,7 @@ def score(
     for_states, for_method, for_scores = generator(rng).spawn(3)
     states, known = contest.states(N_GIVEN, for_states)
     found = method.find(contest.given(states), for_method, **method.settings[setting])
-    return contest.score(found, states, known, for_scores)
+    return contest.score(found, states, known, for_scores, together=together)
 
 
 def told(truth: GroundTruth, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
