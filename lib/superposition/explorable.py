@@ -33,7 +33,7 @@ class Row:
 
     words: str
     count: sp.Expr
-    holds: sp.Basic = k >= 1
+    holds: sp.Basic
     only: str = ""
 
 
@@ -44,11 +44,11 @@ def rows() -> dict[str, Row]:
     one = read_in.read_in_capacity().subs(random_moments()).subs(of_neuron)
     two = over_layers.deep_capacity().subs(random_moments()).subs(of_mean)
     most = limits.most_under_floor().subs(of_state)
-    gated = "gated, told which one is active (k = 1)"
+    gated, ever = "gated, told which one is active (k = 1)", k >= 1
     return {
-        "private": Row("side by side, no superposition", sp.Min(D / d, M / m)),
-        "one": Row("the post's network, one layer", one),
-        "two": Row("the post's network, two layers or more", sp.Min(one, two)),
+        "private": Row("side by side, no superposition", sp.Min(D / d, M / m), ever),
+        "one": Row("the post's network, one layer", one, ever),
+        "two": Row("the post's network, two layers or more", sp.Min(one, two), ever),
         "gated": Row(gated, _gated(), sp.Eq(k, 1), "k = 1 only"),
         "most": Row("no linear code of one layer has more", most, k > 1, "k ≥ 2 only"),
     }
