@@ -32,6 +32,19 @@ def kept(root):
     return {name for name in BUILT if (root / "_build" / name).exists()}
 
 
+@pytest.mark.parametrize("name", ["custom.css", "explore/explore.css"])
+def test_styles_close_what_they_open(name, request):
+    """A brace that is missing silently takes all that follows into its rule."""
+    depth = 0
+    for line in (
+        (request.config.rootpath / "book/_static" / name).read_text(encoding="utf-8").splitlines()
+    ):
+        if line.startswith("/* "):
+            assert depth == 0, line
+        depth += line.count("{") - line.count("}")
+    assert depth == 0
+
+
 def test_a_build_without_a_change_keeps_everything(root):
     assert kept(root) == set(BUILT)
 
