@@ -97,7 +97,7 @@ def test_gates_tell_by_hand_who_is_undisturbed():
             ValueError, match=r"^active: wanted distinct circuits within a row, got \["
         ):
             call([[1, 1]])
-        with pytest.raises(ValueError, match=r"^active: wanted entries from 0 to 3, got 4 to 4$"):
+        with pytest.raises(ValueError, match=r"^active: wanted entries from 0 to 3, got 4$"):
             call([[4]])
 
 

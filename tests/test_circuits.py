@@ -144,7 +144,7 @@ def test_take_keeps_the_order_asked_for(make_circuits):
     taken = circuits.take([4, 1, 4])
     for name in ("read_in", "bias", "write_out"):
         np.testing.assert_array_equal(getattr(taken, name), getattr(circuits, name)[:, [4, 1, 4]])
-    with pytest.raises(ValueError, match=r"^which: wanted entries from 0 to 5, got 6 to 6$"):
+    with pytest.raises(ValueError, match=r"^which: wanted entries from 0 to 5, got 6$"):
         circuits.take([6])
     with pytest.raises(ValueError, match=r"^which: wanted shape \(circuits\), got \(1, 1\)$"):
         circuits.take([[0]])
@@ -158,7 +158,7 @@ def test_what_is_run_is_checked(make_circuits):
             [[0]],
             r"inputs: wanted shape \(batch = 1, active = 1, width = 3\), got",
         ),
-        (np.ones((1, 1, 3)), [[6]], r"active: wanted entries from 0 to 5, got 6 to 6$"),
+        (np.ones((1, 1, 3)), [[6]], r"active: wanted entries from 0 to 5, got 6$"),
         (np.ones((1, 1, 3)), [0], r"active: wanted shape \(batch, active\), got \(1,\)$"),
     ):
         with pytest.raises(ValueError, match="^" + message):

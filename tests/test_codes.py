@@ -292,7 +292,7 @@ def test_codes_are_refused_word_for_word(rng):
     for values, active in (([[[1.0]]], [[0]]), (np.ones((1, 2, 2)), [[0]])):
         with pytest.raises(ValueError, match=r"^values: wanted shape"):
             code.encode(values, active)
-    with pytest.raises(ValueError, match=r"^which: wanted entries from 0 to 1, got 2 to 2$"):
+    with pytest.raises(ValueError, match=r"^which: wanted entries from 0 to 1, got 2$"):
         code.decode(np.ones((1, 4)), [[2]])
     with pytest.raises(
         ValueError, match=r"^state: wanted shape \(batch, size = 4\), got \(1, 3\)$"

@@ -368,7 +368,7 @@ def test_arrays_are_refused_by_name_and_axis():
     circuits = MLPCircuits(weights, biases)
     with pytest.raises(ValueError, match=r"^which: wanted shape \(circuits\), got \(1, 1\)$"):
         circuits.take([[0]])
-    with pytest.raises(ValueError, match=r"^which: wanted entries from 0 to 1, got 2 to 2$"):
+    with pytest.raises(ValueError, match=r"^which: wanted entries from 0 to 1, got 2$"):
         circuits.take([2])
     for inputs, active, message in (
         (
@@ -376,7 +376,7 @@ def test_arrays_are_refused_by_name_and_axis():
             [[0]],
             r"inputs: wanted shape \(batch = 1, active = 1, width = 3\), got",
         ),
-        (np.ones((1, 1, 3)), [[2]], r"active: wanted entries from 0 to 1, got 2 to 2$"),
+        (np.ones((1, 1, 3)), [[2]], r"active: wanted entries from 0 to 1, got 2$"),
         (np.ones((1, 1, 3)), [0], r"active: wanted shape \(batch, active\), got \(1,\)$"),
     ):
         with pytest.raises(ValueError, match="^" + message):
@@ -503,7 +503,7 @@ def test_the_residual_networks_sizes():
         ValueError, match=r"^state: wanted shape \(batch, stream = 4\), got \(4,\)$"
     ):
         network.run(np.ones(4))
-    with pytest.raises(ValueError, match=r"^layer: wanted entries from 0 to 1, got 2 to 2$"):
+    with pytest.raises(ValueError, match=r"^layer: wanted entries from 0 to 1, got 2$"):
         network.step(np.ones((1, 4)), 2)
 
 
@@ -528,7 +528,7 @@ def test_the_mlp_is_refused_word_for_word():
         ValueError, match=r"^state: wanted shape \(batch, width = 2\), got \(1, 3\)$"
     ):
         network.run(np.ones((1, 3)))
-    with pytest.raises(ValueError, match=r"^layer: wanted entries from 0 to 1, got 2 to 2$"):
+    with pytest.raises(ValueError, match=r"^layer: wanted entries from 0 to 1, got 2$"):
         network.step(np.ones((1, 2)), 2)
     with pytest.raises(
         TypeError, match=r"^layer: wanted whole numbers, got an array of dtype float"
