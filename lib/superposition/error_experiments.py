@@ -91,18 +91,23 @@ def growth(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
     ).query("layer > 0")
 
 
+def written_in_full(circuits: ResidualCircuits) -> ResidualCircuits:
+    """Random circuits with write_out √L times as large: a layer writes as much as an only one."""
+    times = np.sqrt(circuits.n_layers).astype(circuits.dtype)
+    return ResidualCircuits(circuits.read_in, circuits.bias, times * circuits.write_out)
+
+
 def strengths(stream_width: int, n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
     """Errors after four layers, one active, of layers that write a quarter each, and in full.
 
     Layers of `ResidualCircuits.random` together write as much squared length as a single one: each
-    of L its L-th part. In full: write_out √L times as large. M = 2D, d = 4, m = 8.
+    of L its L-th part. In full: `written_in_full`. M = 2D, d = 4, m = 8.
     Columns each_writes (of one layer's squared length), relative_mse, predicted.
     """
     construction = ResidualConstruction(stream_width, 2 * stream_width)
     drawn, rows = ResidualCircuits.random(n_circuits, 4, 8, 4, rng), []
-    for part in (0.25, 1.0):
-        written = np.sqrt(4 * part) * drawn.write_out
-        circuits = ResidualCircuits(drawn.read_in, drawn.bias, written).astype(np.float32)
+    for part, form in ((0.25, drawn), (1.0, written_in_full(drawn))):
+        circuits = form.astype(np.float32)
         measured = measure_error(construction.compress(circuits, rng), 1, 300, rng)
         predicted = construction.predict_error(circuits, 1)
         errors = (table["relative_mse"].iloc[-1] for table in (measured, predicted))

@@ -12,6 +12,7 @@ from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
 from superposition.constructions.capacity import smallest_true
 from superposition.constructions.prediction import default_moments, predict_layers
+from superposition.error_experiments import written_in_full
 from superposition.error_studies import BASE, DEPTH, ERROR_STUDIES, TOLERANCE, WIDE, expected_noise
 from superposition.fits import private_circuits
 from superposition.moments import Moments
@@ -119,8 +120,7 @@ def random_moments(width: int, n_neurons: int, n_layers: int, in_full: bool = Fa
     """
     rng = np.random.default_rng(0)
     drawn = ResidualCircuits.random(400, width, n_neurons, n_layers, rng)
-    times = np.sqrt(n_layers) if in_full else 1.0
-    return ResidualCircuits(drawn.read_in, drawn.bias, times * drawn.write_out).moments(rng)
+    return (written_in_full(drawn) if in_full else drawn).moments(rng)
 
 
 def exponents() -> pd.DataFrame:

@@ -54,8 +54,6 @@ def assumptions(*derivations: Derivation) -> Any:
 
 def ledger_table(claims: list[Mapping[str, Any]], results: pd.DataFrame) -> Any:
     """The claims with their numbers, thresholds and verdicts, as an HTML table for display."""
-    from IPython.display import HTML
-
     found = results.set_index("id")
     rows = []
     for claim in claims:
@@ -69,16 +67,13 @@ def ledger_table(claims: list[Mapping[str, Any]], results: pd.DataFrame) -> Any:
                 "what the number measures, and where": _measure(claim),
             }
         )
-    table = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="ledger")
-    return HTML(f'<div class="ledger">{table}</div>')  # type: ignore[no-untyped-call]
+    return _table(rows)
 
 
 def verdicts(
     claims: list[Mapping[str, Any]], results: pd.DataFrame, words: Mapping[int, str]
 ) -> Any:
     """The verdicts on some claims, by number, in so many words, and where they are measured."""
-    from IPython.display import HTML
-
     named, found = {claim["id"]: claim for claim in claims}, results.set_index("id")["verdict"]
     rows = [
         {
@@ -88,6 +83,12 @@ def verdicts(
         }
         for number, said in words.items()
     ]
+    return _table(rows)
+
+
+def _table(rows: list[dict[str, Any]]) -> Any:
+    from IPython.display import HTML
+
     table = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="ledger")
     return HTML(f'<div class="ledger">{table}</div>')  # type: ignore[no-untyped-call]
 

@@ -95,12 +95,3 @@ def test_it_moves_by_touch(site: str, browser: Any) -> None:
     assert sizes_of(page)["d"] > 40
     check(page)
     context.close()
-
-
-def test_without_scripts_it_says_so_and_shows_a_picture(site: str, browser: Any) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(site + PAGE)
-    assert "This figure needs scripts" in page.inner_text("#how-many-fit")
-    assert page.locator("figure img").count() == 1
-    context.close()

@@ -151,8 +151,9 @@ def test_every_order_and_redundancy_by_keys(page: Any) -> None:
         assert page.get_attribute("#plane-q", "aria-valuetext") == str(q)
         page.focus("#plane-r")
         page.keyboard.press("Home")
-        while len(picks(page)) < 2:
+        if len(picks(page)) < 2:
             at(page, q - 1, 0).click()
+        assert len(picks(page)) >= 2
         for r in range(1, (q + 1) // 2 + 1):
             assert page.get_attribute("#plane-r", "aria-valuetext") == str(r)
             check(page)
@@ -209,15 +210,6 @@ def test_circuits_are_picked_by_touch_and_large_enough_for_it(phone: Any) -> Non
     phone.keyboard.press("End")
     check(phone)
     assert phone.evaluate(OVER) <= 0
-
-
-def test_without_scripts_it_says_so_and_shows_a_picture(site: str, browser: Any) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(site + PAGE)
-    assert "This figure needs scripts" in page.inner_text("#two-points")
-    assert page.locator("figure img").count() == 1
-    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -109,12 +109,3 @@ def test_it_works_by_touch_on_a_phone(site: str, browser: Any) -> None:
     assert len(state_of(page)[1]) == 6
     check(page)
     context.close()
-
-
-def test_without_scripts_it_says_so_and_shows_a_picture(site: str, browser: Any) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(site + PAGE)
-    assert "This figure needs scripts" in page.inner_text("#watch-it")
-    assert page.locator("figure img").count() == 1
-    context.close()

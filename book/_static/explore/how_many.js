@@ -1,4 +1,5 @@
 // How many fit? Sliders, and what the book's formulas make of them: formulas.js.
+import { html } from "./elements.js";
 import { ROWS, START } from "./formulas.js";
 
 // steps: of equal ratio, for wide ranges; without them values go up by one
@@ -43,20 +44,13 @@ export function reading(found) {
   return `Over two layers or more, ${times} times as many as side by side.`;
 }
 
-function element(kind, attributes = {}, text = "") {
-  const made = document.createElement(kind);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  return made;
-}
-
 /** A label and a slider whose every step is seen; change hears of its value. */
 function control(slider, change) {
   const id = `explore-${slider.name}`;
   const steps = valuesOf(slider);
-  const shown = element("output", { for: id });
-  const label = element("label", { for: id });
-  const input = element("input", {
+  const shown = html("output", { for: id });
+  const label = html("label", { for: id });
+  const input = html("input", {
     id, type: "range", min: 0, max: steps.length - 1, step: 1,
     value: steps.indexOf(START[slider.name]),
   });
@@ -67,19 +61,19 @@ function control(slider, change) {
     input.setAttribute("aria-valuetext", said);
     change(slider.name, value);
   };
-  label.append(element("span", {}, slider.label), shown);
+  label.append(html("span", {}, slider.label), shown);
   input.addEventListener("input", say);
   return { nodes: [label, input], say };
 }
 
 /** A row of the table: words, number, bar. */
 function drawnRow({ name, words, only }) {
-  const row = element("tr");
-  const bar = element("span", { class: `explore-bar explore-${name}` });
-  const number = element("td", { class: "explore-number", "data-row": name });
-  const track = element("td", { class: "explore-track", "aria-hidden": "true" });
+  const row = html("tr");
+  const bar = html("span", { class: `explore-bar explore-${name}` });
+  const number = html("td", { class: "explore-number", "data-row": name });
+  const track = html("td", { class: "explore-track", "aria-hidden": "true" });
   track.append(bar);
-  row.append(element("th", { scope: "row" }, words), number, track);
+  row.append(html("th", { scope: "row" }, words), number, track);
   const draw = (value, largest) => {
     number.textContent = value === null ? only : spoken(value);
     number.classList.toggle("explore-only", value === null);
@@ -91,11 +85,11 @@ function drawnRow({ name, words, only }) {
 function build(root) {
   const values = { ...START };
   const rows = ROWS.map(drawnRow);
-  const table = element("table", { class: "explore-bars" });
-  const caption = element("caption", {}, "How many circuits fit");
-  caption.append(element("span", { class: "explore-scale" }, " (bars: logarithmic)"));
+  const table = html("table", { class: "explore-bars" });
+  const caption = html("caption", {}, "How many circuits fit");
+  caption.append(html("span", { class: "explore-scale" }, " (bars: logarithmic)"));
   table.append(caption, ...rows.map(({ row }) => row));
-  const live = element("p", { class: "explore-reading", "aria-live": "polite" });
+  const live = html("p", { class: "explore-reading", "aria-live": "polite" });
   const all = SLIDERS.map((slider) => control(slider, (name, value) => {
     values[name] = value;
     const found = capacities(values);
@@ -103,7 +97,7 @@ function build(root) {
     for (const { name: row, draw } of rows) draw(found[row], largest);
     live.textContent = reading(found);
   }));
-  const controls = element("div", { class: "explore-controls" });
+  const controls = html("div", { class: "explore-controls" });
   controls.append(...all.flatMap(({ nodes }) => nodes));
   root.replaceChildren(controls, table, live);
   for (const { say } of all) say();

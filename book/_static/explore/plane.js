@@ -1,4 +1,5 @@
 // Two points share one line: circuits picked on a plane, and where their slots meet.
+import { filled, html, svg } from "./elements.js";
 import {
   circuitsOf, counts, joining, largestR, lineOf, pieces, same, slopeOf,
 } from "./plane_code.js";
@@ -17,16 +18,6 @@ const COUNTED = {
   neurons: `neurons of a layer at width ${START.width}, ${START.width + GATES}·q·r`,
   private: `the same circuits side by side, ${START.width}·q²`,
 };
-
-function set(node, attributes, ...children) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-const html = (kind, attributes = {}, ...children) =>
-  set(document.createElement(kind), attributes, ...children);
-const svg = (kind, attributes = {}, ...children) =>
-  set(document.createElementNS("http://www.w3.org/2000/svg", kind), attributes, ...children);
 
 /** A circuit's sign: its number in a shape of its own. */
 function mark(i) {
@@ -111,12 +102,12 @@ function drawnPlane(pick) {
           { r: 0.09, transform: up(at), class: "plane-dot" })),
         ...crosses.map((at) => svg("path",
           { d: "M-.2,-.2L.2,.2M-.2,.2L.2,-.2", transform: up(at), class: "plane-cross" })),
-        ...circuits.map((at, i) => set(mark(i), { transform: up(at) })),
+        ...circuits.map((at, i) => filled(mark(i), { transform: up(at) })),
       );
       for (const at of circuitsOf(q)) {
         const i = circuits.findIndex((each) => same(each, at));
         const cross = crosses.some((each) => same(each, at)) ? ", joins 1 and 2" : "";
-        set(cells.get(String(at)), { "aria-selected": i >= 0,
+        filled(cells.get(String(at)), { "aria-selected": i >= 0,
           "aria-label": `x ${at[0]}, y ${at[1]}${i >= 0 ? `: circuit ${i + 1}` : ""}${cross}` });
       }
     },

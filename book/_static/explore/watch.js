@@ -1,4 +1,5 @@
 // Watch it compute: two compressed networks, added up and run in the page by sums.js.
+import { html, svg } from "./elements.js";
 import { built, embedded, falselyOn, opened, ran, truth, vectorOf } from "./sums.js";
 
 const FILE = new URL("watch.safetensors", import.meta.url);
@@ -6,21 +7,6 @@ const MOST_ACTIVE = 6;
 const ACROSS = 25; // neurons in a row of the small pictures
 const EDGE = 1.55; // arrows that are longer end here, where the dial ends
 const PAPER = [252, 252, 250], INK = [0, 114, 178];
-const SVG = "http://www.w3.org/2000/svg";
-
-function element(kind, attributes = {}, text = "") {
-  const made = document.createElement(kind);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  return made;
-}
-
-function drawn(kind, attributes, text = "") {
-  const made = document.createElementNS(SVG, kind);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  return made;
-}
 
 /** The vector of an angle in degrees. */
 export function vector(degrees) {
@@ -56,43 +42,43 @@ export function watched(file, networks, active, angles) {
 
 /** A control with its label and what it says. */
 function slider(label, attributes, said, change) {
-  const input = element("input", { type: "range", ...attributes });
-  const output = element("output", { for: attributes.id });
+  const input = html("input", { type: "range", ...attributes });
+  const output = html("output", { for: attributes.id });
   const show = () => {
     output.textContent = said(Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);
   };
-  const words = element("label", { for: attributes.id });
-  words.append(element("span", {}, label), output);
+  const words = html("label", { for: attributes.id });
+  words.append(html("span", {}, label), output);
   input.addEventListener("input", () => { show(); change(Number(input.value)); });
   show();
   return [words, input];
 }
 
 function dial(arrows) {
-  const svg = drawn("svg", { viewBox: "-1.7 -1.7 3.4 3.4", class: "watch-dial", "aria-hidden": "true" });
-  svg.append(drawn("circle", { r: 1.68, class: "watch-paper" }), drawn("circle", { r: 1, class: "watch-unit" }));
+  const picture = svg("svg", { viewBox: "-1.7 -1.7 3.4 3.4", class: "watch-dial", "aria-hidden": "true" });
+  picture.append(svg("circle", { r: 1.68, class: "watch-paper" }), svg("circle", { r: 1, class: "watch-unit" }));
   arrows.forEach(({ read, wanted }, n) => {
     const long = Math.hypot(...read);
     const [x, y] = long > EDGE ? read.map((v) => (v * EDGE) / long) : read;
-    const group = drawn("g", { class: `watch-circuit-${n}` });
+    const group = svg("g", { class: `watch-circuit-${n}` });
     group.append(
-      drawn("line", { x1: wanted[0], y1: -wanted[1], x2: x, y2: -y, class: "watch-off" }),
-      drawn("line", { x1: 0, y1: 0, x2: wanted[0], y2: -wanted[1], class: "watch-true" }),
-      drawn("line", { x1: 0, y1: 0, x2: x, y2: -y, class: "watch-read" }),
-      drawn("circle", { cx: wanted[0], cy: -wanted[1], r: 0.13, class: "watch-true" }),
-      drawn("circle", { cx: x, cy: -y, r: 0.12, class: "watch-tip" }),
+      svg("line", { x1: wanted[0], y1: -wanted[1], x2: x, y2: -y, class: "watch-off" }),
+      svg("line", { x1: 0, y1: 0, x2: wanted[0], y2: -wanted[1], class: "watch-true" }),
+      svg("line", { x1: 0, y1: 0, x2: x, y2: -y, class: "watch-read" }),
+      svg("circle", { cx: wanted[0], cy: -wanted[1], r: 0.13, class: "watch-true" }),
+      svg("circle", { cx: x, cy: -y, r: 0.12, class: "watch-tip" }),
     );
     const far = 1.42 / Math.hypot(...wanted);
-    group.append(drawn("text", { x: wanted[0] * far, y: -wanted[1] * far + 0.13 }, String(n + 1)));
-    svg.append(group);
+    group.append(svg("text", { x: wanted[0] * far, y: -wanted[1] * far + 0.13 }, String(n + 1)));
+    picture.append(group);
   });
-  return svg;
+  return picture;
 }
 
 function neurons(state) {
   const high = Math.ceil(state.length / ACROSS);
-  const canvas = element("canvas", { width: ACROSS, height: high, class: "watch-neurons", "aria-hidden": "true" });
+  const canvas = html("canvas", { width: ACROSS, height: high, class: "watch-neurons", "aria-hidden": "true" });
   const context = canvas.getContext("2d");
   const picture = context.createImageData(ACROSS, high);
   for (let i = 0; i < ACROSS * high; i++) {
@@ -105,8 +91,8 @@ function neurons(state) {
 }
 
 function line(words, value, name) {
-  const made = element("p", { class: "watch-line" });
-  made.append(element("span", { class: "watch-words" }, `${words} `), element("span", { "data-value": name }, value));
+  const made = html("p", { class: "watch-line" });
+  made.append(html("span", { class: "watch-words" }, `${words} `), html("span", { "data-value": name }, value));
   return made;
 }
 
@@ -116,7 +102,7 @@ function build(root, file) {
   const now = { load: start.load, active: [...start.active], angles: [...start.angles] };
   let networks = [];
 
-  const controls = element("div", { class: "explore-controls" });
+  const controls = html("div", { class: "explore-controls" });
   const last = { type: "range", min: 0, step: 1 };
   controls.append(
     ...slider("circuits stored, T", { ...last, id: "watch-load", max: loads.length - 1, value: loads.indexOf(now.load) },
@@ -124,11 +110,11 @@ function build(root, file) {
     ...slider("active at once, k", { ...last, id: "watch-active", min: 1, max: MOST_ACTIVE, value: now.active.length },
       String, choose),
   );
-  const others = element("button", { type: "button", id: "watch-others", class: "explore-button" }, "Other circuits and inputs");
+  const others = html("button", { type: "button", id: "watch-others", class: "explore-button" }, "Other circuits and inputs");
   others.addEventListener("click", () => choose(now.active.length, 0));
-  const chosen = element("fieldset", { class: "watch-chosen" });
-  const table = element("table", { class: "watch-table" });
-  const live = element("p", { class: "explore-reading", "aria-live": "polite" });
+  const chosen = html("fieldset", { class: "watch-chosen" });
+  const table = html("table", { class: "watch-table" });
+  const live = html("p", { class: "explore-reading", "aria-live": "polite" });
   root.replaceChildren(controls, chosen, others, table, live);
 
   /** So many circuits: those there are, but for the first `kept`, and others by chance. */
@@ -150,11 +136,11 @@ function build(root, file) {
 
   /** The active circuits, each with its number and the angle of its input. */
   function list() {
-    chosen.replaceChildren(element("legend", {}, "Active circuits, and the angles of their inputs"));
+    chosen.replaceChildren(html("legend", {}, "Active circuits, and the angles of their inputs"));
     now.active.forEach((circuit, n) => {
-      const row = element("div", { class: `watch-row watch-circuit-${n}` });
+      const row = html("div", { class: `watch-row watch-circuit-${n}` });
       const id = `watch-circuit-${n}`;
-      const number = element("input", {
+      const number = html("input", {
         id, type: "number", min: 0, max: now.load - 1, value: circuit, "aria-label": `circuit of arrow ${n + 1}, 0 to ${now.load - 1}`,
       });
       number.addEventListener("change", () => {
@@ -165,22 +151,22 @@ function build(root, file) {
       });
       const turned = slider("angle", { id: `watch-angle-${n}`, min: 0, max: 355, step: 5, value: now.angles[n] },
         (degrees) => `${degrees}°`, (degrees) => { now.angles[n] = degrees; draw(); });
-      row.append(element("span", { class: "watch-badge", "aria-hidden": "true" }, String(n + 1)), number, ...turned);
+      row.append(html("span", { class: "watch-badge", "aria-hidden": "true" }, String(n + 1)), number, ...turned);
       chosen.append(row);
     });
   }
 
   function draw() {
     const found = watched(file, networks, now.active, now.angles);
-    const head = element("tr");
-    found[0].forEach((_, i) => head.append(element("th", { scope: "col" }, `layer ${i + 1}`)));
-    table.replaceChildren(element("caption", {}, "Open tips: where vectors should be; full tips: where they are"), head);
+    const head = html("tr");
+    found[0].forEach((_, i) => head.append(html("th", { scope: "col" }, `layer ${i + 1}`)));
+    table.replaceChildren(html("caption", {}, "Open tips: where vectors should be; full tips: where they are"), head);
     found.forEach((layers, which) => {
-      const title = element("tr");
-      title.append(element("th", { scope: "rowgroup", colspan: layers.length, class: "watch-title" }, words[names[which]]));
-      const row = element("tr", { "data-network": names[which] });
+      const title = html("tr");
+      title.append(html("th", { scope: "rowgroup", colspan: layers.length, class: "watch-title" }, words[names[which]]));
+      const row = html("tr", { "data-network": names[which] });
       layers.forEach(({ state, arrows, error, others }) => {
-        const cell = element("td");
+        const cell = html("td");
         cell.append(dial(arrows), neurons(state), line("off by", error.toFixed(3), "error"));
         if (networks[which].read[0].on) cell.append(line("others on", String(others), "others"));
         row.append(cell);
