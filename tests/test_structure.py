@@ -288,29 +288,6 @@ def test_randomness_comes_only_through_a_generator(name):
     assert made <= allowed.get(name, 0)
 
 
-def test_the_readme_maps_what_exists():
-    """Every file named in the README's table exists, and every chapter is in it."""
-    readme = (ROOT / "README.md").read_text()
-    named = set(re.findall(r"\]\(((?:benchmarks|book|lib|tests)/[^)#]+)\)", readme))
-    assert named
-    assert all((ROOT / path).exists() for path in named)
-    toc = (ROOT / "_toc.yml").read_text()
-    chapters = re.findall(r"^\s*-?\s*(?:file|root): (book/\w+)", toc, re.MULTILINE)
-    assert len(chapters) >= 6
-    assert {f"{chapter}.md" for chapter in chapters} <= named
-
-
-def test_the_readmes_python_runs_as_printed():
-    readme = (ROOT / "README.md").read_text()
-    snippets = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert snippets
-    # the other one needs PyTorch: test_tables.py
-    for snippet in [each for each in snippets if "to_torch" not in each]:
-        scope: dict = {}
-        exec(snippet, scope)
-        assert list(scope["errors"]["layer"]) == [0, 1, 2]
-
-
 def test_what_is_slow_to_load_is_loaded_where_it_is_used():
     code = "import sys, superposition; sys.exit('scipy.stats' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(LIB.parent)}

@@ -1,4 +1,4 @@
-"""Models of classic tables, their scores inside a network, and the README's example."""
+"""Models of classic tables, their scores inside a network, and the chapter's PyTorch example."""
 
 import re
 
@@ -48,19 +48,12 @@ def test_other_numbers_are_refused(trained, large, rng):
         scores_inside(trained, large, 38, rng)
 
 
-def blocks(text):
-    return [
-        block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "to_torch" in block
-    ]
-
-
-def test_the_readmes_lines_run_as_printed(request):
-    """Models in, a PyTorch module and truth out; the chapter prints the same lines."""
+def test_the_chapters_pytorch_lines_run_as_printed(request):
+    """Models in, a PyTorch module and truth out."""
     torch = pytest.importorskip("torch", reason="PyTorch, an extra, is not installed")
-    root = request.config.rootpath
-    (code,) = blocks((root / "README.md").read_text())
-    assert blocks((root / "book/compress.md").read_text()) == [code]
-    names = {"rng": np.random.default_rng(0)}  # of the README's first lines
+    text = (request.config.rootpath / "book/compress.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    names = {"rng": np.random.default_rng(0)}  # of the chapter's first cell
     exec(code, names)
     assert names["batch"].on.sum() == 200
     wanted = names["large"].network.run(names["batch"].first)[-1]
