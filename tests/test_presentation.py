@@ -163,7 +163,35 @@ SIZES_OF_PLANES = pd.DataFrame(
     {"n_circuits": [25, 121], "small": [9, 90], "gated": [20, 200], "dense": [100, 1000]}
 )
 ROUNDED = pd.DataFrame({"n_circuits": [100, 1000], "rms": 1e-7, "path": [1e-6, 2e-6]})
+GATES = pd.DataFrame({"kind": list("bbaa"), "n_neurons": [128, 256] * 2, "seed": 0}).assign(
+    n_gates=[200, 700, 150, 500], predicted_gates=[210.5, 690, 160, 480]
+)
+PATHS = pd.DataFrame({"stage": list("ccdd"), "margin": [0.5, 1] * 2, "seed": 0}).assign(
+    relative_mse=[0.1, 0.2, 0.3, 0.4], predicted=[0.15, 0.25, 0.35, 0.45]
+)
+SCORES = pd.DataFrame({"alone": [0.9, 0.8], 1: [0.9, 0.81], 2: [0.7, 0.6]}, index=["a", "b"])
+FOUND = pd.DataFrame(
+    {"mmcs": [0.5, 0.6], "mmcs_low": [0.4, 0.6], "mmcs_high": [0.55, 0.7]},
+    index=pd.MultiIndex.from_product([["easy", "hard"], ["SVD"]], names=["target", "method"]),
+)
+SETS = FOUND.rename(columns=lambda name: name.replace("mmcs", "f1")) / 2
+CODES = draw_codes(5, 2, 10, np.random.default_rng(0))
 FIGURES = {
+    "gates": lambda: plotting.gates_by_neurons(
+        GATES, {name: np.array([99.0, 999]) + i for i, name in enumerate("xyz")}
+    ),
+    "path errors": lambda: plotting.path_errors_by(PATHS, "margin", "margin"),
+    "stream": lambda: plotting.stream_in_use(
+        np.array([[1, 0, 0.5], [0, 0, 2]]), {"a": slice(0, 1), "b": slice(1, 3)}, ["in", "out"]
+    ),
+    "scores inside": lambda: plotting.scores_inside(SCORES, [1, 2]),
+    "found": lambda: plotting.found_by_methods(
+        {"mmcs": FOUND, "f1": SETS}, ["easy", "hard"], ["SVD"]
+    ),
+    "purities": lambda: plotting.purities(
+        {"neurons": np.array([0.11, 0.12, 0.9]), "reads": np.array([0.5, 1.0])}
+    ),
+    "capacity bars": lambda: plotting.capacity_bars({"private": 16, "one": 99.5, "most": None}),
     "cost and error": lambda: plotting.cost_and_error(SIZES_OF_PLANES, {"float32": ROUNDED}),
     "board": lambda: plotting.board(
         pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}, list(BOARD["entry"].unique())
@@ -220,6 +248,10 @@ FIGURES = {
         SIZES, 0.97, SIZES.iloc[:2][["size", "balanced_accuracy"]], {"parity": 3e4}
     ),
 }
+PICTURES = {
+    "digit images": lambda: plotting.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3", "9"]),
+    "woven": lambda: plotting.woven(CODES, 3, 4),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -230,13 +262,29 @@ def _close_figures():
     mpl.rcdefaults()
 
 
+def test_every_drawing_function_is_covered(monkeypatch):
+    """By the examples here, which other tests go through."""
+    constants = {"COLOURS", "GREY", "INK", "MARKERS", "PAPER"}
+    functions = {*plotting.__all__} - constants - {"use_style"}
+    called = set()
+    for name in functions:
+        monkeypatch.setattr(plotting, name, lambda *_, name=name: called.add(name))
+    for make in (FIGURES | PICTURES).values():
+        make()
+    assert called == functions
+
+
+def in_words(ticks):
+    return all(not tick.get_text()[:1].isdigit() for tick in ticks)
+
+
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
 def test_every_figure_names_its_axes_and_its_series(make):
     figure = make()
     figure.canvas.draw()
     main = figure.axes[0]
     assert main.get_xlabel()
-    assert main.get_ylabel()
+    assert main.get_ylabel() or in_words(main.get_yticklabels())
     series = [line for line in main.lines if not line.get_label().startswith("_")]
     assert main.get_legend() is not None or figure.legends or len(series) == 0
 
@@ -279,7 +327,7 @@ def test_theory_lines_and_measured_means_are_drawn_where_they_belong():
 
 
 def test_a_weave_has_each_circuits_connections_and_one_bright():
-    figure = plotting.woven(draw_codes(5, 2, 10, np.random.default_rng(0)), 3, 4)
+    figure = PICTURES["woven"]()
     *others, _, _, bright = figure.axes[0].collections[:13]
     assert [len(lines.get_segments()) for lines in others] == [4 * 3] * 10
     assert {len(lines.get_segments()) for lines in (others[3], bright)} == {4 * 3}

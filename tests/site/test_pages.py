@@ -27,8 +27,7 @@ PHONE = 375
 EXCEPTIONS = {
     "aria-required-children": "docutils gives the bibliography's list a role without list items",
 }
-# Figures with nothing to tabulate: name, with the reason.
-SCHEMATIC: dict[str, str] = {}
+WITHOUT_DATA = {"fig-images", "fig-woven"}  # pictures, drawn from no table
 CONTRAST = """() => {
   const light = c => { const [r, g, b] = c.map(v => { v /= 255;
       return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
@@ -143,7 +142,7 @@ def test_with_scripts_off_text_and_figures_remain(site: str, browser: Any) -> No
         context.close()
 
 
-def test_below_every_figure_its_data_can_be_downloaded(site: str) -> None:
+def test_below_every_figure_its_table_can_be_downloaded(site: str) -> None:
     """And the image itself is served without it."""
     figures = [
         (page, figure)
@@ -151,13 +150,13 @@ def test_below_every_figure_its_data_can_be_downloaded(site: str) -> None:
         for figure in BeautifulSoup((HTML / page).read_text(), "html.parser").find_all("figure")
     ]
     without = {figure["id"] for _, figure in figures if not figure.select("a.download")}
-    assert without == {*SCHEMATIC}
+    assert without == WITHOUT_DATA
     for page, figure in figures:
         for link in figure.select("a.download"):
             assert re.fullmatch(r"Data \(CSV\) of Fig\. [\d.]+", link.get_text())
             table = pd.read_csv((HTML / page).parent / unquote(str(link["href"])))
             assert len(table)
-            assert {"panel", "x_label", "y_label", "series", "kind", "x", "y"} <= {*table}
+            assert all(re.fullmatch(r"[A-Za-z]\w*", column) for column in table)
             image = (HTML / page).parent / unquote(str(figure.img["src"]))
             assert "as CSV" not in image.read_text()
 

@@ -10,11 +10,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from superposition._check import Floats
-from superposition.plotting.style import COLOURS, GREY, INK, spread
+from superposition.plotting.figure_data import carries
+from superposition.plotting.style import COLOURS, GREY, INK, over_seeds, spread
 
 
 def digit_images(images: Floats, titles: Sequence[str]) -> Figure:
-    """A row of 8 × 8 images, each with its title."""
+    """Draw a row of 8 × 8 images, each with its title. The figure carries no table."""
     figure, panels = plt.subplots(1, len(images), figsize=(9, 1.7))
     for axes, image, title in zip(panels, images, titles, strict=True):
         axes.imshow(image, cmap="gray_r")
@@ -26,18 +27,31 @@ def digit_images(images: Floats, titles: Sequence[str]) -> Figure:
 def tasks_kept(
     small: Floats, large: Floats, n_private: int, labels: tuple[str, str], strip: bool = True
 ) -> Figure:
-    """Balanced accuracy task by task: alone, in superposition, and with private neurons.
+    """Draw balanced accuracy task by task: alone, in superposition, and with private neurons.
 
-    small, large: (tasks,). Private neurons serve the first `n_private` tasks of the drawing
-    exactly; the others are left to guess.
+    The arrays small and large have shape (tasks,). Private neurons serve the first `n_private`
+    tasks of the drawing exactly; the others are left to guess. The figure carries a row for each
+    task: columns rank, task (its place in the arrays), alone, in_superposition, private_neurons.
     """
     figure, axes = plt.subplots(figsize=(8.6, 4.2))
+    small, large = np.asarray(small), np.asarray(large)
     order = np.argsort(-large)
-    rank = np.arange(1, len(order) + 1)
-    private = np.where(rank <= n_private, small[order], 0.5)
-    axes.plot(rank, private, color=GREY, lw=1.2, ls="--", label=labels[1], drawstyle="steps-mid")
-    axes.scatter(rank, small[order], s=5, color=COLOURS[4], label="each small network by itself")
-    axes.scatter(rank, large[order], s=9, color=COLOURS[0], label=labels[0])
+    table = pd.DataFrame({"rank": np.arange(1, len(order) + 1), "task": order})
+    rank = table["rank"]
+    table["alone"], table["in_superposition"] = small[order], large[order]
+    table["private_neurons"] = table["alone"].where(rank <= n_private, 0.5)
+    axes.plot(
+        "rank",
+        "private_neurons",
+        data=table,
+        color=GREY,
+        lw=1.2,
+        ls="--",
+        label=labels[1],
+        drawstyle="steps-mid",
+    )
+    axes.scatter(rank, table["alone"], s=5, color=COLOURS[4], label="each small network by itself")
+    axes.scatter(rank, table["in_superposition"], s=9, color=COLOURS[0], label=labels[0])
     axes.axhline(0.5, color=INK, lw=0.8)
     axes.annotate("guessing", (2, 0.507), fontsize=9, color=INK)
     axes.set(
@@ -47,34 +61,30 @@ def tasks_kept(
         xlim=(0, len(rank) + 1),
     )
     axes.legend(loc="lower right", bbox_to_anchor=(1, 0.08))
-    return figure
+    return carries(figure, table)
 
 
 def digit_sizes(
     table: pd.DataFrame, small: float, private: pd.DataFrame, marks: Mapping[str, float]
 ) -> Figure:
-    """Balanced accuracy against D·M: measured lines, private neurons, sizes worth marking.
+    """Draw balanced accuracy against D·M: measured lines, private neurons, sizes worth marking.
 
-    table: size, n_active, images, seed, balanced_accuracy; private: size, balanced_accuracy.
+    The table has columns size, n_active, images ("own" or "same"), seed and balanced_accuracy,
+    those with private neurons size and balanced_accuracy. The number small is the accuracy of
+    small networks by themselves. The figure carries all of it with a column named series: means
+    over seeds have balanced_accuracy_min and _max, small has no size, marks have a size alone.
     """
     figure, axes = plt.subplots(figsize=(8.2, 4.6))
-    axes.axhline(small, color=INK, lw=1, label="small networks by themselves")
-    axes.plot(
-        "size",
-        "balanced_accuracy",
-        data=private,
-        color=GREY,
-        ls="--",
-        label="private neurons and dimensions",
-    )
-    own = table[table["images"] == "own"]
-    for style, (k, rows) in enumerate(own.groupby("n_active")):
-        label = "k = 1" if k == 1 else f"k = {k}, an image each"
-        spread(axes, rows, "size", "balanced_accuracy", style, label)
-        same = table[(table["images"] == "same") & (table["n_active"] == k)]
-        mean = same.groupby("size")["balanced_accuracy"].mean()
-        if len(mean):
-            axes.plot(mean.index, mean, color=COLOURS[style], ls=":", label=f"k = {k}, one image")
+    x, y = "size", "balanced_accuracy"
+    alone, few = "small networks by themselves", "private neurons and dimensions"
+    axes.axhline(small, color=INK, lw=1, label=alone)
+    axes.plot(x, y, data=private, color=GREY, ls="--", label=few)
+    found = over_seeds(table, ["images", "n_active", x], [y])
+    for style, (k, rows) in enumerate(found[found["images"] == "own"].groupby("n_active")):
+        spread(axes, rows, x, y, style, "k = 1" if k == 1 else f"k = {k}, an image each")
+        same = found[(found["images"] == "same") & (found["n_active"] == k)]
+        if len(same):
+            axes.plot(x, y, data=same, color=COLOURS[style], ls=":", label=f"k = {k}, one image")
     for text, size in marks.items():
         axes.axvline(size, color=GREY, lw=0.8)
         axes.annotate(text, (size, 0.468), rotation=90, fontsize=8.5, color=INK, ha="right",
@@ -82,4 +92,6 @@ def digit_sizes(
     axes.set(xscale="log", xlabel="D · M", ylabel="balanced accuracy, all 511 tasks",
              ylim=(0.46, 1.0))  # fmt: skip
     axes.legend(loc="upper left", fontsize=9, bbox_to_anchor=(0.05, 0.93))
-    return figure
+    series = {"in superposition": found, few: private[[x, y]], alone: pd.DataFrame({y: [small]})}
+    series |= {text: pd.DataFrame({x: [size]}) for text, size in marks.items()}
+    return carries(figure, pd.concat(series, names=["series"]).reset_index("series"))

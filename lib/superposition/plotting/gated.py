@@ -13,20 +13,21 @@ from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 
 from superposition.codes.packings import plane_lines
-from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, spread
+from superposition.plotting.figure_data import carries
+from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, over_seeds, spread
 
 
 def plane(prime: int, redundancy: int, points: Sequence[tuple[int, int]]) -> Figure:
-    """The plane over `prime`, and which slots of two codes the circuits at `points` (x, y) have.
+    """Draw the plane over `prime`, and which circuits share slots with those at `points` (x, y).
 
-    A panel per code: every point in the colour of the circuit on whose line it is, and squares
-    around points where lines of different circuits meet.
+    There is a panel for each of two codes, with rings around every circuit that shares a slot with
+    a marked one. The figure carries a row for each code and circuit: columns code, x, y, and
+    slots_shared_with_circuit_N for each marked circuit N.
     """
     figure, panels = plt.subplots(1, 2, figsize=(7.2, 3.9), sharex=True, sharey=True)
-    lines = plane_lines(prime, 2 * redundancy)
+    table = _shared_slots(prime, redundancy, points)
     for code, axes in enumerate(panels):
-        mine = lines[:, code * redundancy : (code + 1) * redundancy]
-        handles = _code(axes, mine, prime, points)
+        handles = _code(axes, table[table["code"] == "AB"[code]], points)
         slopes = ", ".join(str(code * redundancy + s) for s in range(redundancy))
         axes.set(title=f"code {'AB'[code]}: slopes {slopes}", xlabel="x", aspect="equal")
         axes.set(xticks=range(0, prime, 2), yticks=range(0, prime, 2))
@@ -36,34 +37,49 @@ def plane(prime: int, redundancy: int, points: Sequence[tuple[int, int]]) -> Fig
     names += [f"circuit {i + 1}, and all that share a slot" for i in range(len(points))]
     both = {tuple: HandlerTuple(ndivide=None)}  # a filled mark and an open one, side by side
     figure.legend(handles, names, handler_map=both, loc="outside lower center", ncols=3, fontsize=9)
-    return figure
+    return carries(figure, table)
 
 
-def _code(
-    axes: Axes, lines: np.ndarray, prime: int, points: Sequence[tuple[int, int]]
-) -> list[Any]:
-    """One panel; what its legend is to show: a circuit's mark and those of its neighbours."""
+def _shared_slots(prime: int, redundancy: int, points: Sequence[tuple[int, int]]) -> pd.DataFrame:
+    """Return how many slots each circuit shares with each of those at points, code by code."""
+    lines = plane_lines(prime, 2 * redundancy)
     x, y = np.divmod(np.arange(prime**2), prime)
-    handles: list[Any] = axes.plot(x, y, ".", color=GREY, ms=3, label="_")
-    for i, (at_x, at_y) in enumerate(points):
-        own = lines[at_x * prime + at_y]
-        on = (lines == own).any(axis=1)
+    tables = []
+    for code in range(2):
+        mine = lines[:, code * redundancy : (code + 1) * redundancy]
+        table = pd.DataFrame({"code": "AB"[code], "x": x, "y": y})
+        for i, (at_x, at_y) in enumerate(points, start=1):
+            shared = (mine == mine[at_x * prime + at_y]).sum(axis=1)
+            table[f"slots_shared_with_circuit_{i}"] = shared
+        tables.append(table)
+    return pd.concat(tables)
+
+
+def _code(axes: Axes, table: pd.DataFrame, points: Sequence[tuple[int, int]]) -> list[Any]:
+    """Draw a panel; return what its legend shows: a circuit's mark and those of its neighbours."""
+    handles: list[Any] = axes.plot(table["x"], table["y"], ".", color=GREY, ms=3, label="_")
+    for i, point in enumerate(points):
+        near = table[table[f"slots_shared_with_circuit_{i + 1}"] > 0]
         style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "ls": "none"}
-        near = axes.plot(x[on], y[on], ms=8 - 3 * i, mfc="none", mew=1.4, label="_", **style)
-        handles.append((*axes.plot(at_x, at_y, ms=9, label="_", **style), *near))
+        rings: dict[str, Any] = {"ms": 8 - 3 * i, "mfc": "none", "mew": 1.4, "label": "_"}
+        around = axes.plot(near["x"], near["y"], **rings, **style)
+        handles.append((*axes.plot(*point, ms=9, label="_", **style), *around))
     return handles
 
 
 def meeting_slots(prime: int, redundancy: int, circuits: Sequence[Sequence[int]]) -> Figure:
-    """Circuits (x, y) on the plane over `prime` with their lines, and the slots that these are.
+    """Draw circuits (x, y) on the plane over `prime` with their lines, and their slots.
 
-    Two codes of r slopes each; a slot of several circuits has a square around it.
+    Two codes have r slopes each; a slot of several circuits has a square around it. The figure
+    carries a row for each circuit's slot: columns circuit, x, y, code, slope (that of vertical
+    lines is the prime), line, and whether the slot is shared.
     """
     figure, (plane_axes, slot_axes) = plt.subplots(1, 2, figsize=(7.6, 4.1))
     x, y = np.divmod(np.arange(prime**2), prime)
     plane_axes.plot(x, y, ".", color=GREY, ms=6, label="_")
     lines = plane_lines(prime, 2 * redundancy) % prime
     own = lines[[prime * at_x + at_y for at_x, at_y in circuits]]
+    table = _slots(own, redundancy, circuits)
     for i, ((at_x, at_y), style) in enumerate(zip(circuits, ("-", "--", ":"), strict=False)):
         for slope, line in enumerate(own[i]):
             width = 3 if (own[:, slope] == line).sum() > 1 else 1
@@ -72,20 +88,31 @@ def meeting_slots(prime: int, redundancy: int, circuits: Sequence[Sequence[int]]
         mark: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "ls": "none"}
         plane_axes.plot(at_x, at_y, ms=10, label=f"circuit {i + 1}", **mark)
         offset = 0.18 * (2 * i - len(circuits) + 1)
-        slot_axes.plot(own[i] + offset, np.arange(2 * redundancy), ms=6, label="_", **mark)
-    met = [(n, s) for s, row in enumerate(own.T) for n in set(row) if (row == n).sum() > 1]
+        rows = table[table["circuit"] == i + 1]
+        slot_axes.plot(rows["line"] + offset, rows["slope"], ms=6, label="_", **mark)
+    met = table.loc[table["shared"], ["line", "slope"]].drop_duplicates()
     box: dict[str, Any] = {"color": INK, "marker": "s", "ms": 19, "mfc": "none", "ls": "none"}
-    slot_axes.plot(*np.transpose(met or np.empty((0, 2))), label="slot of both", **box)
+    slot_axes.plot(met["line"], met["slope"], label="slot of both", **box)
     _slot_rows(slot_axes, prime, redundancy)
     plane_axes.set(title="circuits: points", xlabel="x", ylabel="y", aspect="equal")
     plane_axes.set(xticks=range(prime), yticks=range(prime))
     plane_axes.grid(visible=False)
     figure.legend(loc="outside lower center", ncols=4, fontsize=9)
-    return figure
+    return carries(figure, table)
+
+
+def _slots(own: np.ndarray, redundancy: int, circuits: Sequence[Sequence[int]]) -> pd.DataFrame:
+    """Return the slots of circuits whose lines are `own`, (circuits, slopes)."""
+    circuit, slope = np.indices(own.shape).reshape(2, -1)
+    table = pd.DataFrame({"circuit": circuit + 1, "slope": slope, "line": own.ravel()})
+    table["x"], table["y"] = np.array(circuits)[circuit].T
+    table["code"] = np.where(slope < redundancy, "A", "B")
+    table["shared"] = table.duplicated(["slope", "line"], keep=False)
+    return table[["circuit", "x", "y", "code", "slope", "line", "shared"]]
 
 
 def _wrapped(prime: int, slope: int, line: int) -> tuple[np.ndarray, np.ndarray]:
-    """A line's points across the square −½ … prime − ½, NaN where it wraps."""
+    """Return a line's points across the square −½ … prime − ½, NaN where it wraps."""
     ends = np.linspace(-0.5, prime - 0.5, 40 * prime + 1)
     if slope == prime:
         return np.full_like(ends, line), ends
@@ -96,7 +123,7 @@ def _wrapped(prime: int, slope: int, line: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def _slot_rows(axes: Axes, prime: int, redundancy: int) -> None:
-    """Axes of slots: a row for each slope, code by code, a column for each line."""
+    """Give axes of slots a row for each slope, code by code, a column for each line."""
     n_slopes = 2 * redundancy
     names = [f"slope {s}" if s < prime else "vertical" for s in range(n_slopes)]
     names = [f"{'AB'[s // redundancy]}, {name}" for s, name in enumerate(names)]
@@ -111,42 +138,46 @@ def _slot_rows(axes: Axes, prime: int, redundancy: int) -> None:
 
 
 def beside_published(table: pd.DataFrame) -> Figure:
-    """Error by layer of the published construction and of the gated one, a panel per k.
+    """Draw the error by layer of the published construction and of the gated one, for each k.
 
-    Columns n_active, layer, published, gated; zeros stand at the foot of the panel.
+    The table has columns n_active, layer, published and gated; zeros stand at the foot of a panel.
+    The figure carries them, the errors as mse_published and mse_gated.
     """
+    table = table[["n_active", "layer", "published", "gated"]].sort_values(["n_active", "layer"])
+    table = table.rename(columns={"published": "mse_published", "gated": "mse_gated"})
     counts = sorted(table["n_active"].unique())
     figure, panels = plt.subplots(1, len(counts), figsize=(8.2, 3.4), sharey=True)
     for axes, k in zip(panels, counts, strict=True):
-        rows = table.query("n_active == @k").sort_values("layer")
-        styles = zip(("published", "gated"), ("published", "gated"), (1, 0), strict=True)
-        for column, label, i in styles:
+        rows = table[table["n_active"] == k]
+        for label, i in (("published", 1), ("gated", 0)):
             style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "label": label}
-            axes.plot(rows["layer"], rows[column], clip_on=False, **style)
+            axes.plot(rows["layer"], rows[f"mse_{label}"], clip_on=False, **style)
         axes.axhline(1, color=GREY, ls=":", label="answering zero")
         axes.set_yscale("symlog", linthresh=1e-3, linscale=0.4)
         axes.set(title=f"{k} active", xlabel="layer", xticks=rows["layer"], ylim=(0, 10))
-        if (rows["gated"] == 0).all():
+        if (rows["mse_gated"] == 0).all():
             axes.annotate("exact", (rows["layer"].mean(), 2.5e-4), ha="center", color=INK)
     panels[0].set_ylabel("mean squared error")
     panels[0].legend(loc="lower right", bbox_to_anchor=(1, 0.12), fontsize=8)
-    return figure
+    return carries(figure, table)
 
 
 def noise_by_layer(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
-    """Measured errors by layer, over seeds, and predicted ones as lines; a panel per task.
+    """Draw measured errors by layer, over seeds, and predicted ones as lines; a panel per task.
 
-    Columns task, n_active, layer, mse, predicted. titles: task → title.
+    The table has columns task, n_active, layer, mse and predicted; the titles map a task to its
+    panel's title. The figure carries means over seeds with mse_min and mse_max.
     """
+    table = table[table["task"].isin([*titles])]
+    table = over_seeds(table, ["task", "n_active", "layer"], ["mse"], ["predicted"])
     figure, panels = plt.subplots(1, len(titles), figsize=(8.2, 3.6), squeeze=False)
     for axes, (task, title) in zip(panels[0], titles.items(), strict=True):
         rows = table[table["task"] == task]
         for i, (k, at) in enumerate(rows.groupby("n_active")):
             spread(axes, at, "layer", "mse", i, f"k = {k}", line=False)
-            line = at.groupby("layer")["predicted"].mean()
-            axes.plot(line.index, line, color=COLOURS[i], label="_")
+            axes.plot("layer", "predicted", data=at, color=COLOURS[i], label="_")
         axes.plot([], [], color=INK, label="predicted")
         axes.set(title=title, xlabel="layer", yscale="log")
         axes.set_ylabel("mean squared error")
     panels[0, 0].legend(fontsize=9)
-    return figure
+    return carries(figure, table)

@@ -11,18 +11,21 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from superposition._check import Floats
-from superposition.plotting.style import COLOURS, GREY, INK, PAPER, spread
+from superposition.plotting.figure_data import carries
+from superposition.plotting.style import COLOURS, GREY, INK, PAPER, over_seeds, spread
 
 
 def path_errors_by(table: pd.DataFrame, x: str, label: str) -> Figure:
-    """relative_mse of each stage, measured (range over seeds) and predicted, against one setting.
+    """Draw relative_mse of each stage, measured and predicted, against one setting.
 
-    Columns stage, seed, relative_mse, predicted and x.
+    The table has columns stage, seed, relative_mse, predicted and the one named x. The figure
+    carries means over seeds with relative_mse_min and relative_mse_max.
     """
     figure, axes = plt.subplots(figsize=(6.8, 4.2))
-    for style, (stage, rows) in enumerate(table.groupby("stage", sort=False)):
-        line = rows.groupby(x)["predicted"].mean()
-        axes.plot(line.index, line, color=COLOURS[style], label="_")
+    found = over_seeds(table, ["stage", x], ["relative_mse"], ["predicted"])
+    for style, stage in enumerate(table["stage"].unique()):
+        rows = found[found["stage"] == stage]
+        axes.plot(x, "predicted", data=rows, color=COLOURS[style], label="_")
         spread(axes, rows, x, "relative_mse", style, f"{stage}, measured", line=False)
     axes.plot([], [], color=GREY, label="predicted")
     ticks = sorted(table[x].unique())
@@ -30,13 +33,15 @@ def path_errors_by(table: pd.DataFrame, x: str, label: str) -> Figure:
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.legend(fontsize=9)
-    return figure
+    return carries(figure, found)
 
 
 def stream_in_use(states: Floats, parts: Mapping[str, slice], names: list[str]) -> Figure:
-    """What is not zero in a stream after 0 … L large layers, (L+1, D), part by part.
+    """Draw what is not zero in a stream after 0 … L large layers, (L+1, D), part by part.
 
-    parts: where each kind of entry is, in order; names: of the states, from the first on.
+    The parts say where each kind of entry is, in order; the names are those of the states, from the
+    first on. The figure carries a row for each dimension in use: columns state (from 0), after (the
+    state's name), part and dimension.
     """
     figure, axes = plt.subplots(figsize=(8.2, 4.6))
     shown = np.zeros(states.shape)
@@ -56,4 +61,7 @@ def stream_in_use(states: Floats, parts: Mapping[str, slice], names: list[str]) 
     axes.set_yticks(range(len(states)), names)
     axes.set(xlabel="dimensions of the stream", ylabel="after")
     axes.grid(False)
-    return figure
+    state, dimension = np.nonzero(shown)
+    used = pd.DataFrame({"state": state, "after": np.array(names)[state]})
+    used["part"] = np.array([*parts])[shown[state, dimension].astype(int) - 1]
+    return carries(figure, used.assign(dimension=dimension))

@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from superposition.plotting.style import COLOURS, GREY, INK, MARKERS, spread
+from superposition.plotting.figure_data import carries
+from superposition.plotting.style import (
+    COLOURS,
+    GREY,
+    INK,
+    MARKERS,
+    named_range,
+    over_seeds,
+    spread,
+)
 
 NAMES = {"x": "vector x", "on": "on-indicator α"}
 _EXACT = 1e-4  # errors below are drawn on a linear scale down to zero
 
 
 def traces(tables: Mapping[int, pd.DataFrame]) -> Figure:
-    """True and estimated vectors over the layers, a row of panels per k, a panel per sample.
+    """Draw true and estimated vectors over the layers, a row of panels per k, a panel per sample.
 
-    tables: k → columns sample, layer, true_0, true_1, estimate_0, estimate_1.
+    The tables map k to columns sample, layer, true_0, true_1, estimate_0 and estimate_1. The figure
+    carries them in one table with k in the column n_active.
     """
+    drawn = ["sample", "layer", "true_0", "true_1", "estimate_0", "estimate_1"]
+    found = pd.concat(tables, names=["n_active"]).reset_index("n_active")[["n_active", *drawn]]
+    found = found.sort_values(["n_active", "sample", "layer"])
     n_samples = max(table["sample"].nunique() for table in tables.values())
     figure, panels = plt.subplots(
         len(tables),
@@ -30,8 +42,9 @@ def traces(tables: Mapping[int, pd.DataFrame]) -> Figure:
         sharey=True,
         squeeze=False,
     )
-    for row, (k, table) in zip(panels, tables.items(), strict=True):
-        for axes, (_, path) in zip(row, table.groupby("sample"), strict=False):
+    for row, k in zip(panels, tables, strict=True):
+        paths = found[found["n_active"] == k].groupby("sample")
+        for axes, (_, path) in zip(row, paths, strict=False):
             _trace(axes, path)
         row[0].set_ylabel(f"k = {k}\n$x_1$")
     for axes in panels[-1]:
@@ -39,12 +52,11 @@ def traces(tables: Mapping[int, pd.DataFrame]) -> Figure:
     panels[0, 0].set_xlabel("$x_0$")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     panels[0, 0].legend(handles, labels, fontsize=7, loc="upper left", borderpad=0.2)
-    return figure
+    return carries(figure, found)
 
 
 def _trace(axes: Axes, path: pd.DataFrame) -> None:
-    """One sample: the truth in grey, the estimate in colour, its start marked."""
-    path = path.sort_values("layer")
+    """Draw one sample: the truth in grey, the estimate in colour, its start marked."""
     axes.plot("true_0", "true_1", data=path, color=GREY, marker="o", ms=5, lw=2.4, label="true")
     guess = path[["estimate_0", "estimate_1"]].to_numpy().T
     axes.plot(*guess, color=COLOURS[1], marker="x", ms=5, lw=1.3, label="estimated")
@@ -55,13 +67,15 @@ def _trace(axes: Axes, path: pd.DataFrame) -> None:
 
 
 def by_layer(table: pd.DataFrame, what: str) -> Figure:
-    """Mean squared and worst errors by layer, of active and inactive circuits, a line per k.
+    """Draw mean squared and worst errors by layer, of active and inactive circuits, a line per k.
 
-    what: "x" or "on". Columns n_active, layer, seed, mse_what, worst_what, inactive_what and
-    inactive_worst_what; bars from the smallest to the largest network.
+    The text what is "x" or "on". The table has columns n_active, layer, seed, mse_what, worst_what,
+    inactive_what and inactive_worst_what. The figure carries means over seeds, and the smallest and
+    largest value in columns that end in _min and _max.
     """
     figure, panels = plt.subplots(2, 2, figsize=(8.4, 6.4))
     columns = [[f"mse_{what}", f"inactive_{what}"], [f"worst_{what}", f"inactive_worst_{what}"]]
+    table = over_seeds(table, ["n_active", "layer"], [*columns[0], *columns[1]])
     for row, names, kind in zip(panels, columns, ("mean squared", "worst"), strict=True):
         for axes, name, whose in zip(row, names, ("active", "inactive"), strict=True):
             for style, (k, rows) in enumerate(table.groupby("n_active")):
@@ -71,27 +85,34 @@ def by_layer(table: pd.DataFrame, what: str) -> Figure:
             axes.set_ylim(bottom=0)
             axes.set_xlabel("layer")
     panels[0, 0].legend(fontsize=9)
-    return figure
+    return carries(figure, table)
 
 
 def firing(table: pd.DataFrame) -> Figure:
-    """Share of neurons that fire, a panel per block, by layer, a line per k; dashed: expected.
+    """Draw the share of neurons that fire by layer, a panel per block, a line per k.
 
-    Columns n_active, block, layer, share, expected.
+    The table has columns n_active, block, layer, share, and expected: dashed lines. The figure
+    carries them, the last two as share_firing and share_expected.
     """
+    table = table[["n_active", "block", "layer", "share", "expected"]]
+    table = table.rename(columns={"share": "share_firing", "expected": "share_expected"})
     blocks = sorted(table["block"].unique())
     figure, panels = plt.subplots(1, len(blocks), figsize=(9.2, 3.4), sharey=True)
     for axes, block in zip(panels, blocks, strict=True):
         for style, (k, rows) in enumerate(table.query("block == @block").groupby("n_active")):
             colour, marker = COLOURS[style], MARKERS[style]
-            axes.plot("layer", "share", data=rows, color=colour, marker=marker, label=f"k = {k}")
-            axes.plot("layer", "expected", data=rows, color=colour, ls="--", lw=1.2, label="_")
+            axes.plot(
+                "layer", "share_firing", data=rows, color=colour, marker=marker, label=f"k = {k}"
+            )
+            axes.plot(
+                "layer", "share_expected", data=rows, color=colour, ls="--", lw=1.2, label="_"
+            )
         axes.set(title=f"block {block}", xlabel="layer")
         axes.set_xticks(sorted(table["layer"].unique()))
     panels[0].set_ylabel("share of neurons that fire")
     panels[0].plot([], [], color=GREY, ls="--", lw=1.2, label="k r d/D")
     panels[0].legend(fontsize=8)
-    return figure
+    return carries(figure, table)
 
 
 def scaling(
@@ -100,30 +121,36 @@ def scaling(
     law: pd.DataFrame | None = None,
     followed: pd.DataFrame | None = None,
 ) -> Figure:
-    """Errors of networks of many sizes against T d²/D², a panel per layer, a colour per k.
+    """Draw errors of networks of many sizes against T d²/D², a panel per layer, a colour per k.
 
-    Columns load, width, n_active, layer and `quantity`; law, followed: the same, one line per k
-    and width, solid and dashed. The scale is linear below 10⁻⁴, so that errors of zero are seen.
+    The table has columns load, width, n_active, layer and `quantity`; law and followed have the
+    same, one line for each k and width, solid and dashed. The scale is linear below 10⁻⁴, so that
+    errors of zero are seen. The figure carries these columns of all three, told apart by source.
     """
+    given = {"measured": table, "law": law, "followed": followed}
+    found = pd.concat({name: rows for name, rows in given.items() if rows is not None})
+    found = found.rename_axis(["source", None]).reset_index("source")
+    found = found[["source", "n_active", "width", "layer", "load", quantity]]
     layers = sorted(table["layer"].unique())
     shape = 2, (len(layers) + 1) // 2
     figure, panels = plt.subplots(*shape, figsize=(8.6, 7.0), sharex=True, sharey=True)
     least = table[quantity].min()
     low = -0.1 * _EXACT if least < _EXACT else 0.7 * least
     for axes, layer in zip(panels.flat, layers, strict=False):
-        for style, (k, rows) in enumerate(table.query(f"layer == {layer}").groupby("n_active")):
-            points = rows[["load", quantity]].to_numpy().T
-            colour, marker = COLOURS[style], MARKERS[style]
-            axes.plot(*points, color=colour, marker=marker, ms=4, ls="none", label=f"k = {k}")
-        for theory, name, ls in ((law, "law", "-"), (followed, "followed", "--")):
-            if theory is not None:
-                _lines(axes, theory.query(f"layer == {layer}"), quantity, name, ls)
+        here = found[found["layer"] == layer]
+        points = here[here["source"] == "measured"]
+        for style, (k, rows) in enumerate(points.groupby("n_active")):
+            look = {"color": COLOURS[style], "marker": MARKERS[style], "ms": 4, "ls": "none"}
+            axes.plot(rows["load"], rows[quantity], label=f"k = {k}", **look)
+        for name, ls in (("law", "-"), ("followed", "--")):
+            if given[name] is not None:
+                _lines(axes, here[here["source"] == name], quantity, name, ls)
         axes.set_yscale("symlog", linthresh=_EXACT)
         axes.set(title=f"layer {layer}", xlabel="T d²/D²", ylabel="mean squared error")
         axes.set_ylim(low, 1.6 * table[quantity].max())
         axes.tick_params(labelbottom=True, labelleft=True)
     panels.flat[0].legend(fontsize=8)
-    return figure
+    return carries(figure, found)
 
 
 def _lines(axes: Axes, theory: pd.DataFrame, quantity: str, name: str, ls: str) -> None:
@@ -134,29 +161,22 @@ def _lines(axes: Axes, theory: pd.DataFrame, quantity: str, name: str, ls: str) 
 
 
 def tuning(table: pd.DataFrame) -> Figure:
-    """Mean squared error of x by layer, a panel per k, a line per variant.
+    """Draw the mean squared error of x by layer, a panel per k, a line per variant.
 
-    Columns variant, n_active, layer, mean, min, max; bars from the smallest to the largest
-    network. The dotted line is the error of guessing zero.
+    The table has columns variant, n_active, layer, and mean, min and max over networks. The dotted
+    line is the error of guessing zero. The figure carries the table with mse_x, mse_x_min and
+    mse_x_max as names.
     """
+    table = named_range(table, "mse_x")
+    table = table[["variant", "n_active", "layer", "mse_x", "mse_x_min", "mse_x_max"]]
     figure, panels = plt.subplots(1, table["n_active"].nunique(), figsize=(9.2, 3.8), sharey=True)
     for axes, (k, part) in zip(panels, table.groupby("n_active"), strict=True):
         axes.axhline(1, color=GREY, ls=":", label="_")
         for style, (name, rows) in enumerate(part.groupby("variant", sort=False)):
-            bars = np.stack([rows["mean"] - rows["min"], rows["max"] - rows["mean"]])
-            axes.errorbar(
-                rows["layer"],
-                rows["mean"],
-                yerr=np.maximum(bars, 0),
-                color=COLOURS[style],
-                marker=MARKERS[style],
-                capsize=2,
-                elinewidth=1,
-                label=str(name),
-            )
+            spread(axes, rows, "layer", "mse_x", style, str(name))
         axes.set_yscale("symlog", linthresh=1e-3)
         axes.set(title=f"k = {k}", xlabel="layer", xticks=sorted(table["layer"].unique()))
-        axes.set_ylim(-1e-4, 1.6 * table["max"].max())
+        axes.set_ylim(-1e-4, 1.6 * table["mse_x_max"].max())
     panels[0].set_ylabel("mean squared error of x")
     panels[-1].legend(fontsize=8, loc="lower right")
-    return figure
+    return carries(figure, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import matplotlib.pyplot as plt
@@ -44,9 +45,9 @@ _STYLE: dict[str, Any] = {
 
 
 def use_style() -> None:
-    """Figures as the book draws them: crisp SVG on an opaque card, readable on dark pages too.
+    """Set figures up as the book draws them: SVG on an opaque card, readable on dark pages too.
 
-    In a notebook each image carries what it shows: `figure_data.svg_with_data`.
+    In a notebook each image carries the table that it was drawn from: `svg_with_data`.
     """
     from IPython.core.getipython import get_ipython
     from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -58,16 +59,35 @@ def use_style() -> None:
         shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, svg_with_data)
 
 
+def over_seeds(
+    table: pd.DataFrame, keys: list[str], measured: list[str], predicted: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return a row for each setting of `keys`, sorted, with means over seeds of other columns.
+
+    A measured column also gets its smallest and largest value, in NAME_min and NAME_max.
+    """
+    groups = table.groupby(keys)
+    found = {}
+    for name in (*measured, *predicted):
+        found[name] = groups[name].mean()
+        if name in measured:
+            found |= {f"{name}_min": groups[name].min(), f"{name}_max": groups[name].max()}
+    return pd.DataFrame(found).reset_index()
+
+
+def named_range(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Rename columns mean, min and max to NAME, NAME_min and NAME_max, as in `over_seeds`."""
+    return table.rename(columns={"mean": name, "min": f"{name}_min", "max": f"{name}_max"})
+
+
 def spread(
     axes: Axes, table: pd.DataFrame, x: str, y: str, style: int, label: str, *, line: bool = True
 ) -> None:
-    """Means over seeds with bars from the smallest to the largest."""
-    by = table.groupby(x)[y]
-    mean = by.mean()
-    bars = np.stack([mean - by.min(), by.max() - mean])
+    """Draw points of a table as `over_seeds` makes it, with bars from y_min to y_max."""
+    bars = np.stack([table[y] - table[f"{y}_min"], table[f"{y}_max"] - table[y]])
     axes.errorbar(
-        mean.index,
-        mean,
+        table[x],
+        table[y],
         yerr=np.maximum(bars, 0),
         color=COLOURS[style % len(COLOURS)],
         marker=MARKERS[style % len(MARKERS)],

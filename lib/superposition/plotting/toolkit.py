@@ -9,39 +9,47 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from superposition import explorable
+from superposition.plotting.figure_data import carries
 from superposition.plotting.style import COLOURS, GREY, INK, MARKERS
 
 
 def scores_inside(scores: pd.DataFrame, active: Sequence[int]) -> Figure:
-    """Scores inside one network against scores alone, a mark for each model and number active.
+    """Draw scores inside one network against scores alone, for each model and number active.
 
-    Columns alone, and one for each of `active`.
+    The scores have a row for each model and columns alone and one for each of `active`. The figure
+    carries columns model (the row's label), alone, and inside_K_active for each number K.
     """
     figure, axes = plt.subplots(figsize=(6.2, 4.6))
     axes.axline((0, 0), slope=1, color=GREY, lw=1)
+    table = scores[["alone", *active]].rename(columns={k: f"inside_{k}_active" for k in active})
     for style, k in enumerate(active):
         axes.plot(
-            scores["alone"], scores[k], MARKERS[style], color=COLOURS[style], alpha=0.8,
-            label=f"{k} active",
+            table["alone"], table[f"inside_{k}_active"], MARKERS[style], color=COLOURS[style],
+            alpha=0.8, label=f"{k} active",
         )  # fmt: skip
     axes.set(xlabel="score alone (R² or accuracy)", ylabel="score inside the large network")
     axes.legend()
-    return figure
+    return carries(figure, table.rename_axis("model").reset_index())
 
 
 def found_by_methods(
     best: Mapping[str, pd.DataFrame], targets: Sequence[str], methods: Sequence[str]
 ) -> Figure:
-    """MMCS and F1 of methods, targets in order; range over seeds.
+    """Draw MMCS and F1 of methods on targets, in order, with their range over seeds.
 
-    best: for "mmcs" and "f1" a table (index target, method) with that column, _low and _high.
+    The tables under "mmcs" and "f1" have an index (target, method), that column, and the ends of
+    its range in columns that end in _low and _high. The figure carries both in one table.
     """
     figure, panels = plt.subplots(1, 2, figsize=(9.4, 4.2), sharey=True)
     colours = [INK, GREY, *COLOURS]
     names = {"mmcs": "directions: MMCS", "f1": "active sets: F1"}
+    ends = {name: [name, f"{name}_low", f"{name}_high"] for name in names}
+    both = pd.concat([best[name][columns] for name, columns in ends.items()], axis="columns")
+    rows_of = pd.MultiIndex.from_product([methods, targets], names=["method", "target"])
+    table = both.reorder_levels(["method", "target"]).reindex(rows_of).reset_index()
     for axes, (column, label) in zip(panels, names.items(), strict=True):
         for style, method in enumerate(methods):
-            rows = best[column].xs(method, level="method").reindex(targets)
+            rows = table[table["method"] == method]
             x = [i + 0.12 * (style - len(methods) / 2) for i in range(len(targets))]
             low, high = rows[column] - rows[f"{column}_low"], rows[f"{column}_high"] - rows[column]
             axes.errorbar(
@@ -53,20 +61,22 @@ def found_by_methods(
     panels[0].set_xlabel("target, easy to hard")
     panels[1].set_xlabel("target, easy to hard")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    return figure
+    return carries(figure, table)
 
 
 def capacity_bars(capacities: Mapping[str, float | None]) -> Figure:
-    """How many circuits fit, by row of `explorable.capacities`, on a log scale.
+    """Draw how many circuits fit, by row of `explorable.capacities`, on a log scale.
 
-    Each row has the colour that it has in the page.
+    Each row has the colour that it has in the page. The figure carries columns network and
+    circuits.
     """
     colours = dict(zip(explorable.rows(), [GREY, *COLOURS], strict=False))
     shown = {name: n for name, n in capacities.items() if n is not None}
-    words, counts = [explorable.rows()[name].words for name in shown], [*shown.values()]
+    words = [explorable.rows()[name].words for name in shown]
+    table = pd.DataFrame({"network": words, "circuits": [*shown.values()]})
     figure, axes = plt.subplots(figsize=(8.0, 0.6 + 0.6 * len(shown)))
-    bars = axes.barh(words, counts, color=[colours[name] for name in shown])
-    axes.bar_label(bars, [f"{int(n):,}" for n in counts], padding=4)
+    bars = axes.barh("network", "circuits", data=table, color=[colours[name] for name in shown])
+    axes.bar_label(bars, [f"{int(n):,}" for n in table["circuits"]], padding=4)
     axes.invert_yaxis()
-    axes.set(xscale="log", xlabel="circuits that fit", xlim=(1, 10 * max(counts)))
-    return figure
+    axes.set(xscale="log", xlabel="circuits that fit", xlim=(1, 10 * table["circuits"].max()))
+    return carries(figure, table)

@@ -16,7 +16,10 @@ NIGHT, CHALK, DIM, BRIGHT = "#0f1722", "#fcfbf8", "#9aa7b8", "#ffb829"
 
 
 def woven(two: TwoCodes, active: int, n_layers: int) -> Figure:
-    """All circuits of two codes that take turns, layers from left to right; one of them bright."""
+    """Draw all circuits of two codes that take turns, from left to right; one of them is bright.
+
+    The figure carries no table.
+    """
     figure, axes = plt.subplots(figsize=(8.0, 3.4), facecolor=NIGHT)
     weave(axes, two, active, n_layers)
     axes.text(-0.08, two.n_slots, "layer 0", color=DIM, fontsize=9)
@@ -25,7 +28,7 @@ def woven(two: TwoCodes, active: int, n_layers: int) -> Figure:
 
 
 def weave(axes: Axes, two: TwoCodes, active: int, n_layers: int) -> None:
-    """The same on given axes, which are to be on a dark ground."""
+    """Draw the same on given axes, which are to be on a dark ground."""
     axes.set_axis_off()
     for circuit in range(len(two.sets[0])):
         lines = list(connections(two, circuit, n_layers))
@@ -44,7 +47,7 @@ def weave(axes: Axes, two: TwoCodes, active: int, n_layers: int) -> None:
 
 
 def connections(two: TwoCodes, circuit: int, n_layers: int) -> Floats:
-    """A circuit's connections from slot to slot, layer by layer: (lines, 2 ends, x and y)."""
+    """Return a circuit's connections from slot to slot by layer: (lines, 2 ends, x and y)."""
     return np.array(
         [
             [(layer, start), (layer + 1, end)]
