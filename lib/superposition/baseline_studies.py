@@ -20,7 +20,7 @@ TRUTH = "the truth"
 PUBLISHED = pd.DataFrame({"mmcs": [0.998, 0.996], "ml2r": [0.893, 0.935]}, ["TMS 5-2", "TMS 40-10"])
 
 
-def found(target: str, method: str, setting: str, rng: np.random.Generator) -> pd.DataFrame:
+def method_scores(target: str, method: str, setting: str, rng: np.random.Generator) -> pd.DataFrame:
     """One row: what a method finds of a target, `Contest.score`; or one who is told, `told`.
 
     The network is the same for every seed; its inputs and the method's random choices are not.
@@ -65,5 +65,7 @@ def _settings() -> list[Setting]:
 
 
 BASELINE_STUDIES = {
-    "baselines": Study(found, _settings, n_seeds=3, seed=17, packages=("scikit-learn", "torch"))
+    "baselines": Study(
+        method_scores, _settings, n_seeds=3, seed=17, packages=("scikit-learn", "torch")
+    )
 }

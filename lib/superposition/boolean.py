@@ -191,7 +191,7 @@ def _carriers(
 ) -> dict[sp.Symbol, Any]:
     """What `theory.one_neuron` makes of r carriers, with others true of which each may read one."""
     values: dict[sp.Symbol, Any] = {
-        symbols.heard: on - 1,
+        symbols.carrier_input: on - 1,
         symbols.noise: noise,
         symbols.common_noise: common,
         symbols.others: others,

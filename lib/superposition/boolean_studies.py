@@ -16,7 +16,7 @@ REDUNDANCY = 8
 _SAMPLES = 400
 
 
-def largest(kind: str, n_neurons: int, n_true: int, rng: np.random.Generator) -> pd.DataFrame:
+def largest_size(kind: str, n_neurons: int, n_true: int, rng: np.random.Generator) -> pd.DataFrame:
     """The largest number of features ("universal") or gates ("targeted") within `TOLERANCE`.
 
     In a stream of D = n/2; targeted gates are of 2n features. Bisection to 3 %, with a layer of its
@@ -44,10 +44,10 @@ _SETTINGS: list[Setting] = [
     for kind in ("universal", "targeted")
     for n, s in _SIZES
 ]
-BOOLEAN_STUDIES = {"boolean": Study(largest, _SETTINGS, n_seeds=3, seed=71)}
+BOOLEAN_STUDIES = {"boolean": Study(largest_size, _SETTINGS, n_seeds=3, seed=71)}
 
 
-def gates() -> pd.DataFrame:
+def gate_counts() -> pd.DataFrame:
     """The study "boolean", with n_gates: pairs of the largest number of features, or the number."""
     table = read_table(data("boolean.csv"))[0]
     universal = table["kind"] == "universal"

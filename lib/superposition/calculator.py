@@ -92,7 +92,7 @@ class Calculator:
         three = _sum(self.last[last], two, z) % self.modulus
         return np.stack([one, two, three], axis=-1).reshape(paths.shape)
 
-    def said(self, states: Sequence[Floats]) -> Integers:
+    def read_answers(self, states: Sequence[Floats]) -> Integers:
         """What circuits' states say when they are done, (n, 3k); states: after 0 … 3 layers."""
         read = [states[i + 1][:, i::3, _ANSWERS[i]] for i in range(3)]
         return np.stack([nearest_residue(r, self.modulus) for r in read], axis=-1).reshape(

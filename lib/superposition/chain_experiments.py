@@ -93,7 +93,7 @@ def local_failures(
     Columns kind, size, chains, slots, n_active, found, derived.
     """
     codes, rows = codes_of(kind, size, n_chains, n_circuits, rng), []
-    chances = derived(kind, size, n_chains, n_circuits, n_active).query("way == 'local'")
+    chances = derived_failures(kind, size, n_chains, n_circuits, n_active).query("way == 'local'")
     for k, chance in zip(n_active, chances["circuits"], strict=True):
         found = codes.disturbed(sample_active(n_circuits, k, n_sets, rng)).all(axis=2).mean()
         slots = n_chains * codes.n_slots
@@ -102,7 +102,7 @@ def local_failures(
     return pd.DataFrame(rows, columns=names)
 
 
-def placed(
+def count_placed(
     kind: str,
     size: int,
     n_chains: int,
@@ -119,7 +119,7 @@ def placed(
     return row | {"T": n_circuits, "k": n_active, "placed": int((found != NOWHERE).sum())}
 
 
-def threshold(n_chains: int, chance: float) -> int:
+def placement_threshold(n_chains: int, chance: float) -> int:
     """The first k at which the mean number of placements is below one: (eq-placements)."""
     k = 1
     while theory.placements(n_chains, k, chance) >= 1:
@@ -127,7 +127,7 @@ def threshold(n_chains: int, chance: float) -> int:
     return k
 
 
-def derived(
+def derived_failures(
     kind: str, size: int, n_chains: int, n_circuits: int, n_active: Sequence[int]
 ) -> pd.DataFrame:
     """Chances that an active circuit is not read exactly: columns way, n_active, circuits.
@@ -154,7 +154,7 @@ def conflict_chance(kind: str, size: int, n_circuits: int) -> float:
     return float(evaluate(theory.same_bucket(), {symbols.T: n_circuits, theory.buckets: size}))
 
 
-def narrowest(
+def fewest_slots(
     n_circuits: int, n_active: int, moments: MLPMoments, most_chains: int = 7
 ) -> pd.Series:
     """The fewest slots, of all chains together, with which active circuits are read exactly.

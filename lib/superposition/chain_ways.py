@@ -39,7 +39,7 @@ def local(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Bool
     return np.asarray(codes.disturbed(active).all(axis=2))
 
 
-def local_again(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
+def local_twice(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
     """(batch, k), failing twice: those that fail are embedded again, without the others."""
     alone = local(codes, active, rng)
     again = codes.conflicts(active) & alone[:, None, None]
@@ -52,7 +52,7 @@ def coordinated(codes: ChainCodes, active: Integers, rng: np.random.Generator) -
     return np.asarray(place(codes, active, silent=False) == NOWHERE)
 
 
-def silent(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
+def coordinated_silent(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
     """As `coordinated`, so that a sum over chains reads each circuit."""
     return np.asarray(place(codes, active, silent=True) == NOWHERE)
 
@@ -62,9 +62,9 @@ WAYS: dict[str, Callable[[ChainCodes, Integers, np.random.Generator], Booleans]]
     "two choices": two_choices,
     "first free": first_free,
     "local": local,
-    "local, twice": local_again,
+    "local, twice": local_twice,
     "coordinated": coordinated,
-    "coordinated, silent": silent,
+    "coordinated, silent": coordinated_silent,
 }
 
 

@@ -143,7 +143,7 @@ def gated(circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Gen
     return from_superposition(construction.compress(circuits, rng))
 
 
-def found_again(
+def recomputed_gates(
     circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
 ) -> Compiled:
     """Gated superposition with `RecomputedGates`, redundancy and step as predicted to do best."""

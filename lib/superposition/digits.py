@@ -110,7 +110,7 @@ def balance(labels: Integers | Floats) -> Floats:
     return np.where(labels > 0, 0.5 / positive, 0.5 / (1 - positive))
 
 
-def read_by(circuits: Circuits, inputs: Floats) -> Floats:
+def circuit_inputs(circuits: Circuits, inputs: Floats) -> Floats:
     """What these circuits read of the tasks' inputs (…, 9): all of it, or for MLPs (…, 8).
 
     MLPs have an output of their own and need no entry for the answer.
@@ -134,7 +134,7 @@ def small_scores(circuits: Circuits) -> Floats:
     active = np.arange(N_TASKS)[:, None]
     given = [
         answers(circuits.run(np.broadcast_to(x, (N_TASKS, 1, len(x))), active)[-1])[:, 0]
-        for x in read_by(circuits, tasks.test_inputs)
+        for x in circuit_inputs(circuits, tasks.test_inputs)
     ]
     return (np.stack(given, axis=1) == tasks.test_labels) * balance(tasks.test_labels)
 
@@ -157,7 +157,7 @@ def superposed_scores(
     with inputs of another width.
     """
     tasks, sizes = load_tasks(), dict[str, int]()
-    inputs = read_by(superposition.circuits, tasks.test_inputs)
+    inputs = circuit_inputs(superposition.circuits, tasks.test_inputs)
     n_circuits = superposition.circuits.n_circuits
     which = whole_array("which", which, "samples", sizes, n_circuits)
     images = whole_array("images", images, "samples", sizes, len(tasks.test_inputs))

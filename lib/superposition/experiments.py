@@ -83,7 +83,7 @@ def read_errors(
     )
 
 
-def all_ears(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
+def total_crosstalk(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
     """One active circuit, heard by all others: squared sum of their reads, per entry; D = 256."""
     code = GaussianCode.draw(n_circuits, 4, 256, rng)
     active = sample_active(n_circuits, 1, 300, rng)

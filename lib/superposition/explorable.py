@@ -21,7 +21,7 @@ START = {"D": 1024, "M": 2048, "d": 4, "m": 8, "k": 1, "r": 1, "nu": 0.1}
 NAMES = dict(zip((D, M, d, m, k, r, tolerance), START, strict=True))
 # variance of what a neuron of `ResidualCircuits.random` is to hear of a unit input: of its weights
 # times the input 1/d, of its bias as much
-HEARD = 2 / d
+INPUT_VARIANCE = 2 / d
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Row:
 @cache
 def rows() -> dict[str, Row]:
     """The figure's rows, from `theory`, for circuits of `ResidualCircuits.random`."""
-    of_neuron, of_mean, of_state = allowed()
+    of_neuron, of_mean, of_state = tolerances()
     one = read_in.read_in_capacity().subs(random_moments()).subs(of_neuron)
     two = over_layers.deep_capacity().subs(random_moments()).subs(of_mean)
     most = limits.most_under_floor().subs(of_state)
@@ -59,24 +59,26 @@ def random_moments() -> dict[sp.Symbol, sp.Expr]:
 
     Rows of read_in have mean squared length 1, and the indicator's column holds bias + 1, biases
     having variance 1/d. Columns of write_out have d entries of variance 1/(L m). What a neuron
-    hears has the variance `HEARD`, of which a ReLU passes on half.
+    hears has the variance `INPUT_VARIANCE`, of which a ReLU passes on half.
     """
     return {
         symbols.w2: 2 + 1 / d,
         symbols.write2: d / (2 * m),
-        symbols.h2: HEARD / 2,
+        symbols.h2: INPUT_VARIANCE / 2,
         symbols.a2: 2,
     }
 
 
-def allowed() -> tuple[dict[sp.Symbol, sp.Expr], ...]:
-    """What `theory` calls ν, by the figure's: noise in a large neuron over what it is to hear.
+def tolerances() -> tuple[dict[sp.Symbol, sp.Expr], ...]:
+    """What `theory` calls ν, for the figure's ν: the noise relative to a neuron's own input.
 
-    For formulas of the variance in one large neuron: ν times `HEARD`; in the mean of the r that
-    carry a small one: an r-th of that, as (eq-garbage-noise) has it; relative to what a neuron
-    hears of its circuit's state alone, of variance 1/d, without its bias: ν `HEARD` d.
+    The figure's ν is the variance of the noise in a large neuron, divided by `INPUT_VARIANCE`.
+    Formulas of the variance in one large neuron take ν times `INPUT_VARIANCE`. Formulas of the mean
+    over the r carriers of a small neuron take an r-th of it, as in (eq-garbage-noise). Formulas
+    relative to what a neuron reads of its circuit's state, without its bias, take ν d times
+    `INPUT_VARIANCE`: that reading alone has variance 1/d.
     """
-    variance = tolerance * HEARD
+    variance = tolerance * INPUT_VARIANCE
     return {tolerance: variance}, {tolerance: variance / r}, {tolerance: variance * d}
 
 

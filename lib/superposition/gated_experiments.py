@@ -28,7 +28,7 @@ from superposition.theory.derivation import evaluate
 _CHUNK = 512  # circuits in memory at once
 
 
-def alone(superposition: Superposition, rng: np.random.Generator) -> pd.DataFrame:
+def single_circuit_errors(superposition: Superposition, rng: np.random.Generator) -> pd.DataFrame:
     """Every circuit by itself, on one input of its own; a row per circuit.
 
     Columns error: largest |δ| of any entry after any layer, divided by the largest |a| on the
@@ -66,10 +66,11 @@ def plane_facts(prime: int) -> pd.DataFrame:
 def reused_slopes(
     circuits: MLPCircuits, prime: int, redundancy: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """`alone`, the worst circuit, if the codes have 0 … r of their r slopes in common.
+    """Errors of the worst circuit if both codes have 0 … r of their r slopes in common.
 
-    Columns reused, plain, quiet: largest error with equal weights, and with quiet ones (NaN
-    where circuits on a slot can no longer be told apart).
+    The table has a row for each number of common slopes, `reused`. The columns `plain` and `quiet`
+    hold the largest error of `single_circuit_errors` with equal weights and with quiet ones. They
+    are NaN where the circuits on a slot cannot be distinguished any longer.
     """
     two, rows = draw_codes(prime, redundancy, circuits.n_circuits, rng), []
     for reused in range(redundancy + 1):
@@ -80,14 +81,14 @@ def reused_slopes(
             construction = GatedConstruction(None, redundancy, quiet=quiet)
             try:
                 large = construction.compress(circuits, rng, codes=(codes[0], codes[1]))
-                row[name] = alone(large, rng)["error"].max()
+                row[name] = single_circuit_errors(large, rng)["error"].max()
             except ValueError:
                 row[name] = np.nan
         rows.append(row)
     return pd.DataFrame(rows).astype({"reused": int})
 
 
-def geometry(prime: int, redundancy: int, n_circuits: int) -> pd.DataFrame:
+def crosstalk_geometry(prime: int, redundancy: int, n_circuits: int) -> pd.DataFrame:
     """What is heard of another active circuit, where own weights make 1 of its state.
 
     Rows equal, as derived, quiet; columns own, mean: the mean square, averaged over r slots,
@@ -105,8 +106,8 @@ def geometry(prime: int, redundancy: int, n_circuits: int) -> pd.DataFrame:
     derived = []
     for own, mean in ((1, 0), (0, 1)):
         values |= {gating.own2: own, gating.mean2: mean, gating.joined2: 0}
-        values |= {gating.heard2: evaluate(gating.heard_by_circuit(), values)}
-        values |= {gating.heard_past2: evaluate(gating.heard_past_shared(), values)}
+        values |= {gating.crosstalk2: evaluate(gating.circuit_crosstalk(), values)}
+        values |= {gating.crosstalk_past2: evaluate(gating.crosstalk_past_shared(), values)}
         derived.append(float(evaluate(gating.new_error(), values)))
     rows = {"equal weights, derived": derived, **rows}
     return pd.DataFrame(rows, index=["own", "mean"]).T
@@ -124,7 +125,7 @@ def with_mean(circuits: MLPCircuits, mean: float) -> MLPCircuits:
     return MLPCircuits(weights, circuits.biases, circuits.activations, circuits.sampler)
 
 
-def compared(
+def measured_and_predicted(
     construction: GatedConstruction, circuits: MLPCircuits, n_active: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """`measure_error` with 500 samples, beside `predict_error` (column predicted, relative)."""

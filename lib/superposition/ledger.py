@@ -65,7 +65,7 @@ def assess(claims: list[Claim]) -> pd.DataFrame:
 
 def kept_accuracy() -> float:
     """Share of the accuracy above guessing that the digit networks keep: least, k = 1, 2, 3."""
-    brief = studies.digits_in_brief()
+    brief = studies.digits_summary()
     return min(brief[f"kept_{k}"] for k in (1, 2, 3)) / 100
 
 
@@ -179,7 +179,7 @@ def chain_answers() -> float:
         large = ResidualConstruction(2048, 4096).compress(calculator.graph, rng)
         paths = sample_paths(calculator.graph, 300, rng)
         operands = rng.integers(5, size=(300, 1, 3))
-        said = calculator.said(large.run(calculator.inputs(paths, operands), paths))
+        said = calculator.read_answers(large.run(calculator.inputs(paths, operands), paths))
         right.append((said == calculator.answers(paths, operands))[:, -1].mean())
     return float(np.mean(right))
 

@@ -34,8 +34,13 @@ def crosstalk_beside_floors(prime: int, redundancy: int, counts: Sequence[int]) 
     for n_circuits in counts:
         two = draw_codes(prime, redundancy, n_circuits, np.random.default_rng(0))
         one = draw_codes(prevprime(two.n_slots + 1), 1, n_circuits, np.random.default_rng(0))
-        best = np.linalg.inv(shares(two))
-        sums = [[best.trace(), best.sum()], heard(two, True), heard(two, False), heard(one, False)]
+        best = np.linalg.inv(code_shares(two))
+        sums = [
+            [best.trace(), best.sum()],
+            squared_crosstalk(two, True),
+            squared_crosstalk(two, False),
+            squared_crosstalk(one, False),
+        ]
         relative = (np.array(sums) / n_circuits - 1) / (n_circuits - 1)
         rows[n_circuits] = np.vstack([_floors(two), relative]).T.ravel()
     names = ["floor", "codes", "quiet", "equal", "one slot"]
@@ -49,7 +54,7 @@ def _floors(two: TwoCodes) -> list[float]:
     return [float(evaluate(f, sizes)) for f in (limits.layer_floor(), limits.read_floor())]
 
 
-def shares(two: TwoCodes) -> Floats:
+def code_shares(two: TwoCodes) -> Floats:
     """Γ of (eq-shares), (T, T), for the codes that the first layer reads and writes."""
     return _span(two.slots(0).matrix.toarray()) * _span(two.slots(1).matrix.toarray())
 
@@ -61,7 +66,7 @@ def _span(vectors: Floats) -> Floats:
     return left @ left.T
 
 
-def heard(two: TwoCodes, quiet: bool) -> list[float]:
+def squared_crosstalk(two: TwoCodes, quiet: bool) -> list[float]:
     """|K|² of the first layer: if weights are independent with mean square 1, and if all are 1."""
     read = two.slots(0).matrix.toarray().astype(float)
     n, r = len(read), two.sets[0].shape[1]
@@ -80,7 +85,7 @@ def linear_circuits(n_circuits: int, width: int, rng: np.random.Generator) -> ML
     return MLPCircuits([weights], [np.zeros((n_circuits, width))], "linear")
 
 
-def side_by_side(
+def networks_of_places(
     circuits: MLPCircuits, places: Places, rng: np.random.Generator
 ) -> list[GatedSuperposition]:
     """For each place a gated network, r = 1, of the circuits that have a copy there."""
@@ -100,7 +105,7 @@ def placed_errors(
     entry, divided by the largest |a|. width: of all networks together. parameters: of theirs, those
     within networks, for each one of the circuits'. square: width² for each weight of a layer.
     """
-    networks = side_by_side(circuits, places, rng)
+    networks = networks_of_places(circuits, places, rng)
     active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
     inputs, where = circuits.default_inputs(active, rng), places.assign(active)
     wrong = largest = 0.0

@@ -130,13 +130,13 @@ def _rows(
         }
 
 
-def all_of_them(n_circuits: int, block: int, rng: np.random.Generator) -> pd.DataFrame:
+def block_errors(n_circuits: int, block: int, rng: np.random.Generator) -> pd.DataFrame:
     """`one_by_one` in float32, of the 10,000 circuits of block 0, 1 … (or as many as there are)."""
     last = min((block + 1) * _RUN, n_circuits)
     return _stored(_built(n_circuits, "float32"), np.arange(block * _RUN, last), rng)
 
 
-def some_of_them(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
+def sample_errors(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
     """`one_by_one` in float64, of 2,000 circuits at random (or as many as there are)."""
     which = rng.permutation(n_circuits)[:SAMPLE]
     return _stored(_built(n_circuits, "float64"), which, rng)
@@ -220,8 +220,8 @@ def _settings() -> list[Setting]:
 
 
 MILLION_STUDIES = {
-    "million": Study(all_of_them, _settings, n_seeds=1, seed=1_000_000),
+    "million": Study(block_errors, _settings, n_seeds=1, seed=1_000_000),
     "million_double": Study(
-        some_of_them, [{"n_circuits": n} for n in N_CIRCUITS], n_seeds=1, seed=2_000_000
+        sample_errors, [{"n_circuits": n} for n in N_CIRCUITS], n_seeds=1, seed=2_000_000
     ),
 }

@@ -14,7 +14,7 @@ from superposition.inputs import sample_active
 from superposition.theory import evaluate, gating, symbols
 
 
-def heard_alone(
+def gate_margins(
     prime: int, redundancy: int, n_circuits: int, rng: np.random.Generator
 ) -> pd.Series:
     """What slots hear of gates while one circuit is active, for each circuit, both ways.

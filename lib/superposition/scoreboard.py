@@ -82,7 +82,7 @@ ENTRIES = {
     "ping-pong": Entry(noiseless.ping_pong, "which of the circuits; one only"),
     "gated": Entry(contenders.gated, "gates: slots in use, copied along"),
     "gated, found again": Entry(
-        contenders.found_again, "gates: slots in use, found again in each layer"
+        contenders.recomputed_gates, "gates: slots in use, found again in each layer"
     ),
     "gated residual": Entry(contenders.gated_residual, "gates: slots in use, kept in the stream"),
     "chains, local": Entry(noiseless.chains("local"), "gates: slots in use, copied along", "gates"),

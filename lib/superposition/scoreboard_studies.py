@@ -35,7 +35,7 @@ _AS_THEY_ARE = ("the post's", "the sequel's, as published")
 _ZERO = 1e-20
 
 
-def board(
+def scoreboard_errors(
     entry: str, task: str, n_active: int, n_circuits: int, width: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """`scoreboard.errors` of one entry in width² weights per small layer, five small layers.
@@ -52,7 +52,7 @@ def board(
     return table
 
 
-def most(entry: str, n_active: int, width: int, rng: np.random.Generator) -> pd.DataFrame:
+def most_circuits(entry: str, n_active: int, width: int, rng: np.random.Generator) -> pd.DataFrame:
     """The largest T that fits width² weights per small layer, three layers of width 4.
 
     Constructions without noise: all that they hold, chains if they fail with a chance of
@@ -140,8 +140,8 @@ def _size_settings() -> list[Setting]:
 
 
 SCOREBOARD_STUDIES = {
-    "scoreboard": Study(board, _board_settings, n_seeds=3, seed=71),
-    "scoreboard_sizes": Study(most, _size_settings, n_seeds=3, seed=72),
+    "scoreboard": Study(scoreboard_errors, _board_settings, n_seeds=3, seed=71),
+    "scoreboard_sizes": Study(most_circuits, _size_settings, n_seeds=3, seed=72),
 }
 
 

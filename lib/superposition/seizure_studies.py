@@ -61,7 +61,7 @@ def _settings() -> list[Setting]:
 SEIZURE_STUDIES = {"seizures": Study(errors_and_laws, _settings, n_seeds=2, seed=58)}
 
 
-def leaving(layers: np.ndarray, mse: np.ndarray, law: np.ndarray) -> int:
+def layer_of_departure(layers: np.ndarray, mse: np.ndarray, law: np.ndarray) -> int:
     """First layer at which mse is more than twice the law's; one past the last where it is never.
 
     (At layer 1, k = 1, both are 0.)
@@ -120,6 +120,8 @@ def _crossings(rows: pd.DataFrame) -> dict[str, float]:
     curves = {"measured": by_seed.mean(axis=1), "first": by_seed[0], "again": by_seed[1]}
     curves["predicted"] = lines["followed"]
     law, layers = lines["published"].to_numpy(), by_seed.index.to_numpy()
-    found = {name: leaving(layers, curve.to_numpy(), law) for name, curve in curves.items()}
+    found = {
+        name: layer_of_departure(layers, curve.to_numpy(), law) for name, curve in curves.items()
+    }
     ends = {name: float(curves[name].iloc[-1] / law[-1]) for name in ("measured", "predicted")}
     return {**found, **{f"{name}_end": end for name, end in ends.items()}}

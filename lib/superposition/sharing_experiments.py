@@ -77,7 +77,7 @@ def connected_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.
             "measured": np.bincount(found, minlength=REDUNDANCY + 1) / found.size,
             "binomial": binom.pmf(n, REDUNDANCY, connected.mean()),
             "by_circuits": by_circuits / weights.sum(),
-            "heard": evaluate(sharing.heard_of_active(), heard),
+            "heard": evaluate(sharing.input_from_active(), heard),
         }
     )
 

@@ -98,7 +98,7 @@ def digit_scores() -> pd.DataFrame:
     return pd.DataFrame({"alone": small_scores(_digit_networks()).mean(axis=1), "in_one": in_one})
 
 
-def digits_in_brief() -> dict[str, float]:
+def digits_summary() -> dict[str, float]:
     """What the one network keeps and costs.
 
     kept_1, kept_2, kept_3: percent of accuracy above guessing, one, two or three tasks active.

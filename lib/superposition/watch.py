@@ -64,7 +64,7 @@ class Watched:
         }
         return {name: np.concatenate(states) for name, states in found.items()}
 
-    def falsely_on(self, active: Integers, angles: Floats) -> Integers:
+    def count_false_indicators(self, active: Integers, angles: Floats) -> Integers:
         """(L+1,), how many others have an indicator of ½ or more in the sequel's network."""
         x, which = _inputs(active, angles)
         states = self.sequel.network.run(self.sequel.embed(self.conditional(x), which))

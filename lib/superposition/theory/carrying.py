@@ -18,7 +18,7 @@ from superposition.theory.symbols import (
     k,
     loss_covariance,
     m,
-    nobody,
+    no_other_choice,
     pair_probability,
     r,
     sum2,
@@ -41,7 +41,7 @@ INDEPENDENT_CARRIERS = Assumption(
     {
         carrier_covariance: sp.Integer(0),
         cross_covariance: sp.Integer(0),
-        nobody: (1 - _p) ** (_n - 1),
+        no_other_choice: (1 - _p) ** (_n - 1),
         **{
             carried_active[j]: _choose(_n, j) * _p**j * (1 - _p) ** (_n - j)
             for j in range(1, MOST + 1)
@@ -100,7 +100,7 @@ def inactive_collisions() -> Derivation:
 @cache
 def carrier_lost() -> Derivation:
     """Probability that a carrier of an active small neuron has another: (eq-carrier-lost)."""
-    return Derivation(r"P_{\text{lost}}", 1 - nobody, _CHOICE, simplify=False)
+    return Derivation(r"P_{\text{lost}}", 1 - no_other_choice, _CHOICE, simplify=False)
 
 
 @cache

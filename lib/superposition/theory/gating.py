@@ -26,7 +26,7 @@ own2, mean2, joined2 = (
 )
 
 # what two circuits hear of each other, averaged over r slots, if they share none, or one
-heard2, heard_past2 = (
+crosstalk2, crosstalk_past2 = (
     sp.Symbol(rf"\mathrm{{E}}\,\overline{{h}}_{{{n}}}^{{2}}", positive=True) for n in (0, 1)
 )
 
@@ -79,7 +79,7 @@ def slots_meet() -> Derivation:
 
 
 @cache
-def heard_on_slot() -> Derivation:
+def slot_crosstalk() -> Derivation:
     """Mean square of what a slot in use hears of one other active circuit: (eq-heard-on-slot).
 
     With equal weights w/r: through N different circuits, one for each of that circuit's slots
@@ -90,7 +90,7 @@ def heard_on_slot() -> Derivation:
 
 
 @cache
-def heard_in_common() -> Derivation:
+def common_crosstalk() -> Derivation:
     """Mean product of what two slots of a circuit hear of another active one: (eq-in-common).
 
     They meet different circuits, of which only the mean of all is common.
@@ -99,14 +99,14 @@ def heard_in_common() -> Derivation:
 
 
 @cache
-def heard_by_circuit() -> sp.Expr:
+def circuit_crosstalk() -> sp.Expr:
     """Mean square of the mean over a circuit's r slots: (eq-heard-by-circuit)."""
-    square = second_moment_of_sum(r, heard_on_slot().result, heard_in_common().result) / r**2
+    square = second_moment_of_sum(r, slot_crosstalk().result, common_crosstalk().result) / r**2
     return sp.collect(sp.expand(square), [own2, mean2], sp.factor)
 
 
 @cache
-def heard_past_shared() -> sp.Expr:
+def crosstalk_past_shared() -> sp.Expr:
     """The same for a pair that shares a slot of either code: (eq-heard-past-shared).
 
     Of r² pairs of slots r cannot meet: N of those left do.
@@ -128,7 +128,7 @@ def new_error() -> sp.Expr:
     by what the other writes.
     """
     once = 2 * r * shared
-    return (k - 1) * ((1 - once) * heard2 + once * heard_past2 + shared * joined2 / r)
+    return (k - 1) * ((1 - once) * crosstalk2 + once * crosstalk_past2 + shared * joined2 / r)
 
 
 @cache

@@ -94,7 +94,7 @@ def arriving_garbage() -> Derivation:
 
 
 @cache
-def heard_garbage() -> Derivation:
+def mean_garbage() -> Derivation:
     """Mean |g|² over inactive targets, those with an active source included: (eq-woken)."""
     general = garbage + woken_share * mapped_state
     return Derivation(r"\overline{|g|^2}", general, (EVEN,), simplify=False)

@@ -20,7 +20,7 @@ trace, rank, neurons = sp.symbols(r"\operatorname{tr}K \operatorname{rank}K D_{1
 read_share, written_share = sp.symbols("p p'", positive=True)
 kept, crosstalk, places = sp.symbols("x B G", positive=True)
 gain, leading_gain = sp.symbols("y g", positive=True)
-RELATIVE, HEARD = r"\mathrm{E}|\delta|^2/|a|^2", r"\mathrm{E}|h|^2/\mathrm{E}|wa|^2"
+RELATIVE, CROSSTALK = r"\mathrm{E}|\delta|^2/|a|^2", r"\mathrm{E}|h|^2/\mathrm{E}|wa|^2"
 
 READS_ITSELF = Assumption("each circuit reads its own state: all T blocks are 1", {trace: T * d})
 PASSES_D = Assumption("all states pass through D neurons", {rank: D})
@@ -67,7 +67,7 @@ def layer_floor() -> Derivation:
     E|K|² ≥ Σ 1/(p p') over T m d weights of mean square 1, of which the circuits' own are 1 each.
     """
     others = 1 / (read_share * written_share) - 1
-    return Derivation(HEARD, (k - 1) * others / (T - 1), (EQUAL_READ, EQUAL_WRITTEN), False)
+    return Derivation(CROSSTALK, (k - 1) * others / (T - 1), (EQUAL_READ, EQUAL_WRITTEN), False)
 
 
 @cache
@@ -116,7 +116,7 @@ def equal_weights() -> Derivation:
     """
     overlap = 1 + r * (load - 1) / r**2
     general = (k - 1) * (sp.expand(overlap) ** 2 - 1) / (T - 1)
-    return Derivation(HEARD, general, (EQUAL_LOAD,), simplify=False)
+    return Derivation(CROSSTALK, general, (EQUAL_LOAD,), simplify=False)
 
 
 @cache

@@ -27,12 +27,12 @@ from superposition.theory.symbols import (
     both_chance,
     both_mean,
     both_square,
+    carrier_input,
     chance,
     collision_chance,
     collisions,
     common_noise,
     firing_share,
-    heard,
     jump_mean,
     jump_variance,
     mean_activation,
@@ -72,7 +72,7 @@ FEW_SHARED = Assumption(
 @cache
 def gaussian_carrier() -> Assumption:
     """Given j, what a carrier hears is Gaussian; a function, since its integrals take a second."""
-    hears = heard + collisions * jump_mean, noise + collisions * jump_variance
+    hears = carrier_input + collisions * jump_mean, noise + collisions * jump_variance
     statement = "noise and other neurons' pre-activations are Gaussian"
     values = {
         on_with: relu_on(*hears),
@@ -109,8 +109,8 @@ def carrier_square() -> Derivation:
 @cache
 def on_both() -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     """Mean and mean square with one collision on both carriers, and the mean with none."""
-    with_one = heard + jump_mean, jump_variance
-    return relu_mean(*with_one), relu_second(*with_one), relu_mean(heard, noise)
+    with_one = carrier_input + jump_mean, jump_variance
+    return relu_mean(*with_one), relu_second(*with_one), relu_mean(carrier_input, noise)
 
 
 def over_collisions(

@@ -2,7 +2,7 @@
 
 Three numbers are followed: |g|², what the stream holds for an inactive circuit, and of an active
 one |δ|², its error, and c = E[a · δ]. A layer reads them through the stream's overlaps
-(`heard_by` and after), and adds what its neurons make of that (`next_garbage` and after).
+(`noise_through` and after), and adds what its neurons make of that (`next_garbage` and after).
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def inactive_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
     return Derivation(r"\mathrm{E}|\hat a_{\text{idle}}|^2", general, assumptions, simplify=False)
 
 
-def heard_by(weights: sp.Expr, bare: sp.Expr) -> sp.Expr:
+def noise_through(weights: sp.Expr, bare: sp.Expr) -> sp.Expr:
     """What squared weights on all other circuits hear: overlaps, and garbage itself: (eq-heard).
 
     bare: the squared weights without the indicator's entry, which garbage does not reach.
@@ -133,9 +133,9 @@ def heard_by(weights: sp.Expr, bare: sp.Expr) -> sp.Expr:
     return (T - 1) * one + circuit_covariance
 
 
-def _heard_by(weights: sp.Expr) -> sp.Expr:
+def _noise_through(weights: sp.Expr) -> sp.Expr:
     bare = weights.subs({w2: bare_w2, sum2: bare_sum2}, simultaneous=True)
-    return heard_by(weights, bare)
+    return noise_through(weights, bare)
 
 
 def _carrier_assumptions(carriers: Assumption) -> tuple[Assumption, ...]:
@@ -146,14 +146,14 @@ def _carrier_assumptions(carriers: Assumption) -> tuple[Assumption, ...]:
 @cache
 def common_noise_of_carriers(carriers: Assumption = INDEPENDENT_CARRIERS) -> Derivation:
     """What two carriers of a small neuron hear alike: (eq-heard), weights from (eq-alike)."""
-    general = _heard_by(shared_weights().general)
+    general = _noise_through(shared_weights().general)
     return Derivation(r"v_\text{alike}", general, _carrier_assumptions(carriers), simplify=False)
 
 
 @cache
 def own_noise_of_a_carrier(carriers: Assumption = INDEPENDENT_CARRIERS) -> Derivation:
     """What one carrier hears by itself: (eq-heard), weights (eq-carried) less (eq-alike)."""
-    general = _heard_by(carried_weights().general - shared_weights().general)
+    general = _noise_through(carried_weights().general - shared_weights().general)
     return Derivation(r"v_\text{own}", general, _carrier_assumptions(carriers), simplify=False)
 
 

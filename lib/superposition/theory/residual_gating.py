@@ -21,13 +21,13 @@ stream, neurons = r, sp.Symbol("r'", positive=True)
 met_stream, met_neurons = sp.symbols("N N'", positive=True)
 # of one neuron: what a third circuit's weights and bias make of an active one's state, squared;
 # the share that fires; what a pre-activation changes on top of another one
-heard2, joined2 = (
+third2, joined2 = (
     sp.Symbol(name, positive=True)
     for name in (r"(w_{v}a_{u}+b_{v})^{2}", r"(h_{t} \to h_{t+u})^{2}")
 )
 firing = sp.Symbol("p_+", positive=True)
 # mean products of what is heard through the weights of two different circuits
-heard_product, written_product = sp.symbols("w_v{\\cdot}w_v' w'_v{\\cdot}w_v''", real=True)
+third_product, written_product = sp.symbols("w_v{\\cdot}w_v' w'_v{\\cdot}w_v''", real=True)
 
 MEET = Assumption(
     "a slot of neurons and one of the stream have another circuit in common with chance ϱ",
@@ -35,7 +35,7 @@ MEET = Assumption(
 )
 UNRELATED = Assumption(
     "weights of different circuits have no mean in common",
-    {heard_product: sp.S.Zero, written_product: sp.S.Zero},
+    {third_product: sp.S.Zero, written_product: sp.S.Zero},
 )
 
 
@@ -48,8 +48,8 @@ def written_by_others() -> Derivation:
     w' to the state. A slot of the stream hears N' of the other's r' slots of neurons, w'/r' of
     each; what is read is the mean over r.
     """
-    one_slot = met_stream * heard2 / stream**2
-    in_neurons = second_moment_of_sum(neurons, one_slot, heard_product) / neurons**2
+    one_slot = met_stream * third2 / stream**2
+    in_neurons = second_moment_of_sum(neurons, one_slot, third_product) / neurons**2
     one_entry = met_neurons * m * write2 * h2 / neurons**2
     in_stream = second_moment_of_sum(stream, one_entry, written_product) / stream**2
     general = m * write2 * firing * in_neurons + in_stream

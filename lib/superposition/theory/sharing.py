@@ -90,7 +90,7 @@ def balanced() -> sp.Expr:
 
 
 @cache
-def heard_of_active() -> sp.Expr:
+def input_from_active() -> sp.Expr:
     """What a slot connected to N of an active circuit's r hears of its indicator, given χ."""
     return connections / r - chi * (r - connections)
 
@@ -101,7 +101,7 @@ def false_threshold() -> sp.Expr:
 
     It hears N/r − χ(r − N), χ balanced; the step starts at α_* − 1/(2g).
     """
-    heard = heard_of_active().subs(chi, balanced())
+    heard = input_from_active().subs(chi, balanced())
     least = sp.solve(heard - (threshold - 1 / (2 * gain)), connections)[0]
     return sp.collect(sp.expand(least / r), density) * r
 
