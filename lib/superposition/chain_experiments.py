@@ -51,8 +51,7 @@ def codes_of(
 
 
 def conflict_share(codes: ChainCodes, n_pairs: int, rng: np.random.Generator) -> pd.Series:
-    """Return the shares of random pairs of circuits that conflict in one chain, and in all chains.
-    """
+    """Return the shares of random pairs that conflict in one chain, and in all chains at once."""
     pairs = codes.conflicts(sample_active(codes.n_circuits, 2, n_pairs, rng))[..., 0, 1]
     return pd.Series({"one chain": pairs.mean(), "all chains": np.all(pairs, axis=1).mean()})
 

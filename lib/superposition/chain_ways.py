@@ -47,8 +47,7 @@ def local(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Bool
 
 
 def local_twice(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """Circuits that fail locally are embedded again, without the others; return which fail twice.
-    """
+    """Circuits that fail locally are embedded again, without the others; return those left."""
     alone = local(codes, active, rng)
     again = codes.conflicts(active) & alone[:, None, None]
     left = np.asarray(again.any(axis=3))

@@ -179,8 +179,7 @@ def recomputed_gates(
 def _lost(
     gates: RecomputedGates, slots: int, r: int, circuits: MLPCircuits, n_active: int
 ) -> float:
-    """Predict the share of gates in use that are lost, plus the false gates for each gate in use.
-    """
+    """Predict the share of gates in use that are lost, plus false gates for each gate in use."""
     sizes = {symbols.T: circuits.n_circuits, symbols.r: r, gating.slots: slots}
     connected = float(np.clip(evaluate(gating.slots_meet(), sizes), 1e-9, 0.999))
     try:
@@ -193,8 +192,7 @@ def _lost(
 def gated_residual(
     circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
 ) -> Compiled:
-    """Build gated superposition of residual networks, of `as_residual` circuits, in 2L − 1 layers.
-    """
+    """Build a gated residual network of `as_residual` circuits, in 2L − 1 layers."""
     inner = as_residual(circuits)
     stream, neurons = inner.width + 2, max(inner.n_neurons, 2 * inner.width)
     made = []
@@ -217,8 +215,7 @@ def residual_room(weights: int, layers: int, redundancy: int, stream: int, neuro
 
 
 def _best(made: Iterable[Sized], predict: Callable[[Sized], pd.DataFrame]) -> Sized:
-    """Return the last construction with room for the circuits and about the least predicted error.
-    """
+    """Return the last construction with room for the circuits and about the least error."""
     found = []
     for construction in made:
         try:

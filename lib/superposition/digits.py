@@ -198,14 +198,13 @@ def save_circuits(path: str | Path, circuits: Circuits, made_by: str = "") -> No
 
 
 def load_circuits(path: str | Path) -> ResidualCircuits:
-    """Load residual circuits from a file of `save_circuits`. Raises ValueError for any other file.
-    """
+    """Load residual circuits from a file of `save_circuits`; ValueError for any other file."""
     with _stored(path) as arrays:
         return ResidualCircuits(arrays["read_in"], arrays["bias"], arrays["write_out"])
 
 
 def load_mlps(path: str | Path) -> MLPCircuits:
-    """Load MLP circuits from a file of `save_circuits`. Raises ValueError for any other file."""
+    """Load MLP circuits from a file of `save_circuits`; ValueError for any other file."""
     with _stored(path) as arrays:
         names = [str(name) for name in arrays["activations"]]
         weights = [arrays[f"weights_{i}"] for i in range(len(names))]

@@ -63,15 +63,13 @@ def one_layer(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:
 
 
 def over_layers(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:
-    """Measure the errors after each of twelve layers at one of `depth_settings`, with 100 samples.
-    """
+    """Measure the errors after each of twelve layers at one of `depth_settings`; 100 samples."""
     kind: Setting = {"kind": "orthonormal", "n_layers": DEPTH, "n_samples": 100}
     return random_errors(**setting, **kind, rng=rng)
 
 
 def design_errors(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:
-    """Measure the errors over four layers of 200 circuits (d = 4, m = 8) with D = 512 and M = 1024.
-    """
+    """Measure errors over four layers of 200 circuits (d = 4, m = 8) in D = 512, M = 1024."""
     sizes: Setting = {"n_circuits": 200, "stream_width": 512, "n_neurons": 1024}
     shape: Setting = {"width": 4, "small_neurons": 8, "n_layers": 4}
     return random_errors(**sizes, **shape, **setting, rng=rng)
@@ -146,8 +144,7 @@ def one_layer_settings(
 
 
 def expected_noise(setting: Setting) -> float:
-    """Return the read-in variance (eq-read-in) that `ResidualCircuits.random` has in expectation.
-    """
+    """Return the expected read-in variance (eq-read-in) of `ResidualCircuits.random`."""
     d, m, margin = setting["width"], setting["small_neurons"], setting["margin"]
     square = 1 + 1 / d + margin**2  # E|w|² with the indicator's weight, b + margin
     values = {
@@ -165,8 +162,7 @@ def expected_noise(setting: Setting) -> float:
 
 
 def depth_settings(n_settings: int, rng: np.random.Generator) -> list[Setting]:
-    """Draw random settings, from loads that noise never troubles to loads that it drowns at once.
-    """
+    """Draw random settings, from loads almost without noise to loads that noise drowns."""
     return [
         {
             "n_circuits": _log_uniform(30, 1000, rng),

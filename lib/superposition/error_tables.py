@@ -108,8 +108,7 @@ def fitting() -> pd.DataFrame:
 def predicted_fit(
     size: Mapping[str, int], tolerance: float, redundancy: int | None = None
 ) -> float:
-    """Predict the `capacity` at a size of the study "fitting"; NaN if the active ones do not fit.
-    """
+    """Predict the `capacity` at a size of the study "fitting"; NaN if none fit."""
     moments = random_moments(size["width"], size["small_neurons"], size["n_layers"])
     construction = ResidualConstruction(size["stream_width"], size["n_neurons"], redundancy)
     try:

@@ -85,8 +85,7 @@ def read_errors(
 
 
 def total_crosstalk(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Sum what all inactive circuits read of one active circuit, and square it, per entry; D = 256.
-    """
+    """Measure the squared sum of what all inactive circuits read of one active one; D = 256."""
     code = GaussianCode.draw(n_circuits, 4, 256, rng)
     active = sample_active(n_circuits, 1, 300, rng)
     reads = code.decode_all(code.encode(UnitInputs(4)(active, rng), active))
@@ -265,8 +264,7 @@ def _of_inactive(reads: Floats, active: Integers) -> Floats:
 
 
 def _on_carriers(superposition: Superposition, values: Floats, active: Integers) -> Floats:
-    """Return large neurons' values (batch, M) on active small neurons' carriers, (batch, k, m, r).
-    """
+    """Return values (batch, M) of large neurons on active ones' carriers, (batch, k, m, r)."""
     slots = superposition.neuron_codes[0].slots[active]  # type: ignore[attr-defined]
     rows = np.arange(len(active))[:, None, None, None]
     return np.asarray(values[rows, slots])

@@ -1,6 +1,6 @@
-"""How many circuits fit, for a figure that computes in the page: its rows, and their numbers.
+"""The rows of a figure that computes in the page how many circuits fit, and their numbers.
 
-`book/tools/formulas.py` prints the rows as JavaScript; tests compare both.
+`book/tools/formulas.py` prints the rows as JavaScript, and tests compare both.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ INPUT_VARIANCE = 2 / d
 
 @dataclass(frozen=True)
 class Row:
-    """words: for the reader. count: how many circuits fit. holds: where the row says anything.
+    """One row of the figure.
 
-    only: that condition in words, which stand in the place of the number elsewhere.
+    `words` are for the reader. `count` is the number of circuits that fit. `holds` is the condition
+    under which the row says anything. `only` is that condition in words, which the page shows in
+    the place of the number where the condition fails.
     """
 
     words: str
@@ -39,7 +41,7 @@ class Row:
 
 @cache
 def rows() -> dict[str, Row]:
-    """The figure's rows, from `theory`, for circuits of `ResidualCircuits.random`."""
+    """Return the figure's rows, from `theory`, for circuits of `ResidualCircuits.random`."""
     of_neuron, of_mean, of_state = tolerances()
     one = read_in.read_in_capacity().subs(random_moments()).subs(of_neuron)
     two = over_layers.deep_capacity().subs(random_moments()).subs(of_mean)
@@ -55,11 +57,12 @@ def rows() -> dict[str, Row]:
 
 
 def random_moments() -> dict[sp.Symbol, sp.Expr]:
-    """Of `ResidualCircuits.random`, two layers, with indicators, a margin of 1, unit inputs.
+    """Return the moments of `ResidualCircuits.random` with two layers and unit inputs.
 
-    Rows of read_in have mean squared length 1, and the indicator's column holds bias + 1, biases
-    having variance 1/d. Columns of write_out have d entries of variance 1/(L m). What a neuron
-    hears has the variance `INPUT_VARIANCE`, of which a ReLU passes on half.
+    The circuits have indicators with a margin of 1. Rows of read_in have mean squared length 1, and
+    the indicator's column holds the bias plus 1, where biases have variance 1/d. Columns of
+    write_out have d entries of variance 1/(L m). A neuron's input has the variance
+    `INPUT_VARIANCE`, of which a ReLU passes on half.
     """
     return {
         symbols.w2: 2 + 1 / d,
@@ -83,16 +86,16 @@ def tolerances() -> tuple[dict[sp.Symbol, sp.Expr], ...]:
 
 
 def _gated() -> sp.Expr:
-    """From (eq-price-one): D neurons, a circuit at each point of the plane."""
+    """Return the T at which a full gated network has D neurons, from (eq-price-one)."""
     (neurons,) = limits.ONE_SLOT.values.values()
     return sp.solve(sp.Eq(neurons, D), T)[0]
 
 
 def capacities(sizes: Mapping[str, float]) -> dict[str, float | None]:
-    """How many circuits fit, by row; None where a row says nothing.
+    """Return how many circuits fit, by row, or None where a row says nothing.
 
-    sizes: as `START`, all whole but nu. Raises KeyError for one that is missing, TypeError or
-    ValueError for one that is not above zero.
+    `sizes` has the keys of `START`; all values are whole numbers but nu. Raises KeyError for a
+    missing size, and TypeError or ValueError for a size that is not above zero.
     """
     checks = {name: positive_real if name == "nu" else positive_int for name in START}
     given = {s: checks[name](name, sizes[name]) for s, name in NAMES.items()}

@@ -29,10 +29,10 @@ _CHUNK = 512  # circuits in memory at once
 
 
 def single_circuit_errors(superposition: Superposition, rng: np.random.Generator) -> pd.DataFrame:
-    """Every circuit by itself, on one input of its own; a row per circuit.
+    """Run every circuit alone on one input; the table has a row for each circuit.
 
-    Columns error: largest |δ| of any entry after any layer, divided by the largest |a| on the
-    trajectory; output: largest |a| after the last layer.
+    `error` is the largest |δ| of any entry after any layer, divided by the largest |a| on the
+    trajectory. `output` is the largest |a| after the last layer.
     """
     circuits, rows = superposition.circuits, []
     for start in range(0, circuits.n_circuits, _CHUNK):
@@ -47,7 +47,10 @@ def single_circuit_errors(superposition: Superposition, rng: np.random.Generator
 
 
 def plane_facts(prime: int) -> pd.DataFrame:
-    """What the proof needs of the plane over `prime`, counted pair by pair: least and most."""
+    """Count what the proof needs of the plane over `prime`, pair by pair.
+
+    The table has a row for each fact, with the least and the most count of any pair.
+    """
     lines = plane_lines(prime, prime + 1)
     points = [set(row) for row in lines]
     shared = [len(a & b) for a, b in combinations(points, 2)]
@@ -89,10 +92,12 @@ def reused_slopes(
 
 
 def crosstalk_geometry(prime: int, redundancy: int, n_circuits: int) -> pd.DataFrame:
-    """What is heard of another active circuit, where own weights make 1 of its state.
+    """Compare how much of another active circuit's state reaches a circuit, by weights.
 
-    Rows equal, as derived, quiet; columns own, mean: the mean square, averaged over r slots,
-    through circuits' own parts of weights and through a mean that all share.
+    A circuit's own weights would make 1 of its own state. The rows are equal weights as derived,
+    equal weights and quiet weights. `own` and `mean` are mean squares averaged over r slots: what
+    arrives through the circuits' own parts of their weights, and through a mean that all circuits
+    share.
     """
     rng = np.random.default_rng(0)  # which circuit is which point makes no difference
     two = draw_codes(prime, redundancy, n_circuits, rng)
@@ -120,7 +125,7 @@ def _heard(two: TwoCodes, quiet: bool) -> list[float]:
 
 
 def with_mean(circuits: MLPCircuits, mean: float) -> MLPCircuits:
-    """The same circuits, `mean` added to all their weights."""
+    """Return the circuits with `mean` added to all their weights."""
     weights = [weight + mean for weight in circuits.weights]
     return MLPCircuits(weights, circuits.biases, circuits.activations, circuits.sampler)
 
@@ -128,14 +133,17 @@ def with_mean(circuits: MLPCircuits, mean: float) -> MLPCircuits:
 def measured_and_predicted(
     construction: GatedConstruction, circuits: MLPCircuits, n_active: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """`measure_error` with 500 samples, beside `predict_error` (column predicted, relative)."""
+    """Measure errors with 500 samples, beside the relative error that is `predicted`."""
     superposition = construction.compress(circuits, rng)
     table = measure_error(superposition, n_active, 500, rng)
     return table.assign(predicted=construction.predict_error(circuits, n_active)["relative_mse"])
 
 
 def without_cleaning(superposition: GatedResidualSuperposition) -> GatedResidualSuperposition:
-    """The same without the layers that clean, (eq-cleaning); not exact after the first layer."""
+    """Return the superposition without the layers that clean, (eq-cleaning).
+
+    It is not exact after the first layer.
+    """
     network, checkpoints = superposition.network, range(superposition.circuits.n_layers + 1)
     arrays = (network.read_in, network.bias, network.write_out)
     raw = ResidualNetwork(*(array[::2] for array in arrays))
