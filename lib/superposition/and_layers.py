@@ -1,4 +1,4 @@
-"""AND gates of boolean features in superposition.
+"""AND gates of boolean features are computed in superposition.
 
 A layer computes the gates of all pairs of features, or of chosen pairs. The constructions are those
 of *Toward a Mathematical Framework for Computation in Superposition* and *Mathematical Models of
@@ -36,7 +36,7 @@ def and_gates(n_gates: int) -> ResidualCircuits:
 
 @dataclass(frozen=True, eq=False)
 class AndLayer(ABC):
-    """A layer ReLU(W x − 1) that computes ANDs of features, with its inputs and outputs.
+    """This layer ReLU(W x − 1) computes ANDs of features.
 
     `network` is one layer of n neurons. `features` are codes of width 1, which say where each of
     the m features lies in the input x.
@@ -88,7 +88,7 @@ class AndLayer(ABC):
 
 @dataclass(frozen=True, eq=False)
 class UniversalLayer(AndLayer):
-    """A layer that computes the gates of all pairs of features.
+    """This layer computes the gates of all pairs of features.
 
     `members` (m, n) is true where a neuron reads a feature.
     """
@@ -116,7 +116,7 @@ class UniversalLayer(AndLayer):
 
 @dataclass(frozen=True, eq=False)
 class TargetedLayer(AndLayer):
-    """A layer that computes the gates of chosen pairs of features.
+    """This layer computes the gates of chosen pairs of features.
 
     `pairs` (G, 2) holds the features of each gate. `carriers` is a code of width 1: it says which
     neurons carry which gate.

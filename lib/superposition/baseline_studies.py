@@ -1,4 +1,4 @@
-"""Stored results of methods that look for circuits, for the chapter *Can you find the circuits?*"""
+"""These stored results of methods are for the chapter *Can you find the circuits?*"""
 
 from __future__ import annotations
 

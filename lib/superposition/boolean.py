@@ -1,4 +1,4 @@
-"""Sizes of layers of AND gates: how they are drawn, their predicted errors, and their capacity."""
+"""Layers of AND gates have sizes, with which they are drawn, and which predict their errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MOST = 2**40  # features or gates: beyond this no answer is looked for
 
 @dataclass(frozen=True)
 class UniversalAnd:
-    """The sizes of a layer that computes the ANDs of all pairs of m features.
+    """These sizes describe a layer that computes the ANDs of all pairs of m features.
 
     `n_carriers` is r, the mean number of neurons that two features have in common: each neuron
     reads each feature with the chance √(r/n), (eq-and-carriers). `stream_width` is D; if it is
@@ -61,7 +61,7 @@ class UniversalAnd:
 
     @property
     def chance(self) -> float:
-        """The chance p with which a neuron reads a feature."""
+        """Return the chance p with which a neuron reads a feature."""
         values = {symbols.r: self.n_carriers, boolean.neurons: self.n_neurons}
         return float(evaluate(boolean.carrying_chance(), values))
 
@@ -97,7 +97,7 @@ class UniversalAnd:
 
 @dataclass(frozen=True)
 class TargetedAnd:
-    """The sizes of a layer that computes the ANDs of G given pairs of m features.
+    """These sizes describe a layer that computes the ANDs of G given pairs of m features.
 
     `redundancy` is r, the number of neurons of each gate. `stream_width` is D; if it is None, each
     feature has a dimension. Raises TypeError or ValueError for sizes ≤ 0, and for r > n.

@@ -1,4 +1,4 @@
-"""Stored results on AND gates: how many features or gates a layer of n neurons can have."""
+"""These stored results tell how many features or AND gates a layer of n neurons can have."""
 
 from __future__ import annotations
 

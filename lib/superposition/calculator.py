@@ -1,4 +1,4 @@
-"""Hundreds of adders and lookup tables modulo p, of which each input picks a chain of three."""
+"""Each input picks a chain of three from hundreds of adders and lookup tables modulo p."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored results on certificates, compared with a search for the worst case and random samples."""
+"""These stored results compare certificates with a search for the worst case and with samples."""
 
 from __future__ import annotations
 

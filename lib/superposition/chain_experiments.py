@@ -1,4 +1,4 @@
-"""Measurements for the chapter *Chains: several active, without noise*."""
+"""These measurements are for the chapter *Chains: several active, without noise*."""
 
 from __future__ import annotations
 

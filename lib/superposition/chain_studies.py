@@ -1,4 +1,4 @@
-"""Stored results on chains: how often each way of embedding fails."""
+"""These stored results tell how often each way of embedding fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways in which active circuits find a chain, with more coordination or less, and which then fail.
+"""Active circuits find a chain with more coordination or less, and some of them fail.
 
 Each function takes active sets (batch, k) and returns which of their circuits fail, (batch, k).
 """

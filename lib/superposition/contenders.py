@@ -1,4 +1,4 @@
-"""Constructions with noise, each in as many weights as the scoreboard allows.
+"""These constructions with noise take as many weights as the scoreboard allows.
 
 Each function builds a large network for circuits, from a number of weights for each small layer.
 """
@@ -38,7 +38,7 @@ _STEPS = ((0.5, 2.0), (0.7, 4.0), (0.75, 4.0), (0.875, 8.0))  # thresholds and g
 
 @dataclass(frozen=True)
 class Compiled:
-    """Circuits in a large network, and the size of that network.
+    """This describes circuits in a large network, and the size of that network.
 
     `run` takes inputs (batch, k, d_0) and active circuits (batch, k) to the states after 0 … L
     layers; a state is NaN if the construction does not know it. `width` is the number of neurons of

@@ -1,4 +1,4 @@
-"""511 real tasks: every way to split the ten digit classes in two.
+"""The 511 tasks split the ten digit classes in two, in every possible way.
 
 The images are those of scikit-learn's `load_digits` (1,797 of 8 × 8 pixels; UCI's optical
 recognition of handwritten digits, Alpaydin & Kaynak 1998). A network's input consists of a few
@@ -36,7 +36,7 @@ _CHUNK = 512  # samples in memory at once
 
 @dataclass(frozen=True, eq=False)
 class DigitTasks:
-    """Inputs and labels of the 511 tasks.
+    """The 511 tasks consist of inputs and labels.
 
     `train_inputs` and `test_inputs` (images, 9) hold principal components, scaled to a mean squared
     length of 1 over the training images, and then a zero for the answer. `train_labels` and

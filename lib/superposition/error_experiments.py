@@ -1,4 +1,4 @@
-"""Measurements of the error analysis that are quick enough for a chapter."""
+"""These measurements of the error analysis are quick enough for a chapter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored results of the error analysis: errors at random settings, and how many circuits fit."""
+"""The error analysis stores errors at random settings, and how many circuits fit."""
 
 from __future__ import annotations
 

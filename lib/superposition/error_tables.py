@@ -1,4 +1,4 @@
-"""Stored errors beside predicted ones, for the chapters of the error analysis."""
+"""These tables show stored errors beside predicted ones, for the error analysis."""
 
 from __future__ import annotations
 

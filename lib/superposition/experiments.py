@@ -1,4 +1,4 @@
-"""The chapters' measurements: each draws what it needs, and returns one row for `sweep`.
+"""Each of these measurements draws what it needs, and returns one row for `sweep`.
 
 Where a formula of `theory` predicts a value, the row has the prediction beside the measured value.
 """

@@ -1,4 +1,4 @@
-"""The rows of a figure that computes in the page how many circuits fit, and their numbers.
+"""A figure computes in the page how many circuits fit; these are its rows and numbers.
 
 `book/tools/formulas.py` prints the rows as JavaScript, and tests compare both.
 """
@@ -26,7 +26,7 @@ INPUT_VARIANCE = 2 / d
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the figure.
+    """This is one row of the figure.
 
     `words` are for the reader. `count` is the number of circuits that fit. `holds` is the condition
     under which the row says anything. `only` is that condition in words, which the page shows in

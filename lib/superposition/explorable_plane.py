@@ -1,4 +1,4 @@
-"""Where circuits meet on the slots of a plane, for a figure that computes in the page.
+"""A figure computes in the page where circuits meet on the slots of a plane.
 
 `book/tools/plane_start.py` prints what the figure begins with as JavaScript, and tests compare
 both.

@@ -1,4 +1,4 @@
-"""How many circuits fit: interpolated from tables of errors, or counted without sharing."""
+"""The number of circuits that fit is interpolated from errors, or counted without sharing."""
 
 from __future__ import annotations
 

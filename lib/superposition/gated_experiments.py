@@ -1,4 +1,4 @@
-"""Measurements for the chapter *Gated superposition*."""
+"""These measurements are for the chapter *Gated superposition*."""
 
 from __future__ import annotations
 

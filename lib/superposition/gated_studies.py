@@ -1,4 +1,4 @@
-"""Stored results on gated superposition: the task of *Rotations*, and random ReLU circuits."""
+"""Gated superposition is measured on the task of *Rotations*, and on random ReLU circuits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measurements of circuits that feed each other, for the chapter *Generalising to circuits*."""
+"""These measure circuits that feed each other, for the chapter *Generalising to circuits*."""
 
 from __future__ import annotations
 

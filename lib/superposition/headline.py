@@ -1,4 +1,4 @@
-"""The figure on the README's first screen, from stored results.
+"""The README's first screen has a figure, which is drawn from stored results.
 
 `python -m superposition.headline book/_static/gated.svg` draws it.
 """

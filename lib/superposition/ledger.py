@@ -1,4 +1,4 @@
-"""The claims ledger: a verdict on each claim, computed from a number and its threshold.
+"""The claims ledger computes a verdict on each claim, from a number and its threshold.
 
 `python -m superposition.ledger book/data/ledger.csv` measures every number again. The claims stand
 in `book/data/claims.toml`.

@@ -1,4 +1,4 @@
-"""Measurements for the chapter *What must any construction pay?*"""
+"""These measurements are for the chapter *What must any construction pay?*"""
 
 from __future__ import annotations
 
