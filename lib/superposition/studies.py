@@ -62,7 +62,7 @@ def _claim_settings() -> list[Setting]:
 
 CLAIM_STUDIES = {"claim": Study(claim_error, _claim_settings, n_seeds=3, seed=1)}
 
-# The digits (chapter *511 trained networks in one*)
+# The digits (chapter *It works on real networks*)
 
 # The chapter's one large network: fewer neurons than the small networks have together, everything
 # else the construction's defaults.

@@ -1,9 +1,10 @@
-"""Gated residual circuits, some active at once (chapter *Gated superposition*).
+"""Gated residual circuits disturb each other if several are active (chapter *Gated superposition*).
 
-A circuit has r slots of the stream and r' slots of neurons, lines of different slopes of one
-plane: circuits on a slot, γ and ϱ are those of `gating`, for every slope. An active circuit is
-heard by neurons of slots in use, through the circuits that these share with slots of the stream,
-and on slots of the stream, through those that these share with slots of neurons.
+A circuit has r slots of the stream and r' slots of neurons. The slots are lines of different slopes
+of one plane, so the circuits on a slot, γ and ϱ are those of `gating` for every slope. An active
+circuit reaches neurons of slots in use, through the circuits that these share with slots of the
+stream. It also reaches slots of the stream, through the circuits that these share with slots of
+neurons.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ UNRELATED = Assumption(
 
 @cache
 def written_by_others() -> Derivation:
-    """Mean square that one other circuit adds to a circuit's state in a layer: (eq-through).
+    """Derive the mean square that one other circuit adds to a state in a layer: (eq-through).
 
-    With equal weights; where the two share no slot. A neuron's slot hears N of r slots of the
-    other's state, w/r of each; of m neurons a share p₊ passes it on to the mean over r' slots, and
-    w' to the state. A slot of the stream hears N' of the other's r' slots of neurons, w'/r' of
-    each; what is read is the mean over r.
+    Weights are equal, and the two circuits share no slot. A neuron's slot reads N of the r slots of
+    the other's state, w/r of each. A share p₊ of m neurons passes that on to the mean over r'
+    slots, and w' to the state. A slot of the stream reads N' of the other's r' slots of neurons,
+    w'/r' of each. The state is the mean over r slots.
     """
     one_slot = met_stream * third2 / stream**2
     in_neurons = second_moment_of_sum(neurons, one_slot, third_product) / neurons**2
@@ -58,11 +59,11 @@ def written_by_others() -> Derivation:
 
 @cache
 def new_error() -> sp.Expr:
-    """Mean square that k − 1 others add to a circuit's state in a layer: (eq-residual-noise).
+    """Return the mean square that k − 1 others add to a state in a layer: (eq-residual-noise).
 
-    Through third circuits (`written_by_others`), where no slot is shared; where one of neurons is,
-    by what the other's pre-activations change; where one of the stream is, by what neurons read of
-    the other's state.
+    Where no slot is shared, they add through third circuits (`written_by_others`). Where a slot of
+    neurons is shared, they add what the other's pre-activations change. Where a slot of the stream
+    is shared, they add what neurons read of the other's state.
     """
     read = firing * w2 / d * a2 / stream
     through = sp.Symbol(written_by_others().quantity, positive=True)

@@ -1,4 +1,4 @@
-"""The symbols of all derivations; capital and small letters are the post's."""
+"""All derivations use these symbols; capital and small letters are the post's."""
 
 import sympy as sp
 
