@@ -78,7 +78,7 @@ class UniversalAnd:
         reads = float(evaluate(boolean.universal_reads(), values))
         carriers = np.arange(1, self.n_neurons + 1)
         weights = stats.binom.pmf(carriers, self.n_neurons, self.chance**2)
-        r = weights.sum() / np.sum(weights / carriers)  # whose inverse is the mean inverse
+        r = weights.sum() / np.sum(weights / carriers)  # its inverse is the mean inverse
         sizes = self.n_features, self.stream_width, reads, self.chance, r
         return _predicted(n_true, *sizes, own_again=False)
 

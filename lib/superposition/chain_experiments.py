@@ -59,11 +59,11 @@ def conflict_share(codes: ChainCodes, n_pairs: int, rng: np.random.Generator) ->
 def examples(codes: ChainCodes) -> tuple[int, int, int]:
     """Return three circuits: in chain 0 the first conflicts with the third and not with the second.
 
-    No two of them share a slot with the first. Among such pairs the function takes those with the
+    Neither shares a slot with the first. Among such pairs the function takes those with the
     largest rectangles. Raises ValueError for codes without such circuits.
     """
-    everybody = np.arange(codes.n_circuits)[None]
-    conflicts = codes.conflicts(everybody)[0, 0]
+    all_circuits = np.arange(codes.n_circuits)[None]
+    conflicts = codes.conflicts(all_circuits)[0, 0]
     even, odd = codes.even[:, 0], codes.odd[:, 0]
     size = np.minimum(abs(even[:, None] - even), abs(odd[:, None] - odd))
     free, taken = (np.where(which, size, 0) for which in (~conflicts, conflicts))

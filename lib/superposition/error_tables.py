@@ -21,7 +21,7 @@ from superposition.sweep import Setting, read_table
 
 COLLAPSED = 0.5  # relative_mse beyond which a superposition counts as collapsed
 _ROOM = {"early": 14, "late": 13, "never": 13}
-_SEEDS = 2  # networks whose circuits predictions are made for, of those measured
+_SEEDS = 2  # networks for whose circuits predictions are made, of those measured
 
 
 def one_layer(name: str) -> pd.DataFrame:

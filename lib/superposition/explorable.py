@@ -19,7 +19,7 @@ from superposition.theory.symbols import D, M, T, d, k, m, r, tolerance
 # what the sliders begin with; by the names that JavaScript has for symbols, too
 START = {"D": 1024, "M": 2048, "d": 4, "m": 8, "k": 1, "r": 1, "nu": 0.1}
 NAMES = dict(zip((D, M, d, m, k, r, tolerance), START, strict=True))
-# variance of what a neuron of `ResidualCircuits.random` is to hear of a unit input: of its weights
+# variance of what a neuron of `ResidualCircuits.random` is to read of a unit input: of its weights
 # times the input 1/d, of its bias as much
 INPUT_VARIANCE = 2 / d
 

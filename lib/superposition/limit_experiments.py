@@ -77,7 +77,7 @@ def squared_crosstalk(two: TwoCodes, quiet: bool) -> list[float]:
     n, r = len(read), two.sets[0].shape[1]
     own, each, same = 0.0, np.zeros((n, n)), np.zeros((n, n))
     for _, on, weights in slot_weights(two, 0, quiet):
-        parts = read @ weights / r  # u, v: what of u is heard with v's weights
+        parts = read @ weights / r  # u, v: what v's weights make of u's state
         own += (len(on) - 1) * (parts**2).sum()  # by others than v
         each[:, on] += parts  # by v itself, on all its slots
         same[:, on] += parts.sum(axis=1)[:, None]

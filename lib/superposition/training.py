@@ -75,10 +75,10 @@ def loss_gradient(
     """
     read_in, bias, write_out = params
     state = np.broadcast_to(inputs.T, (read_in.shape[1], *inputs.T.shape))  # (T, d, batch)
-    heard, neurons = [], []
+    noisy, neurons = [], []
     for layer in range(len(read_in)):
-        heard.append(state + noise[layer])
-        neurons.append(np.maximum(read_in[layer] @ heard[-1] + bias[layer][..., None], 0))
+        noisy.append(state + noise[layer])
+        neurons.append(np.maximum(read_in[layer] @ noisy[-1] + bias[layer][..., None], 0))
         state = state + write_out[layer] @ neurons[-1]
     margins = labels * state[:, -1]
     loss = (weights * np.logaddexp(0, -margins)).mean(axis=1)
@@ -88,7 +88,7 @@ def loss_gradient(
     for layer in reversed(range(len(read_in))):
         gradients[2][layer] = back @ neurons[layer].swapaxes(1, 2)
         inner = (write_out[layer].swapaxes(1, 2) @ back) * (neurons[layer] > 0)
-        gradients[0][layer] = inner @ heard[layer].swapaxes(1, 2)
+        gradients[0][layer] = inner @ noisy[layer].swapaxes(1, 2)
         gradients[1][layer] = inner.sum(axis=2)
         back = back + read_in[layer].swapaxes(1, 2) @ inner
     return loss, gradients

@@ -68,13 +68,13 @@ def activities(superposition: Superposition, inputs: Floats) -> tuple[Activity, 
 
 def _activity(squares: Floats) -> Activity:
     """Summarise `squares`, (inputs, T, U); every other input decides to whom a unit belongs."""
-    known, told = squares[::2], squares[1::2]
+    known, fresh = squares[::2], squares[1::2]
     units = known.sum(axis=0)
-    circuits, n_runs = np.arange(len(units)), told.shape[0] * told.shape[1]
-    owner, most = units.argmax(axis=0), told.argmax(axis=2)
-    means, runs = np.sqrt(known).mean(axis=0), np.sqrt(told).reshape(n_runs, -1)
+    circuits, n_runs = np.arange(len(units)), fresh.shape[0] * fresh.shape[1]
+    owner, most = units.argmax(axis=0), fresh.argmax(axis=2)
+    means, runs = np.sqrt(known).mean(axis=0), np.sqrt(fresh).reshape(n_runs, -1)
     lengths = np.linalg.norm(means, axis=1)
     like = runs @ np.divide(means.T, lengths, out=np.zeros_like(means.T), where=lengths > 0)
-    nearest = like.argmax(axis=1).reshape(told.shape[:2])
+    nearest = like.argmax(axis=1).reshape(fresh.shape[:2])
     right, pattern = (float(np.mean(found == circuits)) for found in (owner[most], nearest))
     return Activity(squares.sum(axis=0), right, pattern)

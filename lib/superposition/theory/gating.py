@@ -26,7 +26,7 @@ own2, mean2, joined2 = (
     for name in (r"|\Delta{w}_{u}a|^{2}", r"|\bar{w}a|^{2}", r"|w_{t}a_{t} \to +w_{u}a|^{2}")
 )
 
-# what two circuits hear of each other, averaged over r slots, if they share none, or one
+# what two circuits read of each other, averaged over r slots, if they share none, or one
 crosstalk2, crosstalk_past2 = (
     sp.Symbol(rf"\mathrm{{E}}\,\overline{{h}}_{{{n}}}^{{2}}", positive=True) for n in (0, 1)
 )

@@ -27,7 +27,7 @@ third2, joined2 = (
     for name in (r"(w_{v}a_{u}+b_{v})^{2}", r"(h_{t} \to h_{t+u})^{2}")
 )
 firing = sp.Symbol("p_+", positive=True)
-# mean products of what is heard through the weights of two different circuits
+# mean products of what arrives through the weights of two different circuits
 third_product, written_product = sp.symbols("w_v{\\cdot}w_v' w'_v{\\cdot}w_v''", real=True)
 
 MEET = Assumption(

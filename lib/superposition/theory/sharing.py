@@ -20,7 +20,7 @@ pair_chance, shared_chance, overlap, density = sp.symbols(r"\pi p q rho", positi
 chi, gain, connections = sp.symbols("chi g N", positive=True)
 threshold = sp.Symbol(r"\alpha_*", positive=True)
 layer = sp.symbols("l", positive=True)
-# over how many layers errors add up; covariance of what two neurons of a circuit hear
+# over how many layers errors add up; covariance of what two neurons of a circuit read
 passed_noise, passed_collisions, neuron_covariance = sp.symbols(r"n_1 n_2 \kappa_n")
 # u: another active circuit. What its own part, the shared mean and both make of its state.
 difference2, mean2, doubled2 = (
@@ -88,8 +88,8 @@ def connection_density() -> Derivation:
 @cache
 def balanced() -> sp.Expr:
     """Return the χ at which a slot's mean input from a random other one is zero: (eq-balance)."""
-    heard = density / r - (1 - density) * chi
-    return heard.subs(chi, 0) / -heard.coeff(chi)  # heard is linear in χ
+    received = density / r - (1 - density) * chi
+    return received.subs(chi, 0) / -received.coeff(chi)  # received is linear in χ
 
 
 @cache
@@ -105,8 +105,8 @@ def false_threshold() -> sp.Expr:
     The r slots are an active circuit's. The slot's input is N/r − χ(r − N), with χ balanced, and
     the step starts at α_* − 1/(2g).
     """
-    heard = input_from_active().subs(chi, balanced())
-    least = sp.solve(heard - (threshold - 1 / (2 * gain)), connections)[0]
+    received = input_from_active().subs(chi, balanced())
+    least = sp.solve(received - (threshold - 1 / (2 * gain)), connections)[0]
     return sp.collect(sp.expand(least / r), density) * r
 
 

@@ -30,7 +30,7 @@ MOST = 8  # active small neurons on one large neuron: more are left out
 garbage, delta2, state2, content = sp.symbols(r"|g|^{2} |\delta|^{2} |s|^{2} G", nonnegative=True)
 drift, feedback, self_feedback = sp.symbols(r"a{\cdot}\delta \chi \chi_0", real=True)
 bare_w2, bare_sum2, write2 = sp.symbols(r"|w_0|^{2} |Σw_0|^{2} |w'|^{2}", positive=True)
-# One neuron: what it should hear, what a carrier hears, and what carriers make of it.
+# One neuron: its own input, the input of a carrier, and what carriers make of it.
 wanted, carrier_input = sp.symbols("x y", real=True)
 noise, common_noise, jump_variance = sp.symbols(r"v v_{\text{com}} s_c^{2}", positive=True)
 jump_mean, others, chance = sp.symbols(r"\mu_c n_{\text{act}} \eta", positive=True)
