@@ -100,7 +100,7 @@ def test_a_chain_answers_as_whole_numbers_do(calculator, rng):
     paths = sample_paths(calculator.graph, 200, rng)
     operands = rng.integers(5, size=(200, 1, 3))
     inputs = calculator.inputs(paths, operands)
-    said = calculator.said(calculator.graph.run(inputs, paths))
+    said = calculator.read_answers(calculator.graph.run(inputs, paths))
     assert np.array_equal(said, calculator.answers(paths, operands))
     adder, table, last = (paths[0] - [0, 40, 90]).tolist()
     x, y, z = operands[0, 0].tolist()
@@ -118,7 +118,7 @@ def test_hundreds_in_one_network_answer_without_a_mistake(calculator, rng):
     paths = sample_paths(calculator.graph, 300, rng)
     operands = rng.integers(5, size=(300, 1, 3))
     states = large.run(calculator.inputs(paths, operands), paths)
-    assert np.array_equal(calculator.said(states), calculator.answers(paths, operands))
+    assert np.array_equal(calculator.read_answers(states), calculator.answers(paths, operands))
 
 
 def test_several_chains_are_asked_at_once(calculator, rng):
@@ -131,7 +131,7 @@ def test_several_chains_are_asked_at_once(calculator, rng):
         one = paths[:, part], operands[:, i : i + 1]
         assert np.array_equal(both[:, part], calculator.answers(*one))
         assert np.array_equal(inputs[:, part], calculator.inputs(*one))
-    assert np.array_equal(calculator.said(calculator.graph.run(inputs, paths)), both)
+    assert np.array_equal(calculator.read_answers(calculator.graph.run(inputs, paths)), both)
 
 
 def test_more_adders_than_there_are_are_refused(rng):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from superposition import GatedConstruction, MLPCircuits, ResidualConstruction, SparseCode
-from superposition.baseline_studies import TRUTH, best_settings, found
+from superposition.baseline_studies import TRUTH, best_settings, method_scores
 from superposition.bench import (
     TARGETS,
     Target,
@@ -301,7 +301,7 @@ def test_the_stored_table_has_the_truth_first(monkeypatch, request):
     for name, row in truth.iterrows():
         mine = others[others["target"] == name]
         assert (mine["f1"] <= row["f1"] + 0.02).all(), name
-    fresh = found("ping-pong", TRUTH, "only", np.random.default_rng(0))
+    fresh = method_scores("ping-pong", TRUTH, "only", np.random.default_rng(0))
     assert set(fresh) <= {*best.columns, "seed"}
 
 

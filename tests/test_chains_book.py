@@ -63,7 +63,9 @@ def test_more_coordination_never_hurts(kind, rng):
 
 def test_random_chains_fail_as_derived(rng):
     codes = chain_experiments.codes_of("buckets", 7, 3, 300, rng)
-    derived = chain_experiments.derived("buckets", 7, 3, 300, [4]).set_index("way")["circuits"]
+    derived = chain_experiments.derived_failures("buckets", 7, 3, 300, [4]).set_index("way")[
+        "circuits"
+    ]
     active = sample_active(300, 4, 20_000, rng)
     found = WAYS["random chain"](codes, active, rng).mean()
     assert found == pytest.approx(derived["random chain"], rel=0.04)
@@ -101,7 +103,7 @@ def test_local_failures_stand_beside_the_derived(rng):
 
 
 def test_all_are_placed_at_the_chapters_sizes(rng):
-    row = chain_experiments.placed("plane", 61, 4, 557, 10, 300, rng)
+    row = chain_experiments.count_placed("plane", 61, 4, 557, 10, 300, rng)
     assert row == {
         "circuits are": "plane",
         "chains": 4,
@@ -110,7 +112,7 @@ def test_all_are_placed_at_the_chapters_sizes(rng):
         "k": 10,
         "placed": 300,
     }
-    assert chain_experiments.placed("plane", 5, 2, 25, 3, 50, rng)["placed"] == 0
+    assert chain_experiments.count_placed("plane", 5, 2, 25, 3, 50, rng)["placed"] == 0
 
 
 def test_networks_are_read_exactly_and_failures_known(rng):
@@ -129,16 +131,16 @@ def test_networks_are_read_exactly_and_failures_known(rng):
 
 def test_the_threshold_is_where_placements_become_rare():
     """Two chains, always a conflict: 2 placements of two circuits, none of three."""
-    assert chain_experiments.threshold(2, 1.0) == 3
-    assert chain_experiments.threshold(3, 1.0) == 4
-    k = chain_experiments.threshold(4, 0.3)
+    assert chain_experiments.placement_threshold(2, 1.0) == 3
+    assert chain_experiments.placement_threshold(3, 1.0) == 4
+    k = chain_experiments.placement_threshold(4, 0.3)
     assert theory.placements(4, k, 0.3) < 1 <= theory.placements(4, k - 1, 0.3)
 
 
 def test_no_more_can_be_placed_than_the_mean_number_says(rng):
     """Beyond the threshold hardly any set has a placement: at most the mean number of them."""
     chance = chain_experiments.conflict_chance("plane", 23, 200)
-    k = chain_experiments.threshold(2, chance)
+    k = chain_experiments.placement_threshold(2, chance)
     codes = chain_experiments.codes_of("plane", 23, 2, 200, rng)
     for more in (0, 2):
         active = sample_active(200, k + more, 300, rng)
@@ -148,7 +150,7 @@ def test_no_more_can_be_placed_than_the_mean_number_says(rng):
 
 def test_narrowest_are_narrower_the_more_is_known(rng):
     moments = MLPCircuits.random(2, [1, 1], rng).moments(rng)
-    found = pd.DataFrame({k: chain_experiments.narrowest(557, k, moments, 4) for k in (2, 10)})
+    found = pd.DataFrame({k: chain_experiments.fewest_slots(557, k, moments, 4) for k in (2, 10)})
     assert found[2].to_dict() == {"copies": 48, "placed": 48, "local 1 %": 165, "local": 220}
     assert found.loc["placed", 10] < 200 < found.loc["copies", 10] == 240
     assert found.loc["local 1 %", 10] < found.loc["local", 10] == 557

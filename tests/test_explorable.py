@@ -10,7 +10,7 @@ import sympy as sp
 
 import formulas
 from superposition import ResidualCircuits, with_indicator
-from superposition.explorable import HEARD, NAMES, START, capacities, random_moments, rows
+from superposition.explorable import INPUT_VARIANCE, NAMES, START, capacities, random_moments, rows
 from superposition.theory import limits, over_layers, read_in, symbols
 from superposition.theory.derivation import evaluate
 
@@ -72,7 +72,7 @@ def test_moments_are_those_of_random_circuits(rng):
         symbols.h2: np.mean(np.maximum(heard, 0) ** 2),
         symbols.a2: moments.state2[0] + 1,
     }
-    assert np.mean(heard**2) == pytest.approx(float(HEARD.subs(given)), rel=0.1)
+    assert np.mean(heard**2) == pytest.approx(float(INPUT_VARIANCE.subs(given)), rel=0.1)
     assert np.mean(own**2) == pytest.approx(1 / 4, rel=0.1)
     wanted = {symbol: float(sp.sympify(e).subs(given)) for symbol, e in random_moments().items()}
     assert wanted == pytest.approx(found, rel=0.1)

@@ -18,18 +18,20 @@ def _from_the_root(monkeypatch, request):
 def test_every_circuit_is_looked_at_alone(rng):
     circuits = MLPCircuits.random(600, [2, 3, 2], rng)  # more than are taken at a time
     superposition = GatedConstruction().compress(circuits, rng)
-    found = gated_experiments.alone(superposition, rng)
+    found = gated_experiments.single_circuit_errors(superposition, rng)
     assert len(found) == 600
     assert found["error"].max() < 1e-13
     network = superposition.network
     network.weights[1].flags.writeable = True
     network.weights[1][:] *= 1.01
-    assert (gated_experiments.alone(superposition, rng)["error"] > 1e-4).mean() > 0.6
+    assert (
+        gated_experiments.single_circuit_errors(superposition, rng)["error"] > 1e-4
+    ).mean() > 0.6
 
 
 def test_outputs_are_the_last_states(rng):
     zeros = MLPCircuits([np.zeros((4, 2, 2))], [np.array([[0, -1], [2, 0], [0, 3], [-1, -1]])])
-    found = gated_experiments.alone(GatedConstruction().compress(zeros, rng), rng)
+    found = gated_experiments.single_circuit_errors(GatedConstruction().compress(zeros, rng), rng)
     assert found["output"].tolist() == [0, 2, 3, 0]
 
 
@@ -47,7 +49,7 @@ def test_reusing_slopes_breaks_equal_weights_only(rng):
 
 
 def test_geometry_is_that_of_the_derivation(rng):
-    heard = gated_experiments.geometry(23, 4, 200)
+    heard = gated_experiments.crosstalk_geometry(23, 4, 200)
     derived, equal, quiet = heard.to_numpy()
     assert derived == pytest.approx(equal, rel=0.1)
     assert (quiet < 0.9 * equal).all()
@@ -62,7 +64,9 @@ def test_a_mean_is_added_to_weights_alone(rng):
 
 def test_measured_stands_beside_predicted(rng):
     construction = GatedConstruction(redundancy=3)
-    table = gated_experiments.compared(construction, MLPCircuits.random(150, [4] * 3, rng), 2, rng)
+    table = gated_experiments.measured_and_predicted(
+        construction, MLPCircuits.random(150, [4] * 3, rng), 2, rng
+    )
     assert table["predicted"].to_numpy() == pytest.approx(table["relative_mse"].to_numpy(), rel=0.2)
 
 

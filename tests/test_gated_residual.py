@@ -722,7 +722,7 @@ def test_one_layer_adds_what_is_derived(redundancies):
         residual_gating.stream: r,
         residual_gating.neurons: r_neurons,
         residual_gating.firing: np.mean(heard > 0),
-        residual_gating.heard2: moments.weight2[0] * moments.state2[0] / 3 + moments.bias2[0],
+        residual_gating.third2: moments.weight2[0] * moments.state2[0] / 3 + moments.bias2[0],
         residual_gating.joined2: np.mean((np.maximum(heard[:, None] + heard, 0) - output) ** 2),
         symbols.h2: np.mean(output**2),
         symbols.write2: moments.write2[0],

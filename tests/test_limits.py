@@ -86,7 +86,7 @@ def constrained(written, read, wanted):
 def test_least_that_is_heard_with_given_codes_by_brute_force(rng):
     two = draw_codes(3, 2, 8, rng)
     read, written = (two.slots(i).matrix.toarray().astype(float) for i in (0, 1))
-    inverse = np.linalg.inv(limited.shares(two))
+    inverse = np.linalg.inv(limited.code_shares(two))
     for wanted in (rng.standard_normal(8), np.ones(8)):
         assert constrained(written, read, wanted) == pytest.approx(wanted @ inverse @ wanted)
 
@@ -106,7 +106,7 @@ def test_no_codes_beat_the_floor_of_a_layer(seed, neurons, n_circuits):
 @pytest.mark.parametrize("times", [1, 2, 5])
 def test_one_slot_of_equal_load_meets_the_floor(times, rng):
     two = draw_codes(5, 1, 5 * times, rng)
-    squares = limited.heard(two, quiet=False)[0]
+    squares = limited.squared_crosstalk(two, quiet=False)[0]
     found = (squares / (5 * times) - 1) / (5 * times - 1)
     assert found == pytest.approx(floor(limits.layer_floor(), 5 * times, 5))
 
@@ -126,7 +126,7 @@ def test_what_is_heard_is_the_square_of_all_that_weights_do(quiet, rng):
                     heard[listener] += parts
         assert heard[circuit, circuit] == pytest.approx(1)
         total, same = total + (heard**2).sum(), same + heard
-    assert limited.heard(two, quiet) == pytest.approx([total, (same**2).sum()])
+    assert limited.squared_crosstalk(two, quiet) == pytest.approx([total, (same**2).sum()])
 
 
 def test_equal_weights_are_as_derived_and_quiet_ones_in_between():
@@ -141,12 +141,12 @@ def test_equal_weights_are_as_derived_and_quiet_ones_in_between():
 
 def test_two_codes_of_all_points_hear_a_shared_mean_in_full(rng):
     """And one code of few hears hardly more than Welch's bound."""
-    full = np.linalg.inv(limited.shares(draw_codes(5, 2, 25, rng)))
+    full = np.linalg.inv(limited.code_shares(draw_codes(5, 2, 25, rng)))
     assert full.sum() == pytest.approx(25**2)
     two = draw_codes(5, 2, 15, rng)
     same = TwoCodes((two.sets[0], two.sets[0]), two.n_slots)
     rank = np.linalg.matrix_rank(two.slots(0).matrix.toarray())
-    best = (np.linalg.inv(limited.shares(same)).sum() / 15 - 1) / 14
+    best = (np.linalg.inv(limited.code_shares(same)).sum() / 15 - 1) / 14
     assert 1 <= best / floor(limits.read_floor(), 15, rank) < 1.1
 
 
@@ -162,7 +162,7 @@ def test_a_network_is_no_better_than_the_floor(redundancy, rng):
     found = measure_error(large, 2, 20_000, rng)["relative_mse"][1]
     least = floor(limits.layer_floor(), 400, two.n_slots)
     assert found > 0.95 * least
-    heard = limited.heard(two, redundancy > 1)[0]
+    heard = limited.squared_crosstalk(two, redundancy > 1)[0]
     assert found == pytest.approx((heard / 400 - 1) / 399, rel=0.1)
     assert (found < 1.1 * least) == (redundancy == 1)
 

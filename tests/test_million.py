@@ -150,7 +150,7 @@ def test_every_circuit_is_in_one_block(n, monkeypatch):
     monkeypatch.setattr(million, "_built", lambda n_circuits, dtype: (n_circuits, dtype))
     monkeypatch.setattr(million, "_stored", lambda *args: seen.append(args[:2]))
     for setting in million._settings():
-        million.all_of_them(**setting, rng=np.random.default_rng(0))
+        million.block_errors(**setting, rng=np.random.default_rng(0))
     assert {network for network, _ in seen} == {(n, "float32")}
     which = np.concatenate([block for _, block in seen])
     np.testing.assert_array_equal(which, np.arange(n))
@@ -160,11 +160,11 @@ def test_every_circuit_is_in_one_block(n, monkeypatch):
 def test_a_sample_is_drawn_without_repeats(monkeypatch):
     monkeypatch.setattr(million, "_built", lambda n_circuits, dtype: dtype)
     monkeypatch.setattr(million, "_stored", lambda network, which, rng: (network, which))
-    dtype, which = million.some_of_them(5000, np.random.default_rng(0))
+    dtype, which = million.sample_errors(5000, np.random.default_rng(0))
     assert dtype == "float64"
     assert len(set(which)) == 2000
     assert which.max() < 5000
-    assert sorted(million.some_of_them(50, np.random.default_rng(0))[1]) == list(range(50))
+    assert sorted(million.sample_errors(50, np.random.default_rng(0))[1]) == list(range(50))
 
 
 @pytest.mark.parametrize("n", [1, 25, 100, 121])

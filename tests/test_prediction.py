@@ -15,7 +15,7 @@ from superposition.moments import N_NODES
 from superposition.theory import evaluate, one_neuron, over_layers, rectifier, symbols
 
 CARRIER = {
-    symbols.heard: 0.3,
+    symbols.carrier_input: 0.3,
     symbols.noise: 0.2,
     symbols.jump_mean: 1.1,
     symbols.jump_variance: 0.4,
@@ -91,7 +91,7 @@ def test_carriers_that_share_an_active_neuron_by_simulation(n_neurons, redundanc
         found += [rng.choice(fired, redundancy, replace=False).mean() ** 2 for _ in range(4)]
     sizes = Sizes(1000, 1, 10**6, n_neurons, redundancy, 1.0, True, False)
     values = {
-        symbols.heard: -1.0,
+        symbols.carrier_input: -1.0,
         symbols.noise: 1e-12,
         symbols.jump_mean: 1.0,
         symbols.jump_variance: 0.5,

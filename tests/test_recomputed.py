@@ -29,14 +29,16 @@ def mixed(n_circuits, widths, names, seed):
 
 
 def gated(circuits, prime, redundancy, seed):
-    """In a plane over `prime`; the same codes as `heard_alone` draws from that seed."""
+    """In a plane over `prime`; the same codes as `gate_margins` draws from that seed."""
     width = prime * redundancy * (max(circuits.widths) + 2)
     construction = GatedConstruction(width, redundancy)
     return construction.compress(circuits, np.random.default_rng(seed))
 
 
 def error_alone(superposition):
-    return gated_experiments.alone(superposition, np.random.default_rng(5))["error"].max()
+    return gated_experiments.single_circuit_errors(superposition, np.random.default_rng(5))[
+        "error"
+    ].max()
 
 
 def in_use(slots, active, n_slots):
@@ -100,7 +102,7 @@ def test_one_active_circuit_is_exact_wherever_the_step_fits(seed, plane, share, 
     (q, r), widths = plane, [2, 3, 1, 4, 2]
     n = max(2, round(share * q * q / 2))
     try:
-        heard = recomputed_experiments.heard_alone(q, r, n, np.random.default_rng(seed))
+        heard = recomputed_experiments.gate_margins(q, r, n, np.random.default_rng(seed))
     except ValueError:  # all slots are connected: no balance
         with pytest.raises(ValueError, match="codes: wanted slots that no circuit connects"):
             RecomputedGates().rebuild(gated(mixed(n, widths, names, seed), q, r, seed))

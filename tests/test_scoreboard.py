@@ -21,7 +21,7 @@ from superposition.circuits import as_residual, switched
 from superposition.circuits.conditional import find_step
 from superposition.contenders import Compiled, from_superposition, residual_room
 from superposition.scoreboard import ENTRIES, Entry, errors
-from superposition.scoreboard_studies import counted_room, linear_room, most
+from superposition.scoreboard_studies import counted_room, linear_room, most_circuits
 
 NAMES = st.sampled_from(["relu", "linear"])
 WIDTHS = st.lists(st.integers(1, 4), min_size=2, max_size=5)
@@ -409,7 +409,7 @@ def test_capacities_without_measuring_are_what_fits(name, k, width, rng):
         circuits = MLPCircuits.random(n, [4] * 4, rng)
         return errors(ENTRIES[name], circuits, width**2, k, 10, rng).iloc[-1]
 
-    capacity = most(name, k, width, rng)["n_circuits"]
+    capacity = most_circuits(name, k, width, rng)["n_circuits"]
     assert len(capacity) == 1
     held, more = error(int(capacity[0])), error(int(capacity[0]) + 1)
     assert held["relative_mse"] < 1e-20
@@ -419,12 +419,12 @@ def test_capacities_without_measuring_are_what_fits(name, k, width, rng):
 
 def test_capacities_by_hand(rng):
     """Width 100: 16 blocks of 6; 13 is the prime below; 5 for each of three copies; 100 / 4."""
-    found = [most(name, k, 100, rng)["n_circuits"][0] for name, k in CLOSED]
+    found = [most_circuits(name, k, 100, rng)["n_circuits"][0] for name, k in CLOSED]
     assert found == [256, 169, 25, 256, 25, 25, 25]
 
 
 def test_a_measured_capacity_lies_between_what_fits_and_what_does_not():
-    found = most("gated", 3, 64, np.random.default_rng(4))["n_circuits"][0]
+    found = most_circuits("gated", 3, 64, np.random.default_rng(4))["n_circuits"][0]
     assert 3 <= found <= isqrt(64**2) ** 2
 
     def error(n, seed):

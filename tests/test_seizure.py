@@ -168,9 +168,9 @@ def test_at_the_watershed_an_indicator_stays(threshold, gain):
 
 def test_the_layer_of_leaving_is_read_off_by_hand():
     layers, law = np.array([1, 2, 3]), np.array([0.0, 1.0, 1.0])
-    assert seizure_studies.leaving(layers, np.array([0.0, 1.9, 2.1]), law) == 3
-    assert seizure_studies.leaving(layers, np.array([0.0, 1.9, 1.9]), law) == 4
-    assert seizure_studies.leaving(layers, np.array([0.1, 1.9, 1.9]), law) == 1
+    assert seizure_studies.layer_of_departure(layers, np.array([0.0, 1.9, 2.1]), law) == 3
+    assert seizure_studies.layer_of_departure(layers, np.array([0.0, 1.9, 1.9]), law) == 4
+    assert seizure_studies.layer_of_departure(layers, np.array([0.1, 1.9, 1.9]), law) == 1
 
 
 def test_the_seizure_comes_when_predicted():

@@ -288,7 +288,7 @@ def test_own_parts_are_heard_as_derived_exactly(q, r, n):
     """
     values, shared, _ = chances(q, r, n)
     heard = crosstalk(drawn(q, r, n), False)
-    slot = closed(gating.heard_on_slot(), values, 1, 0)
+    slot = closed(gating.slot_crosstalk(), values, 1, 0)
     assert heard.shared == pytest.approx(shared, rel=1e-9)
     assert heard.own == pytest.approx(slot * (1 - 2 * shared) / (1 - shared), rel=1e-9)
     assert heard.noise == pytest.approx(heard.own, rel=1e-9)
@@ -309,10 +309,10 @@ def test_the_mean_is_heard_as_derived(q, r, n):
     def square(pairs):
         return pairs * chance * (1 - chance) + (pairs * chance) ** 2
 
-    assert closed(gating.heard_on_slot(), values, 0, 1) == pytest.approx(square(r) / r**2)
-    assert closed(gating.heard_by_circuit(), values, 0, 1) == pytest.approx(square(r * r) / r**4)
+    assert closed(gating.slot_crosstalk(), values, 0, 1) == pytest.approx(square(r) / r**2)
+    assert closed(gating.circuit_crosstalk(), values, 0, 1) == pytest.approx(square(r * r) / r**4)
     past = square(r * r - r) / r**4
-    assert closed(gating.heard_past_shared(), values, 0, 1) == pytest.approx(past)
+    assert closed(gating.crosstalk_past_shared(), values, 0, 1) == pytest.approx(past)
     once = r * shared / (1 - shared)
     slot = ((1 - once) * square(r) + once * square(r - 1)) / r**2
     within = 1e-9 if r == 1 or n == q * q else 0.05
@@ -324,8 +324,8 @@ def test_the_mean_is_heard_as_derived(q, r, n):
 def added(values, own, mean):
     """(eq-gated-noise) for one other, of which nothing is heard on shared slots."""
     values = values | {symbols.k: 2, gating.own2: own, gating.mean2: mean, gating.joined2: 0}
-    values[gating.heard2] = float(evaluate(gating.heard_by_circuit(), values))
-    values[gating.heard_past2] = float(evaluate(gating.heard_past_shared(), values))
+    values[gating.crosstalk2] = float(evaluate(gating.circuit_crosstalk(), values))
+    values[gating.crosstalk_past2] = float(evaluate(gating.crosstalk_past_shared(), values))
     return float(evaluate(gating.new_error(), values))
 
 
@@ -352,7 +352,7 @@ def test_quiet_weights_hear_less(q, r, n):
 def test_of_more_than_four_hundred_circuits_some_are_listened_to():
     """Equal loads: the exact count for all of them, within one percent."""
     values, shared, _ = chances(31, 4, 620)
-    wanted = closed(gating.heard_on_slot(), values, 1, 0) * (1 - 2 * shared) / (1 - shared)
+    wanted = closed(gating.slot_crosstalk(), values, 1, 0) * (1 - 2 * shared) / (1 - shared)
     assert crosstalk(drawn(31, 4, 620), False).own == pytest.approx(wanted, rel=0.01)
 
 
@@ -368,8 +368,8 @@ def test_the_first_layers_law_is_the_derived_one(rng):
     heard = crosstalk(two, False), coupling(two, False)
     values, _, _ = chances(29, 4, 116)
     values |= {gating.own2: moments.own2[0], gating.mean2: moments.arrived[1, 2, 2]}
-    values |= {gating.heard2: float(evaluate(gating.heard_by_circuit(), values))}
-    values |= {gating.heard_past2: float(evaluate(gating.heard_past_shared(), values))}
+    values |= {gating.crosstalk2: float(evaluate(gating.circuit_crosstalk(), values))}
+    values |= {gating.crosstalk_past2: float(evaluate(gating.crosstalk_past_shared(), values))}
     for n_active in (2, 3):
         values |= {symbols.k: n_active, gating.joined2: moments.arrived[1, 0, 0]}
         law = gated_law(moments, *heard, 4, n_active)["mse"]

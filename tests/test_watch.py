@@ -117,7 +117,7 @@ def test_the_page_has_the_weights_of_the_library(page, which):
 def test_the_page_computes_what_the_library_does(page, case):
     load, active, angles = CASES[case]
     both = watched(load)
-    wanted, others = both.run(active, angles), both.falsely_on(active, angles)
+    wanted, others = both.run(active, angles), both.count_false_indicators(active, angles)
     for name, layers in zip(WORDS, page["cases"][case], strict=True):
         read = np.array([layer["read"] for layer in layers])
         np.testing.assert_allclose(read, wanted[name][1:], atol=1e-3)
@@ -147,9 +147,9 @@ def test_vectors_are_turned_by_each_circuits_own_angle():
 
 def test_one_seizes_and_one_holds():
     both, few = watched(START["load"]), watched(LOADS[0])
-    others = both.falsely_on(START["active"], START["angles"])
+    others = both.count_false_indicators(START["active"], START["angles"])
     assert others[-1] > 100
-    assert few.falsely_on(START["active"], START["angles"]).max() == 0
+    assert few.count_false_indicators(START["active"], START["angles"]).max() == 0
     errors = last_errors(np.random.default_rng(0), (1, 2), 40)
     assert errors.index.tolist() == [(load, k) for load in LOADS for k in (1, 2)]
     alone, two = errors.xs(1, level="active"), errors.xs(2, level="active")

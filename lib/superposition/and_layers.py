@@ -1,8 +1,10 @@
-"""AND gates of boolean features in superposition: all pairs at once, or those asked for.
+"""AND gates of boolean features are computed in superposition.
 
-*Toward a Mathematical Framework for Computation in Superposition* and *Mathematical Models of
-Computation in Superposition*, in the bibliography. An AND gate is a circuit with one neuron,
-ReLU(f_i + f_j − 1): the post's construction without indicators, since a gate is its own.
+A layer computes the gates of all pairs of features, or of chosen pairs. The constructions are those
+of *Toward a Mathematical Framework for Computation in Superposition* and *Mathematical Models of
+Computation in Superposition*, both in the bibliography. An AND gate is a circuit with one neuron,
+ReLU(f_i + f_j − 1). The post's construction needs no indicator for it, because the gate itself is
+zero unless both features are true.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ from superposition.network import MLPNetwork
 
 
 def and_gates(n_gates: int) -> ResidualCircuits:
-    """AND gates as circuits of one neuron, width 3: two features, and what they make of them."""
+    """Return AND gates as residual circuits with one neuron and width 3.
+
+    A gate reads the first two entries of its state, its features, and writes to the third.
+    """
     shape = 1, positive_int("n_gates", n_gates)
     read = np.broadcast_to([[1.0, 1.0, 0.0]], (*shape, 1, 3))
     write = np.broadcast_to([[0.0], [0.0], [1.0]], (*shape, 3, 1))
@@ -31,9 +36,10 @@ def and_gates(n_gates: int) -> ResidualCircuits:
 
 @dataclass(frozen=True, eq=False)
 class AndLayer(ABC):
-    """A layer ReLU(W x − 1) that computes ANDs of features, and how to get in and out of it.
+    """This layer ReLU(W x − 1) computes ANDs of features.
 
-    network: one layer of n neurons. features: where each of m features is in x, codes of width 1.
+    `network` is one layer of n neurons. `features` are codes of width 1, which say where each of
+    the m features lies in the input x.
     """
 
     network: MLPNetwork
@@ -41,23 +47,30 @@ class AndLayer(ABC):
 
     @abstractmethod
     def draw_gates(self, n: int, rng: np.random.Generator) -> tuple[Integers, Integers]:
-        """Random gates, as `read` names them, and their features, (n, 2), in random order."""
+        """Draw random gates, in the form that `read` takes, and their features, (n, 2).
+
+        The two features of a gate are in random order.
+        """
 
     @abstractmethod
     def read(self, neurons: Floats, which: Integers) -> Floats:
-        """What one gate reads in each sample, (batch,): means over its carriers, of (batch, n)."""
+        """Read one gate in each sample from neurons (batch, n); the result has the shape (batch,).
+
+        The value is the mean over the neurons that carry the gate.
+        """
 
     def run(self, true: Integers) -> Floats:
-        """Neurons (batch, n) for sets of true features, (batch, s)."""
+        """Compute the neurons (batch, n) for sets of true features, (batch, s)."""
         state = self.features.encode(np.ones((*np.shape(true), 1)), true)
         return self.network.run(state.astype(self.features.dtype, copy=False))[-1]
 
     def errors(self, n_true: int, n_samples: int, rng: np.random.Generator) -> pd.DataFrame:
-        """Errors of gates with 0, 1 and 2 of their features true, of n_true in all.
+        """Measure the errors of gates with 0, 1 and 2 of their features true, `n_true` in all.
 
-        Columns on, mean (of what is read), mse: mean square of that less the gate's value, over
-        random gates and random other true features. Raises ValueError for n_true < 2, or more true
-        features than there are besides a gate's.
+        Gates and other true features are random. The table has a row for each number `on` of the
+        gate's features that are true. The column `mean` is the mean of what is read, and `mse` the
+        mean square of its difference from the gate's value. Raises ValueError for n_true < 2, or if
+        the features outside the gate are fewer than n_true.
         """
         n_features = self.features.n_circuits
         n_true = true_features(n_true, n_features)
@@ -75,14 +88,18 @@ class AndLayer(ABC):
 
 @dataclass(frozen=True, eq=False)
 class UniversalLayer(AndLayer):
-    """All pairs of features. members: (m, n), which neurons read which feature."""
+    """This layer computes the gates of all pairs of features.
+
+    `members` (m, n) is true where a neuron reads a feature.
+    """
 
     members: NDArray[np.bool_]
 
     def draw_gates(self, n: int, rng: np.random.Generator) -> tuple[Integers, Integers]:
-        """Random pairs, twice; pairs without a neuron in common are not gates.
+        """Draw random pairs, which name the gates and are their features, too.
 
-        ValueError where no pair has one.
+        Pairs without a common neuron have no gate and are not drawn. Raises ValueError where no
+        pair has a common neuron.
         """
         if not (self.members.sum(axis=0) > 1).any():
             raise ValueError("members: wanted features with a neuron in common, got none")
@@ -92,29 +109,34 @@ class UniversalLayer(AndLayer):
         return drawn, drawn
 
     def read(self, neurons: Floats, which: Integers) -> Floats:
-        """which: pairs (batch, 2)."""
+        """Read the gates of pairs `which`, (batch, 2), from neurons (batch, n)."""
         carriers = self.members[which[:, 0]] & self.members[which[:, 1]]
         return np.asarray(np.sum(neurons * carriers, axis=1) / carriers.sum(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
 class TargetedLayer(AndLayer):
-    """Gates that were asked for. pairs: (G, 2), their features. carriers: a code of width 1."""
+    """This layer computes the gates of chosen pairs of features.
+
+    `pairs` (G, 2) holds the features of each gate. `carriers` is a code of width 1: it says which
+    neurons carry which gate.
+    """
 
     pairs: Integers
     carriers: SparseCode
 
     def draw_gates(self, n: int, rng: np.random.Generator) -> tuple[Integers, Integers]:
+        """Draw numbers of random gates, and their features in random order."""
         which = rng.integers(len(self.pairs), size=n)
         return which, rng.permuted(self.pairs[which], axis=1)
 
     def read(self, neurons: Floats, which: Integers) -> Floats:
-        """which: numbers of gates, (batch,)."""
+        """Read the gates with numbers `which`, (batch,), from neurons (batch, n)."""
         return self.carriers.decode(neurons, which[:, None])[:, 0, 0]
 
 
 def true_features(n_true: int, n_features: int) -> int:
-    """n_true, or an error: at least 2, and others are left for a gate that has none."""
+    """Return `n_true` if it is at least 2 and at most the number of features outside a gate."""
     n_true = positive_int("n_true", n_true, n_features - 2, ", all features but a gate's two")
     if n_true < 2:
         raise ValueError(f"n_true: wanted at least 2, got {n_true}")

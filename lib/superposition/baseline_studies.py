@@ -1,4 +1,4 @@
-"""Stored results of methods that look for circuits: chapter *Can you find the circuits?*"""
+"""These stored results of methods are for the chapter *Can you find the circuits?*"""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ TRUTH = "the truth"
 PUBLISHED = pd.DataFrame({"mmcs": [0.998, 0.996], "ml2r": [0.893, 0.935]}, ["TMS 5-2", "TMS 40-10"])
 
 
-def found(target: str, method: str, setting: str, rng: np.random.Generator) -> pd.DataFrame:
-    """One row: what a method finds of a target, `Contest.score`; or one who is told, `told`.
+def method_scores(target: str, method: str, setting: str, rng: np.random.Generator) -> pd.DataFrame:
+    """Score what one method finds of one target; the table has one row.
 
-    The network is the same for every seed; its inputs and the method's random choices are not.
+    The columns are those of `bench.contest.score`. The method `TRUTH` stands for a reader who knows
+    the true directions; its scores come from `bench.contest.told`. The network is the same for
+    every seed. Its inputs and the method's random choices are not.
     """
     truth, k = _truth(target), TARGETS[target].n_active
     if method == TRUTH:
@@ -37,10 +39,13 @@ def _truth(target: str) -> GroundTruth:
 
 
 def best_settings(by: str) -> pd.DataFrame:
-    """The stored table, of each method and target only its best setting by `by`, "mmcs" or "f1".
+    """Return each method's and target's stored scores at the best setting by `by`.
 
-    The best is chosen by the truth, which no method knows: so rows are on the generous side.
-    Columns as stored and f1, means over seeds; and `low`, `high` of mmcs and of f1.
+    `by` is "mmcs" or "f1".
+
+    The best setting is chosen with the truth, which no method knows. The scores are therefore on
+    the generous side. The columns are means over seeds: those stored, and f1. The lowest and
+    highest value over seeds stand in the columns `mmcs_low`, `mmcs_high`, `f1_low` and `f1_high`.
     """
     table = read_table(data("baselines.csv"))[0]
     sum_of = (table["precision"] + table["recall"]).replace(0, 1)
@@ -65,5 +70,7 @@ def _settings() -> list[Setting]:
 
 
 BASELINE_STUDIES = {
-    "baselines": Study(found, _settings, n_seeds=3, seed=17, packages=("scikit-learn", "torch"))
+    "baselines": Study(
+        method_scores, _settings, n_seeds=3, seed=17, packages=("scikit-learn", "torch")
+    )
 }

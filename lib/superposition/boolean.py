@@ -1,4 +1,4 @@
-"""Sizes of layers of AND gates: how they are drawn, their errors predicted, how many fit."""
+"""Layers of AND gates have sizes, with which they are drawn, and which predict their errors."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _MOST = 2**40  # features or gates: beyond this no answer is looked for
 
 @dataclass(frozen=True)
 class UniversalAnd:
-    """Sizes of a layer that computes the ANDs of all pairs of m features.
+    """These sizes describe a layer that computes the ANDs of all pairs of m features.
 
-    n_carriers: r, how many neurons two features have in common, on average: each neuron reads each
-    feature with the chance √(r/n), (eq-and-carriers). stream_width: D; None: a dimension for each
-    feature. Raises TypeError or ValueError for sizes ≤ 0, or r > n.
+    `n_carriers` is r, the mean number of neurons that two features have in common: each neuron
+    reads each feature with the chance √(r/n), (eq-and-carriers). `stream_width` is D; if it is
+    None, each feature has a dimension. Raises TypeError or ValueError for sizes ≤ 0, and for r > n.
     """
 
     n_features: int
@@ -61,31 +61,32 @@ class UniversalAnd:
 
     @property
     def chance(self) -> float:
-        """p, with which a neuron reads a feature."""
+        """Return the chance p with which a neuron reads a feature."""
         values = {symbols.r: self.n_carriers, boolean.neurons: self.n_neurons}
         return float(evaluate(boolean.carrying_chance(), values))
 
     def draw(self, rng: np.random.Generator) -> UniversalLayer:
-        """A random layer. Raises MemoryError for one that does not fit."""
+        """Draw a random layer. Raises MemoryError for a layer that does not fit into memory."""
         features = _features(self.n_features, self.stream_width, self.n_neurons, generator(rng))
         members = rng.random((self.n_features, self.n_neurons), np.float32) < self.chance
         weights = members.T.astype(features.dtype) @ features.matrix
         return UniversalLayer(_layer(weights), features, members)
 
     def predict_error(self, n_true: int) -> pd.DataFrame:
-        """What `AndLayer.errors` should find, from `theory.boolean` and `theory.one_neuron`."""
+        """Predict the table of `AndLayer.errors` from `theory.boolean` and `theory.one_neuron`."""
         values = {boolean.features: self.n_features, symbols.chance: self.chance}
         reads = float(evaluate(boolean.universal_reads(), values))
         carriers = np.arange(1, self.n_neurons + 1)
         weights = stats.binom.pmf(carriers, self.n_neurons, self.chance**2)
-        r = weights.sum() / np.sum(weights / carriers)  # whose inverse is the mean inverse
+        r = weights.sum() / np.sum(weights / carriers)  # its inverse is the mean inverse
         sizes = self.n_features, self.stream_width, reads, self.chance, r
         return _predicted(n_true, *sizes, own_again=False)
 
     def capacity(self, n_true: int, tolerance: float) -> int:
-        """The largest number of features whose gates' mse is within the tolerance, if any.
+        """Return the largest number of features whose gates' predicted mse is within the tolerance.
 
-        Raises ValueError where so few as are true are too many.
+        Raises ValueError if the tolerance is exceeded even by the fewest features that `n_true`
+        allows.
         """
 
         def predict(n_features: int) -> pd.DataFrame:
@@ -96,10 +97,10 @@ class UniversalAnd:
 
 @dataclass(frozen=True)
 class TargetedAnd:
-    """Sizes of a layer that computes G ANDs of given pairs of m features.
+    """These sizes describe a layer that computes the ANDs of G given pairs of m features.
 
-    redundancy: r, neurons of each gate. stream_width: as of `UniversalAnd`. Raises TypeError or
-    ValueError for sizes ≤ 0, or r > n.
+    `redundancy` is r, the number of neurons of each gate. `stream_width` is D; if it is None, each
+    feature has a dimension. Raises TypeError or ValueError for sizes ≤ 0, and for r > n.
     """
 
     n_features: int
@@ -114,10 +115,10 @@ class TargetedAnd:
         positive_int("redundancy", self.redundancy, self.n_neurons, ", the number of neurons")
 
     def draw(self, rng: np.random.Generator, *, pairs: Integers | None = None) -> TargetedLayer:
-        """A random layer for `pairs`, (G, 2), or random ones.
+        """Draw a random layer for `pairs`, (G, 2), or for random pairs.
 
-        Raises ValueError for pairs of another shape, or of a feature with itself; MemoryError for a
-        layer that does not fit.
+        Raises ValueError for pairs of another shape or of a feature with itself, and MemoryError
+        for a layer that does not fit into memory.
         """
         sizes = {"gates": self.n_gates, "two": 2}
         if pairs is None:
@@ -133,7 +134,7 @@ class TargetedAnd:
         )
 
     def predict_error(self, n_true: int) -> pd.DataFrame:
-        """What `AndLayer.errors` should find, from `theory.boolean` and `theory.one_neuron`."""
+        """Predict the table of `AndLayer.errors` from `theory.boolean` and `theory.one_neuron`."""
         values = {
             boolean.gates: self.n_gates,
             symbols.r: self.redundancy,
@@ -145,7 +146,10 @@ class TargetedAnd:
         return _predicted(n_true, *sizes, own_again=True)
 
     def capacity(self, n_true: int, tolerance: float) -> int:
-        """The largest number of gates whose mse is within the tolerance, of as many features."""
+        """Return the largest number of gates whose predicted mse is within the tolerance.
+
+        The number of features stays the same.
+        """
 
         def predict(n_gates: int) -> pd.DataFrame:
             return replace(self, n_gates=n_gates).predict_error(n_true)
@@ -163,9 +167,9 @@ def _predicted(
     *,
     own_again: bool,
 ) -> pd.DataFrame:
-    """Columns on, mean, mse: what r carriers make of a gate, each of which reads `reads` others.
+    """Predict mean and mse of gates with r carriers, each of which reads `reads` other features.
 
-    own_again: they may read the gate's own features once more, for another gate.
+    own_again: whether a carrier may read the gate's features once more, for another gate.
     """
     n_true = true_features(n_true, n_features)
     rows = []
@@ -189,9 +193,9 @@ def _predicted(
 def _carriers(
     on: int, noise: float, common: float, others: int, chance: float, r: float
 ) -> dict[sp.Symbol, Any]:
-    """What `theory.one_neuron` makes of r carriers, with others true of which each may read one."""
+    """Return the values of `theory.one_neuron` for r carriers, with `others` more features true."""
     values: dict[sp.Symbol, Any] = {
-        symbols.heard: on - 1,
+        symbols.carrier_input: on - 1,
         symbols.noise: noise,
         symbols.common_noise: common,
         symbols.others: others,
@@ -208,7 +212,7 @@ def _carriers(
 
 
 def _capacity(predict: Callable[[int], pd.DataFrame], least: int, tolerance: float) -> int:
-    """The largest size at which no gate's predicted mse is above the tolerance."""
+    """Return the largest size at which no gate's predicted mse is above the tolerance."""
     tolerance = positive_real("tolerance", tolerance)
 
     def exceeds(size: int) -> bool:
@@ -234,7 +238,7 @@ def _check(n_features: int, n_neurons: int, stream_width: int | None) -> None:
 def _features(
     n_features: int, stream_width: int | None, n_neurons: int, rng: np.random.Generator
 ) -> Code:
-    """Random directions of length 1, or a dimension for each."""
+    """Return random directions of length 1, or a dimension for each feature."""
     width = n_features if stream_width is None else stream_width
 
     def needs(size: int) -> float:
@@ -252,7 +256,7 @@ def _layer(weights: Any) -> MLPNetwork:
 
 
 def _of_pairs(carriers: SparseCode, pairs: Integers, features: Code) -> Any:
-    """Σ_g V_g (E_i + E_j)': (eq-weights), with weights of one."""
+    """Return Σ_g V_g (E_i + E_j)': (eq-weights), with weights of one."""
     gates = np.arange(2 * len(pairs)) // 2
     shape = len(pairs), features.n_circuits
     both = sparse.csr_array((np.ones(pairs.size), (gates, pairs.ravel())), shape)

@@ -1,4 +1,4 @@
-"""Stored results on AND gates: how many features, or gates, a layer of n neurons can have."""
+"""These stored results tell how many features or AND gates a layer of n neurons can have."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ REDUNDANCY = 8
 _SAMPLES = 400
 
 
-def largest(kind: str, n_neurons: int, n_true: int, rng: np.random.Generator) -> pd.DataFrame:
-    """The largest number of features ("universal") or gates ("targeted") within `TOLERANCE`.
+def largest_size(kind: str, n_neurons: int, n_true: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Find the largest number of features ("universal") or gates ("targeted") within `TOLERANCE`.
 
-    In a stream of D = n/2; targeted gates are of 2n features. Bisection to 3 %, with a layer of its
-    own each time. Columns largest, predicted.
+    The stream has D = n/2 dimensions; targeted gates are gates of 2n features. The number is found
+    by bisection to 3 %, with a new layer for each trial. The table has one row, with the columns
+    `largest` (measured) and `predicted`.
     """
 
     def layer(size: int) -> UniversalAnd | TargetedAnd:
@@ -44,11 +45,15 @@ _SETTINGS: list[Setting] = [
     for kind in ("universal", "targeted")
     for n, s in _SIZES
 ]
-BOOLEAN_STUDIES = {"boolean": Study(largest, _SETTINGS, n_seeds=3, seed=71)}
+BOOLEAN_STUDIES = {"boolean": Study(largest_size, _SETTINGS, n_seeds=3, seed=71)}
 
 
-def gates() -> pd.DataFrame:
-    """The study "boolean", with n_gates: pairs of the largest number of features, or the number."""
+def gate_counts() -> pd.DataFrame:
+    """Return the study "boolean" with the numbers of gates, `n_gates` and `predicted_gates`.
+
+    A universal layer has a gate for each pair of its features. A targeted layer has the number of
+    gates that was found.
+    """
     table = read_table(data("boolean.csv"))[0]
     universal = table["kind"] == "universal"
     for name, into in (("largest", "n_gates"), ("predicted", "predicted_gates")):

@@ -1,4 +1,4 @@
-"""Hundreds of adders and lookup tables modulo p, of which an input picks a chain of three."""
+"""Each input picks a chain of three from hundreds of adders and lookup tables modulo p."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _ANSWERS = (slice(4, 6), slice(2, 4), slice(4, 6))
 
 @dataclass(frozen=True, eq=False)
 class Calculator:
-    """Adders, tables that they may feed, and more adders that these may feed.
+    """Adders feed tables, and the tables feed more adders.
 
-    first, last: (T, 3), α, β, γ of α x + β y + γ mod p. tables: (T', p). graph: as circuits.
-    An adder of the last stage takes a table's answer as x, and brings y itself.
+    `first` and `last` (T, 3) hold α, β and γ of the adders, which compute α x + β y + γ mod p.
+    `tables` (T', p) holds the tables. `graph` holds all of them as circuits. An adder of the last
+    stage takes a table's answer as its x, and gets its y from the input.
     """
 
     modulus: int
@@ -46,9 +47,10 @@ class Calculator:
         fan_in: int = 3,
         tolerance: float = 0.5,
     ) -> Calculator:
-        """Different adders, α and β not zero, and random tables, each fed by `fan_in` others.
+        """Draw different adders with α and β not zero, and random tables.
 
-        Raises ValueError for more adders than there are, (p − 1)² p.
+        Each table and each adder of the last stage may be fed by `fan_in` circuits. Raises
+        ValueError for more adders than exist, (p − 1)² p.
         """
         p = modulus
         most = (p - 1) ** 2 * p
@@ -72,9 +74,10 @@ class Calculator:
         return cls(p, first, tables, last, CircuitGraph(stages, edges))
 
     def inputs(self, paths: Integers, operands: Integers) -> Floats:
-        """What circuits bring, (n, 3k, 6): x and y of the first adder, and y of the last.
+        """Return the circuits' inputs, (n, 3k, 6), for `paths`, (n, 3k), and `operands`, (n, k, 3).
 
-        paths: (n, 3k), circuits of k chains; operands: (n, k, 3), residues.
+        Paths are circuits of k chains, operands are residues: x and y of the first adder, and y of
+        the last.
         """
         points = residues(self.modulus)[operands]
         out = np.zeros((*paths.shape, self.graph.width))
@@ -83,7 +86,7 @@ class Calculator:
         return out
 
     def answers(self, paths: Integers, operands: Integers) -> Integers:
-        """What each circuit is to answer, (n, 3k), in whole numbers, without any network."""
+        """Compute each circuit's right answer, (n, 3k), in whole numbers, without a network."""
         starts = list(self.graph.first.values())
         adder, table, last = (paths[:, i::3] - starts[i] for i in range(3))
         x, y, z = np.moveaxis(operands, -1, 0)
@@ -92,8 +95,11 @@ class Calculator:
         three = _sum(self.last[last], two, z) % self.modulus
         return np.stack([one, two, three], axis=-1).reshape(paths.shape)
 
-    def said(self, states: Sequence[Floats]) -> Integers:
-        """What circuits' states say when they are done, (n, 3k); states: after 0 … 3 layers."""
+    def read_answers(self, states: Sequence[Floats]) -> Integers:
+        """Read each circuit's answer, (n, 3k), from its state after its layer.
+
+        `states` are those after 0 … 3 layers. An answer is the residue nearest to what is read.
+        """
         read = [states[i + 1][:, i::3, _ANSWERS[i]] for i in range(3)]
         return np.stack([nearest_residue(r, self.modulus) for r in read], axis=-1).reshape(
             states[0].shape[:2]
@@ -113,7 +119,7 @@ def _edges(
     fan_in: int,
     rng: np.random.Generator,
 ) -> Edges:
-    """Each of the target's circuits takes the answers of `fan_in` others as its x."""
+    """Connect each circuit of the target to the answers of `fan_in` random circuits, as its x."""
     before, after = stages[source].circuits, stages[target].circuits
     map_ = np.zeros((after.width, before.width))
     map_[:2, answer] = np.eye(2)

@@ -1,4 +1,4 @@
-"""Stored results on certificates: beside what a search finds, and what random samples have."""
+"""These stored results compare certificates with a search for the worst case and with samples."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _ZERO = 1e-12
 def certified_errors(
     task: str, n_active: int, n_layers: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Certificate of one gated network of 557 circuits, r = 6, after each of its layers.
+    """Compare the certificate of one gated network with the largest errors that are found.
 
-    task: "rotations", not conditional, or "relu": random circuits of width 4.
-    Columns layer; bound, size: the certificate's; found: the largest error that `search_worst`
-    finds; worst, rms: largest ‖δ‖ in 1,000 random samples, and the root of its mean square.
+    The network holds 557 circuits with r = 6. The task is "rotations", which are not conditional,
+    or "relu", random circuits of width 4. The table has a row for each layer. `bound` and `size`
+    are the certificate's, `found` is the largest error that `search_worst` finds, `worst` is the
+    largest ‖δ‖ in 1,000 random samples, and `rms` is its root mean square.
     """
     if task == "relu":
         circuits = MLPCircuits.random(N_CIRCUITS, [4] * (n_layers + 1), rng)
@@ -51,6 +52,6 @@ CERTIFICATE_STUDIES = {"certificate": Study(certified_errors, _settings, n_seeds
 
 
 def certificates() -> pd.DataFrame:
-    """The study "certificate": means over networks, by task, n_active and layer."""
+    """Return the study "certificate" as means over networks, by task, n_active and layer."""
     table = read_table(data("certificate.csv"))[0]
     return table.groupby(["task", "n_active", "layer"]).mean().drop(columns=["n_layers", "seed"])

@@ -1,4 +1,4 @@
-"""Measurements for the chapter *Chains: several active, without noise*."""
+"""These measurements are for the chapter *Chains: several active, without noise*."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ KINDS = ("plane", "buckets")
 def codes_of(
     kind: str, size: int, n_chains: int, n_circuits: int, rng: np.random.Generator
 ) -> ChainCodes:
-    """Chains of a kind: "plane" over a prime `size`, or "buckets", so many; ValueError for others.
+    """Draw chains of a kind, with `n_circuits` circuits.
 
-    "columns": as a plane, but circuits are the points of its first columns.
+    "plane" draws chains of the plane over a prime `size`; "buckets" draws chains of `size` buckets.
+    "columns" is like "plane", but the circuits are the points of the plane's first columns. Raises
+    ValueError for another kind.
     """
     if kind == "plane":
         return plane_chains(size, n_chains, n_circuits, rng)
@@ -49,19 +51,19 @@ def codes_of(
 
 
 def conflict_share(codes: ChainCodes, n_pairs: int, rng: np.random.Generator) -> pd.Series:
-    """Shares of random pairs of circuits: in conflict in a chain, and in all chains at once."""
+    """Return the shares of random pairs that conflict in one chain, and in all chains at once."""
     pairs = codes.conflicts(sample_active(codes.n_circuits, 2, n_pairs, rng))[..., 0, 1]
     return pd.Series({"one chain": pairs.mean(), "all chains": np.all(pairs, axis=1).mean()})
 
 
 def examples(codes: ChainCodes) -> tuple[int, int, int]:
-    """Three circuits: the second is in no conflict with the first in chain 0, the third is.
+    """Return three circuits: in chain 0 the first conflicts with the third and not with the second.
 
-    Without sharing slots, of the pairs those with the largest rectangles. Raises ValueError for
-    codes without such circuits.
+    Neither shares a slot with the first. Among such pairs the function takes those with the
+    largest rectangles. Raises ValueError for codes without such circuits.
     """
-    everybody = np.arange(codes.n_circuits)[None]
-    conflicts = codes.conflicts(everybody)[0, 0]
+    all_circuits = np.arange(codes.n_circuits)[None]
+    conflicts = codes.conflicts(all_circuits)[0, 0]
     even, odd = codes.even[:, 0], codes.odd[:, 0]
     size = np.minimum(abs(even[:, None] - even), abs(odd[:, None] - odd))
     free, taken = (np.where(which, size, 0) for which in (~conflicts, conflicts))
@@ -73,7 +75,7 @@ def examples(codes: ChainCodes) -> tuple[int, int, int]:
 
 
 def blocks(n_buckets: int, n_slots: int) -> ChainCodes:
-    """One chain of as many buckets of n_slots slots a code, all full, in order."""
+    """Return one chain of buckets with n_slots slots in each code, all full and in order."""
     bucket, even, odd = np.indices((n_buckets, n_slots, n_slots)).reshape(3, -1, 1)
     first = bucket * n_slots
     return ChainCodes(first + even, first + odd, n_buckets * n_slots, bucket)
@@ -88,12 +90,14 @@ def local_failures(
     n_sets: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Shares of active circuits that local embedding leaves no chain: found, and as derived.
+    """Compare how many active circuits local embedding leaves without a chain, found and derived.
 
-    Columns kind, size, chains, slots, n_active, found, derived.
+    The table has a row for each number of active circuits. `slots` counts those of all chains.
+    `found` and `derived` are shares of active circuits, measured in `n_sets` random sets and from
+    the theory.
     """
     codes, rows = codes_of(kind, size, n_chains, n_circuits, rng), []
-    chances = derived(kind, size, n_chains, n_circuits, n_active).query("way == 'local'")
+    chances = derived_failures(kind, size, n_chains, n_circuits, n_active).query("way == 'local'")
     for k, chance in zip(n_active, chances["circuits"], strict=True):
         found = codes.disturbed(sample_active(n_circuits, k, n_sets, rng)).all(axis=2).mean()
         slots = n_chains * codes.n_slots
@@ -102,7 +106,7 @@ def local_failures(
     return pd.DataFrame(rows, columns=names)
 
 
-def placed(
+def count_placed(
     kind: str,
     size: int,
     n_chains: int,
@@ -111,7 +115,10 @@ def placed(
     n_sets: int,
     rng: np.random.Generator,
 ) -> dict[str, str | int]:
-    """Of so many random active sets, how many `place` finds a placement for."""
+    """Count the random active sets for which `place` finds a placement.
+
+    The result is a row of a table: the sizes, and the number `placed`.
+    """
     codes = codes_of(kind, size, n_chains, n_circuits, rng)
     found = place(codes, sample_active(n_circuits, n_active, n_sets, rng), False)[:, 0]
     slots = n_chains * codes.n_slots
@@ -119,20 +126,21 @@ def placed(
     return row | {"T": n_circuits, "k": n_active, "placed": int((found != NOWHERE).sum())}
 
 
-def threshold(n_chains: int, chance: float) -> int:
-    """The first k at which the mean number of placements is below one: (eq-placements)."""
+def placement_threshold(n_chains: int, chance: float) -> int:
+    """Return the first k at which the mean number of placements is below one: (eq-placements)."""
     k = 1
     while theory.placements(n_chains, k, chance) >= 1:
         k += 1
     return k
 
 
-def derived(
+def derived_failures(
     kind: str, size: int, n_chains: int, n_circuits: int, n_active: Sequence[int]
 ) -> pd.DataFrame:
-    """Chances that an active circuit is not read exactly: columns way, n_active, circuits.
+    """Derive the chances that an active circuit is not read exactly.
 
-    Ways "local", (eq-no-chain) or (eq-no-bucket), and "random chain", (eq-at-random).
+    The table has the columns `way`, `n_active` and `circuits`, the chance. The way "local" follows
+    (eq-no-chain) in planes or (eq-no-bucket) in buckets; "random chain" follows (eq-at-random).
     """
     rows = []
     for k in n_active:
@@ -147,22 +155,23 @@ def derived(
 
 
 def conflict_chance(kind: str, size: int, n_circuits: int) -> float:
-    """Of two circuits in one chain: (eq-conflict) in a plane, (eq-bucket) in buckets."""
+    """Return the chance of a conflict in one chain: (eq-conflict) or, in buckets, (eq-bucket)."""
     if kind == "plane":
         values = {symbols.T: n_circuits, theory.side: size}
         return float(evaluate(theory.conflict(), values))
     return float(evaluate(theory.same_bucket(), {symbols.T: n_circuits, theory.buckets: size}))
 
 
-def narrowest(
+def fewest_slots(
     n_circuits: int, n_active: int, moments: MLPMoments, most_chains: int = 7
 ) -> pd.Series:
-    """The fewest slots, of all chains together, with which active circuits are read exactly.
+    """Return the fewest slots, in all chains together, with which active circuits are read exactly.
 
-    copies: k networks for one circuit each. placed: buckets, coordinated, at most one of 1,000
-    random active sets without placement. local 1 %: buckets, at most 1 % of active circuits
-    without a chain. local: buckets in which words guarantee every circuit a chain. NaN where
-    `size_for` finds none for these moments' widths.
+    The row compares four ways. "copies" are k networks for one circuit each. "placed" are buckets
+    with coordination, where at most one of 1,000 random active sets has no placement. "local 1 %"
+    are buckets in which at most 1 % of active circuits have no chain. "local" are buckets in which
+    words guarantee every circuit a chain. A value is NaN where `size_for` finds no size for the
+    widths of these moments.
     """
     ways = {
         "placed": (ChainConstruction(1, buckets=1, silent=False), 1e-3),
@@ -196,11 +205,12 @@ def _slots(
 def exactness(
     superposition: ChainSuperposition, n_active: int, n_sets: int, rng: np.random.Generator
 ) -> pd.Series:
-    """Random active sets, run through the large network and read from undisturbed chains.
+    """Run random active sets through the large network, and read them from undisturbed chains.
 
-    n_left: circuits that were read; n_none: those known to fail; error: largest |δ| of any entry
-    after any layer of those read, divided by the largest |a| on the trajectory. linear:
-    relative_mse after the last layer, of all active circuits, by the linear `read`.
+    `n_left` counts the circuits that were read, `n_none` those that are known to fail. `error` is
+    the largest |δ| of any entry after any layer of the circuits that were read, divided by the
+    largest |a| on the trajectory. `linear` is the relative_mse of all active circuits after the
+    last layer, read linearly by `read`.
     """
     circuits = superposition.circuits
     active = sample_active(circuits.n_circuits, n_active, n_sets, rng)

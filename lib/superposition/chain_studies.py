@@ -1,4 +1,4 @@
-"""Stored results on chains: which ways of embedding fail how often."""
+"""These stored results tell how often each way of embedding fails."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _ACTIVE = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 28)
 def coordination(
     kind: str, size: int, n_chains: int, n_active: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """How often each way of embedding fails, in 500 random active sets of 557 circuits.
+    """Measure how often each way of embedding fails, in 500 random active sets of 557 circuits.
 
-    Columns way, circuits (share of active circuits that are not read exactly), sets (share of
-    active sets with such a circuit).
+    The table has a row for each way of `chain_ways.WAYS`. `circuits` is the share of active
+    circuits that are not read exactly, and `sets` the share of active sets with such a circuit.
     """
     codes = codes_of(kind, size, n_chains, N_CIRCUITS, rng)
     active = sample_active(N_CIRCUITS, n_active, N_SETS, rng)
@@ -46,5 +46,5 @@ CHAIN_STUDIES = {"chains": Study(coordination, _SETTINGS, n_seeds=2, seed=67)}
 
 
 def chains() -> pd.DataFrame:
-    """The study "chains"."""
+    """Return the study "chains"."""
     return read_table(data("chains.csv"))[0]

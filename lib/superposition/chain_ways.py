@@ -1,4 +1,7 @@
-"""How active circuits may find a chain, with more coordination or less, and who fails to."""
+"""Active circuits find a chain with more coordination or less, and some of them fail.
+
+Each function takes active sets (batch, k) and returns which of their circuits fail, (batch, k).
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,16 @@ from superposition.constructions.placing import NOWHERE, place
 
 
 def at_random(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: each circuit enters a random chain, looking at nobody."""
+    """Each circuit enters a random chain, whichever the others have entered; return which fail."""
     chains = rng.integers(codes.n_chains, size=active.shape)
     return _meeting(codes.conflicts(active), chains)
 
 
 def two_choices(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: the first of two random chains without conflict with those before.
+    """Each circuit enters the first of two random chains without conflict; return which fail.
 
-    If both have one, the second: whom it meets there fails, too.
+    Circuits enter one after another. If both chains have a conflict, the circuit enters the second,
+    and the circuits that it conflicts with there fail, too.
     """
     draws = np.argsort(rng.random((*active.shape, codes.n_chains)), axis=2)[..., :2]
     conflicts = codes.conflicts(active)
@@ -28,19 +32,22 @@ def two_choices(codes: ChainCodes, active: Integers, rng: np.random.Generator) -
 
 
 def first_free(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: the first chain without conflict with those before; if none, none."""
+    """Each circuit enters the first chain without conflict; return which find none.
+
+    Circuits enter one after another.
+    """
     shape = (*active.shape, codes.n_chains)
     order = np.broadcast_to(np.arange(codes.n_chains), shape)
     return np.asarray(_arriving(codes.conflicts(active), order, stay=False) == NOWHERE)
 
 
 def local(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: every circuit enters all chains."""
+    """Every circuit enters all chains; return which are disturbed in each of them."""
     return np.asarray(codes.disturbed(active).all(axis=2))
 
 
-def local_again(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing twice: those that fail are embedded again, without the others."""
+def local_twice(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
+    """Circuits that fail locally are embedded again, without the others; return those left."""
     alone = local(codes, active, rng)
     again = codes.conflicts(active) & alone[:, None, None]
     left = np.asarray(again.any(axis=3))
@@ -48,12 +55,12 @@ def local_again(codes: ChainCodes, active: Integers, rng: np.random.Generator) -
 
 
 def coordinated(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """(batch, k), failing: all circuits of a set, if no placement is found."""
+    """All circuits of a set are placed together; they all fail if no placement is found."""
     return np.asarray(place(codes, active, silent=False) == NOWHERE)
 
 
-def silent(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
-    """As `coordinated`, so that a sum over chains reads each circuit."""
+def coordinated_silent(codes: ChainCodes, active: Integers, rng: np.random.Generator) -> Booleans:
+    """As `coordinated`, with placements from which a sum over chains reads each circuit."""
     return np.asarray(place(codes, active, silent=True) == NOWHERE)
 
 
@@ -62,23 +69,26 @@ WAYS: dict[str, Callable[[ChainCodes, Integers, np.random.Generator], Booleans]]
     "two choices": two_choices,
     "first free": first_free,
     "local": local,
-    "local, twice": local_again,
+    "local, twice": local_twice,
     "coordinated": coordinated,
-    "coordinated, silent": silent,
+    "coordinated, silent": coordinated_silent,
 }
 
 
 def _meeting(conflicts: Booleans, chains: Integers) -> Booleans:
-    """Circuits that meet one they conflict with, in chains (batch, k) that they were put in."""
+    """Return which circuits are in one chain with a circuit that they conflict with.
+
+    chains: (batch, k), the chain of each circuit.
+    """
     rows, places = np.arange(len(chains))[:, None], np.arange(chains.shape[1])
     there = conflicts[rows, chains, places]
     return np.asarray((there & (chains[:, :, None] == chains[:, None])).any(axis=2))
 
 
 def _arriving(conflicts: Booleans, choices: Integers, stay: bool) -> Integers:
-    """Chains (batch, k), one circuit after another: its first choice without conflict so far.
+    """Put circuits one after another into their first choice without conflict; return (batch, k).
 
-    choices (batch, k, n). Without one: the last choice if `stay`, else nowhere.
+    choices: (batch, k, n). A circuit without such a choice takes its last if `stay`, else no chain.
     """
     batch, n_active, n_choices = choices.shape
     chains = np.full((batch, n_active), NOWHERE)

@@ -1,4 +1,7 @@
-"""Constructions with noise, each in as many weights as the scoreboard gives it."""
+"""These constructions with noise take as many weights as the scoreboard allows.
+
+Each function builds a large network for circuits, from a number of weights for each small layer.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +38,12 @@ _STEPS = ((0.5, 2.0), (0.7, 4.0), (0.75, 4.0), (0.875, 8.0))  # thresholds and g
 
 @dataclass(frozen=True)
 class Compiled:
-    """Circuits in a large network, and what it takes.
+    """This describes circuits in a large network, and the size of that network.
 
-    run:     inputs (batch, k, d_0), active (batch, k) → states after 0 … L layers, NaN if unknown.
-    width:   neurons of its widest layer, or the width of its stream if that is wider.
-    layers:  of the large network.
-    weights: of all its layers, zeros included.
+    `run` takes inputs (batch, k, d_0) and active circuits (batch, k) to the states after 0 … L
+    layers; a state is NaN if the construction does not know it. `width` is the number of neurons of
+    the widest layer, or the width of the stream if that is larger. `layers` counts the layers of
+    the large network, and `weights` the weights of all of them, zeros included.
     """
 
     run: Run
@@ -53,7 +56,7 @@ Build = Callable[[MLPCircuits, int, int, np.random.Generator], Compiled]
 
 
 def from_superposition(superposition: Superposition, run: Run | None = None) -> Compiled:
-    """What a superposition takes, run as it runs or, for another read-out, by `run`."""
+    """Describe a superposition as `Compiled`; `run`, if given, replaces its own way to run."""
     network = superposition.network
     if isinstance(network, ResidualNetwork):
         width = max(network.stream_width, network.n_neurons)
@@ -64,7 +67,7 @@ def from_superposition(superposition: Superposition, run: Run | None = None) -> 
 
 
 def post(redundancy: int | None = None, disjoint_carriers: bool = False) -> Build:
-    """The post's construction, of `as_residual` circuits, M = 2D."""
+    """Return the builder of the post's construction, of `as_residual` circuits, with M = 2D."""
 
     def build(
         circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
@@ -80,7 +83,7 @@ def post(redundancy: int | None = None, disjoint_carriers: bool = False) -> Buil
 
 
 def _unpadded(large: Superposition, circuits: MLPCircuits) -> Run:
-    """Run with states of the circuits' own widths; those of `as_residual` are as wide as any."""
+    """Return a run with states of the circuits' own widths, without padding."""
 
     def run(inputs: Floats, active: Integers) -> tuple[Floats, ...]:
         missing = large.circuits.widths[0] - inputs.shape[-1]
@@ -97,7 +100,10 @@ def sequel(
     gain: float = 2.0,
     margin: float = 1.0,
 ) -> Build:
-    """The sequel's construction, of conditional rotations or `switched` circuits."""
+    """Return the builder of the sequel's construction.
+
+    The circuits become conditional rotations if they are rotations, else `switched` circuits.
+    """
 
     def build(
         circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
@@ -121,7 +127,7 @@ def sequel(
 
 
 def _conditional(circuits: MLPCircuits, threshold: float, gain: float) -> MLPCircuits:
-    """Plain rotations as conditional ones; ValueError for other linear circuits."""
+    """Turn plain rotations into conditional ones. Raises ValueError for other linear circuits."""
     turns = [
         weight.swapaxes(1, 2) @ weight - np.eye(weight.shape[2]) for weight in circuits.weights
     ]
@@ -134,19 +140,24 @@ def _conditional(circuits: MLPCircuits, threshold: float, gain: float) -> MLPCir
 
 
 def gated(circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator) -> Compiled:
-    """Gated superposition, with the redundancy of least predicted error; for several, at least 2.
+    """Build gated superposition with the redundancy of least predicted error.
 
-    With one slot each, errors are few and large: their mean is no measure of what to expect.
+    If several circuits are active, the redundancy is at least 2. With one slot for each circuit,
+    errors are few and large, so their mean does not say what to expect.
     """
     made = [GatedConstruction(isqrt(weights), r) for r in REDUNDANCIES[n_active > 1 :]]
     construction = _best(made, lambda one: one.predict_error(circuits, n_active))
     return from_superposition(construction.compress(circuits, rng))
 
 
-def found_again(
+def recomputed_gates(
     circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
 ) -> Compiled:
-    """Gated superposition with `RecomputedGates`, redundancy and step as predicted to do best."""
+    """Build gated superposition with `RecomputedGates`, which each layer computes anew.
+
+    Redundancy and step are those of least predicted loss. Raises ValueError where no redundancy
+    makes room for the circuits.
+    """
     widest = max(circuits.widths) + GATES
     width = isqrt(weights) * widest // (widest + 1)  # there is one block more
     found = []
@@ -168,7 +179,7 @@ def found_again(
 def _lost(
     gates: RecomputedGates, slots: int, r: int, circuits: MLPCircuits, n_active: int
 ) -> float:
-    """Predicted share of gates in use that are lost, and false ones for each of them."""
+    """Predict the share of gates in use that are lost, plus false gates for each gate in use."""
     sizes = {symbols.T: circuits.n_circuits, symbols.r: r, gating.slots: slots}
     connected = float(np.clip(evaluate(gating.slots_meet(), sizes), 1e-9, 0.999))
     try:
@@ -181,7 +192,7 @@ def _lost(
 def gated_residual(
     circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
 ) -> Compiled:
-    """The same for residual networks, of `as_residual` circuits, in 2L − 1 layers."""
+    """Build a gated residual network of `as_residual` circuits, in 2L − 1 layers."""
     inner = as_residual(circuits)
     stream, neurons = inner.width + 2, max(inner.n_neurons, 2 * inner.width)
     made = []
@@ -194,16 +205,17 @@ def gated_residual(
 
 
 def residual_room(weights: int, layers: int, redundancy: int, stream: int, neurons: int) -> int:
-    """Dimensions of a gated residual network's stream, for so many weights per small layer.
+    """Return the width of a gated residual network's stream, for so many weights per small layer.
 
-    stream, neurons: its dimensions and neurons for one slot of each code; 2 layers − 1 are needed.
+    `stream` and `neurons` are the dimensions and neurons for one slot of each code. The network has
+    2 `layers` − 1 layers.
     """
     in_all = weights * layers // (2 * layers - 1)
     return redundancy * stream * isqrt(in_all // (2 * redundancy**2 * stream * neurons))
 
 
 def _best(made: Iterable[Sized], predict: Callable[[Sized], pd.DataFrame]) -> Sized:
-    """Of those that hold the circuits and have about the least predicted error, the last."""
+    """Return the last construction with room for the circuits and about the least error."""
     found = []
     for construction in made:
         try:

@@ -1,6 +1,6 @@
-"""Plain MLPs for the digit tasks, trained by scikit-learn.
+"""Scikit-learn trains plain MLPs for the digit tasks.
 
-`python -m superposition.digit_mlps FILE` trains all 511 and writes them to FILE.
+`python -m superposition.digit_mlps FILE` trains all 511 MLPs and writes them to FILE.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ TRAINING_SEED = 0  # of the noise; a task's first weights come from its number
 
 @dataclass(frozen=True)
 class MLPTraining:
-    """How the MLPs are trained: `n_steps` steps of L-BFGS on a balanced logistic loss.
+    """These settings train the MLPs: `n_steps` steps of L-BFGS on a balanced logistic loss.
 
-    noise is the standard deviation of what is added, in training only, to every component that a
-    network reads; each image is shown in n_copies copies with different noise. penalty is
-    scikit-learn's alpha. The number of steps is part of the choice: more of them fit the copies
-    better and new images no better. All this was chosen by cross-validation on training images.
-    A network below a balanced accuracy of `enough` on the training images is trained again from
-    other first weights, up to n_starts times in all; the best on the training images is kept.
-    (Held-out images took part in one choice: that there be such a rule. Without it the weakest
-    task reached 0.87 on them.)
+    `noise` is the standard deviation of the noise that is added, in training only, to every
+    component that a network reads. Each image is shown in `n_copies` copies with different noise.
+    `penalty` is scikit-learn's alpha. The number of steps is part of the choice: more steps fit the
+    copies better and new images no better. All this was chosen by cross-validation on training
+    images. A network below a balanced accuracy of `enough` on the training images is trained again
+    from other first weights, up to `n_starts` times in all, and the best on the training images is
+    kept. (Held-out images took part in one choice: that there be such a rule. Without it the
+    weakest task reached 0.87 on them.)
     """
 
     n_neurons: tuple[int, ...] = (12, 12)
@@ -46,14 +46,14 @@ class MLPTraining:
 def train_mlps(
     tasks: Integers, rng: np.random.Generator, settings: MLPTraining | None = None
 ) -> MLPCircuits:
-    """Small MLPs for the digit tasks numbered `tasks`, (n,): widths 8, 12, 12, 1; float32.
+    """Train small MLPs of widths 8, 12, 12, 1 in float32 for the digit tasks `tasks`, (n,).
 
-    ReLU but for the last layer, which is linear: the sign of its one entry is the answer. Noise
-    is drawn alike for every task and first weights from the task's number, so a task's network
-    does not depend on which others are trained with it. Trained in float64, kept in float32 as
-    the residual networks are; the same bits each time on one kind of processor, while on another
-    rounding may grow to a tenth of a weight.
-    Raises TypeError or ValueError for numbers that are not tasks.
+    All layers have a ReLU but the last, which is linear: the sign of its one entry is the answer.
+    Noise is drawn alike for every task, and first weights come from the task's number. A task's
+    network therefore does not depend on which other tasks are trained with it. The MLPs are trained
+    in float64 and kept in float32, as the residual networks are. One kind of processor gives the
+    same bits each time; on another, rounding may grow to a tenth of a weight. Raises TypeError or
+    ValueError for numbers that are not tasks.
     """
     settings, rng = settings or MLPTraining(), generator(rng)
     tasks = whole_array("tasks", tasks, "tasks", {}, N_TASKS)
@@ -63,13 +63,13 @@ def train_mlps(
 
 
 def noisy_inputs(settings: MLPTraining, rng: np.random.Generator) -> Floats:
-    """Every training image's eight components in n_copies noisy copies: (copies · images, 8)."""
+    """Return all training images' eight components in noisy copies: (copies · images, 8)."""
     inputs = np.tile(load_tasks().train_inputs[:, :N_COMPONENTS], (settings.n_copies, 1))
     return inputs + settings.noise * rng.standard_normal(inputs.shape)
 
 
 def best_classifier(task: int, inputs: Floats, settings: MLPTraining) -> Any:
-    """The first of a task's classifiers that is good enough, or the best of n_starts."""
+    """Return the first of a task's classifiers that is good enough, or the best of n_starts."""
     images, labels = load_tasks().train_inputs[:, :N_COMPONENTS], load_tasks().train_labels[task]
     tried = []
     for start in range(settings.n_starts):
@@ -82,7 +82,7 @@ def best_classifier(task: int, inputs: Floats, settings: MLPTraining) -> Any:
 
 
 def train_classifier(task: int, start: int, inputs: Floats, settings: MLPTraining) -> Any:
-    """scikit-learn's MLPClassifier for one task, trained on these copies of the images.
+    """Train scikit-learn's MLPClassifier for one task on these copies of the images.
 
     Its first weights come from random_state = task + 511 · start.
     """
@@ -106,9 +106,9 @@ def train_classifier(task: int, start: int, inputs: Floats, settings: MLPTrainin
 
 
 def as_circuits(classifiers: list[Any]) -> MLPCircuits:
-    """Trained two-class MLPClassifiers of one shape, ReLU inside, as float32 circuits.
+    """Return trained two-class MLPClassifiers of one shape, with ReLUs inside, as float32 circuits.
 
-    The last layer is kept without the logistic function, which does not change the sign.
+    The last layer has no logistic function, which would not change the sign.
     """
     layers = range(classifiers[0].n_layers_ - 1)
     weights = [np.stack([c.coefs_[i].T for c in classifiers]) for i in layers]
@@ -118,7 +118,7 @@ def as_circuits(classifiers: list[Any]) -> MLPCircuits:
 
 
 def made_by() -> str:
-    """What the stored networks' file says of how they were trained."""
+    """Return what the file of the stored networks says about their training."""
     return f"scikit-learn's MLPClassifier, {MLPTraining()}, seed {TRAINING_SEED}"
 
 

@@ -1,10 +1,11 @@
-"""511 real tasks: every way to split the ten digit classes in two.
+"""The 511 tasks split the ten digit classes in two, in every possible way.
 
-The images are scikit-learn's `load_digits` (1,797 of 8 × 8 pixels; UCI's optical recognition of
-handwritten digits, Alpaydin & Kaynak 1998). A network's input is a few whitened principal
-components followed by one more entry that starts at zero, the answer: after the last layer its
-sign names the side. `superposition.training` makes a small residual network for each task;
-`superposition.digit_mlps` a small MLP, which reads the components alone.
+The images are those of scikit-learn's `load_digits` (1,797 of 8 × 8 pixels; UCI's optical
+recognition of handwritten digits, Alpaydin & Kaynak 1998). A network's input consists of a few
+whitened principal components and one more entry, which starts at zero. That entry is the answer:
+after the last layer its sign names the side. `superposition.training` trains a small residual
+network for each task. `superposition.digit_mlps` trains a small MLP, which reads the components
+alone.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ _CHUNK = 512  # samples in memory at once
 
 @dataclass(frozen=True, eq=False)
 class DigitTasks:
-    """Inputs and labels of the 511 tasks.
+    """The 511 tasks consist of inputs and labels.
 
-    train_inputs, test_inputs: (images, 9): principal components with mean squared length 1 over
-    the training images, then a zero for the answer. train_labels, test_labels: (511, images), +1
-    or −1, the side of each task to which an image's digit belongs. train_digits, test_digits:
-    (images,), 0 … 9. test_images: (images, 8, 8), pixels, for looking at.
+    `train_inputs` and `test_inputs` (images, 9) hold principal components, scaled to a mean squared
+    length of 1 over the training images, and then a zero for the answer. `train_labels` and
+    `test_labels` (511, images) are +1 or −1: the side of each task to which an image's digit
+    belongs. `train_digits` and `test_digits` (images,) are 0 … 9. `test_images` (images, 8, 8) are
+    the pixels.
     """
 
     train_inputs: Floats
@@ -53,10 +55,10 @@ class DigitTasks:
 
 
 def sides() -> Integers:
-    """(511, 10), +1 or −1: the side on which each task puts each digit; digit 9 is always −1.
+    """Return the side on which each task puts each digit, +1 or −1, (511, 10).
 
-    Task t puts digit j on the + side where bit j of t + 1 is set, so that every way to split ten
-    classes into two non-empty sides occurs exactly once.
+    Task t puts digit j on the + side where bit j of t + 1 is set; digit 9 is always on the − side.
+    So every way to split ten classes into two non-empty sides occurs exactly once.
     """
     bits = (np.arange(1, N_TASKS + 1)[:, None] >> np.arange(10)) & 1
     return 2 * bits - 1
@@ -64,9 +66,10 @@ def sides() -> Integers:
 
 @cache
 def load_tasks() -> DigitTasks:
-    """The tasks on a fixed split: three quarters of the images to train on, one to test on.
+    """Load the tasks with a fixed split of the images.
 
-    Split by digit in proportion; components and their scale come from the training images alone.
+    Three quarters of the images are for training, a quarter for tests. The split keeps the
+    proportions of the digits. The components and their scale come from the training images alone.
     """
     from sklearn.datasets import load_digits
     from sklearn.decomposition import PCA
@@ -94,15 +97,15 @@ def load_tasks() -> DigitTasks:
 
 
 def answers(states: Floats) -> Integers:
-    """The side a final state names, +1 or −1: the sign of its last entry. (…, d) → (…)."""
+    """Return the sides that final states (…, d) name, +1 or −1, (…): the last entries' signs."""
     return np.where(states[..., -1] > 0, 1, -1)
 
 
 def balance(labels: Integers | Floats) -> Floats:
-    """Weights of mean 1 under which both sides of each task count alike: (tasks, images), same.
+    """Return weights under which both sides of each task count alike, in the shape (tasks, images).
 
-    The weighted share of right answers is then the balanced accuracy, and any fixed answer
-    scores 0.5. Raises ValueError where a side has no image.
+    The weights have mean 1 in each task. The weighted share of right answers is then the balanced
+    accuracy, and any fixed answer scores 0.5. Raises ValueError where a side has no image.
     """
     positive = (labels > 0).mean(axis=1, keepdims=True)
     if (positive * (1 - positive) == 0).any():
@@ -110,11 +113,11 @@ def balance(labels: Integers | Floats) -> Floats:
     return np.where(labels > 0, 0.5 / positive, 0.5 / (1 - positive))
 
 
-def read_by(circuits: Circuits, inputs: Floats) -> Floats:
-    """What these circuits read of the tasks' inputs (…, 9): all of it, or for MLPs (…, 8).
+def circuit_inputs(circuits: Circuits, inputs: Floats) -> Floats:
+    """Return the part of the tasks' inputs (…, 9) that these circuits read.
 
-    MLPs have an output of their own and need no entry for the answer.
-    Raises ValueError for circuits of another input width.
+    Residual circuits read all of it. MLPs read the first 8 entries: they have an output of their
+    own, and need no entry for the answer. Raises ValueError for circuits of another input width.
     """
     width = N_COMPONENTS if isinstance(circuits, MLPCircuits) else N_COMPONENTS + 1
     if circuits.widths[0] != width:
@@ -123,10 +126,11 @@ def read_by(circuits: Circuits, inputs: Floats) -> Floats:
 
 
 def small_scores(circuits: Circuits) -> Floats:
-    """Each of the 511 small networks on every test image of its task, (511, images): 0 where wrong.
+    """Score each of the 511 small networks on every test image of its task, (511, images).
 
-    Right answers score the image's `balance`, so row means are balanced accuracies.
-    Raises ValueError for another number of circuits, or inputs of another width.
+    A wrong answer scores 0, and a right answer the image's weight by `balance`. Row means are
+    therefore balanced accuracies. Raises ValueError for another number of circuits or another input
+    width.
     """
     if circuits.n_circuits != N_TASKS:
         raise ValueError(f"circuits: wanted {N_TASKS}, one per task, got {circuits.n_circuits}")
@@ -134,7 +138,7 @@ def small_scores(circuits: Circuits) -> Floats:
     active = np.arange(N_TASKS)[:, None]
     given = [
         answers(circuits.run(np.broadcast_to(x, (N_TASKS, 1, len(x))), active)[-1])[:, 0]
-        for x in read_by(circuits, tasks.test_inputs)
+        for x in circuit_inputs(circuits, tasks.test_inputs)
     ]
     return (np.stack(given, axis=1) == tasks.test_labels) * balance(tasks.test_labels)
 
@@ -148,16 +152,16 @@ def superposed_scores(
     *,
     same_image: bool = False,
 ) -> Floats:
-    """Score of task which[s] on test image images[s] inside the large network, (samples,).
+    """Score task which[s] on test image images[s] inside the large network; returns (samples,).
 
-    Circuit t of the superposition must be the network of task t (there may be fewer than 511).
-    In each pass n_active − 1 other random tasks are active with it, each on a random test image
-    of its own, or all on the same one. Scores are as in `small_scores`: means are balanced
-    accuracies. Raises TypeError or ValueError for entries out of range, n_active > T, or circuits
-    with inputs of another width.
+    Circuit t of the superposition must be the network of task t; there may be fewer than 511. In
+    each pass n_active − 1 other random tasks are active as well. They see random test images, or
+    all tasks see the same image if `same_image`. Scores are as in `small_scores`: their means are
+    balanced accuracies. Raises TypeError or ValueError for entries out of range, for n_active > T,
+    and for circuits with inputs of another width.
     """
     tasks, sizes = load_tasks(), dict[str, int]()
-    inputs = read_by(superposition.circuits, tasks.test_inputs)
+    inputs = circuit_inputs(superposition.circuits, tasks.test_inputs)
     n_circuits = superposition.circuits.n_circuits
     which = whole_array("which", which, "samples", sizes, n_circuits)
     images = whole_array("images", images, "samples", sizes, len(tasks.test_inputs))
@@ -179,7 +183,8 @@ def superposed_scores(
 def save_circuits(path: str | Path, circuits: Circuits, made_by: str = "") -> None:
     """Write circuits to one .npz file, whole or not at all, with a note on how they were made.
 
-    A sampler of their inputs is not kept.
+    The file does not hold the sampler of the circuits' inputs. Raises OSError if it cannot be
+    written.
     """
     if isinstance(circuits, MLPCircuits):
         named = {f"weights_{i}": array for i, array in enumerate(circuits.weights)}
@@ -193,13 +198,13 @@ def save_circuits(path: str | Path, circuits: Circuits, made_by: str = "") -> No
 
 
 def load_circuits(path: str | Path) -> ResidualCircuits:
-    """Residual circuits from a file of `save_circuits`; ValueError for any other file."""
+    """Load residual circuits from a file of `save_circuits`; ValueError for any other file."""
     with _stored(path) as arrays:
         return ResidualCircuits(arrays["read_in"], arrays["bias"], arrays["write_out"])
 
 
 def load_mlps(path: str | Path) -> MLPCircuits:
-    """MLP circuits from a file of `save_circuits`; ValueError for any other file."""
+    """Load MLP circuits from a file of `save_circuits`; ValueError for any other file."""
     with _stored(path) as arrays:
         names = [str(name) for name in arrays["activations"]]
         weights = [arrays[f"weights_{i}"] for i in range(len(names))]
@@ -208,7 +213,7 @@ def load_mlps(path: str | Path) -> MLPCircuits:
 
 @contextmanager
 def _stored(path: str | Path) -> Iterator[Mapping[str, NDArray[Any]]]:
-    """The arrays of a file; whatever goes wrong in reading or using them is a ValueError."""
+    """Yield the arrays of a file; any error in reading or using them becomes a ValueError."""
     broken = (KeyError, TypeError, zipfile.BadZipFile, zlib.error, EOFError, ValueError)
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:

@@ -1,4 +1,4 @@
-"""Measurements of the error analysis that are quick enough for a chapter."""
+"""These measurements of the error analysis are quick enough for a chapter."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ STREAM_WIDTH, N_NEURONS = 512, 1024
 
 
 def neuron_errors(n_active: int, rng: np.random.Generator) -> pd.DataFrame:
-    """(ĥ − h)² of active small neurons in ten groups of pre-activations, and predicted.
+    """Compare (ĥ − h)² of active small neurons with its prediction.
 
-    T = 200, d = 4, m = 8, one layer, over four networks; predicted: (eq-estimate-error).
-    Columns pre_activation, measured, predicted.
+    The neurons are in ten groups by their pre-activations. The circuits are four networks of T =
+    200 with d = 4, m = 8 and one layer. The table has the columns `pre_activation`, `measured` and
+    `predicted`, which is (eq-estimate-error).
     """
     construction = ResidualConstruction(STREAM_WIDTH, N_NEURONS)
     heard, errors, predicted = [], [], []
@@ -43,7 +44,7 @@ def _read_back(
     n_active: int,
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
-    """Pre-activations of active small neurons, and their activations' squared errors, flat."""
+    """Return active small neurons' pre-activations, and their activations' squared errors, flat."""
     superposition = construction.compress(circuits, rng)
     active = sample_active(circuits.n_circuits, n_active, 500, rng)
     inputs = UnitInputs(circuits.width)(active, rng)
@@ -62,7 +63,10 @@ def error_terms(
     embedding: str,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Predicted terms of the mse after one layer, and `measured`; d = 4, m = 8."""
+    """Return the predicted terms of the mse after one layer, and the `measured` mse, in one row.
+
+    The circuits have d = 4 and m = 8. `embedding` is "orthonormal" or "gaussian".
+    """
     construction = ResidualConstruction(
         STREAM_WIDTH, N_NEURONS, redundancy, orthonormal=embedding == "orthonormal"
     )
@@ -73,10 +77,11 @@ def error_terms(
 
 
 def growth(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Errors over twelve layers, one active: measured, predicted, and as if nothing were kept.
+    """Compare measured and predicted errors over twelve layers with one active circuit.
 
-    d = 4, m = 8. Columns layer, relative_mse, predicted, unremembered (predicted, if what is
-    written for inactive circuits were forgotten).
+    The circuits have d = 4 and m = 8. The table has the columns `layer`, `relative_mse`,
+    `predicted` and `unremembered`: the prediction if the stream forgot what is written for inactive
+    circuits.
     """
     construction = ResidualConstruction(STREAM_WIDTH, N_NEURONS)
     circuits = ResidualCircuits.random(n_circuits, 4, 8, 12, rng)
@@ -92,17 +97,21 @@ def growth(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def written_in_full(circuits: ResidualCircuits) -> ResidualCircuits:
-    """Random circuits with write_out √L times as large: a layer writes as much as an only one."""
+    """Return the circuits with write_out √L times as large.
+
+    Each layer of random circuits then writes as much as the only layer of circuits with one layer.
+    """
     times = np.sqrt(circuits.n_layers).astype(circuits.dtype)
     return ResidualCircuits(circuits.read_in, circuits.bias, times * circuits.write_out)
 
 
 def strengths(stream_width: int, n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Errors after four layers, one active, of layers that write a quarter each, and in full.
+    """Compare errors after four layers that write a quarter each with layers that write in full.
 
-    Layers of `ResidualCircuits.random` together write as much squared length as a single one: each
-    of L its L-th part. In full: `written_in_full`. M = 2D, d = 4, m = 8.
-    Columns each_writes (of one layer's squared length), relative_mse, predicted.
+    The L layers of `ResidualCircuits.random` each write an L-th part of what the layer of a network
+    with one layer writes, in squared length. Those of `written_in_full` write all of it. One
+    circuit is active; M = 2D, d = 4, m = 8. The table has the columns `each_writes` (the part of a
+    single layer's squared length), `relative_mse` and `predicted`.
     """
     construction = ResidualConstruction(stream_width, 2 * stream_width)
     drawn, rows = ResidualCircuits.random(n_circuits, 4, 8, 4, rng), []
@@ -116,10 +125,11 @@ def strengths(stream_width: int, n_circuits: int, rng: np.random.Generator) -> p
 
 
 def aligned(alignment: float, rng: np.random.Generator) -> pd.DataFrame:
-    """Errors over four layers of circuits that write where they read; T = 100, one active.
+    """Measure errors over four layers of circuits that write where they read.
 
-    write_out is `alignment` times read_in, transposed: then trajectories pull neighbouring states
-    apart (above zero) or together (below). Columns layer, relative_mse, predicted.
+    There are T = 100 circuits, of which one is active. Their write_out is `alignment` times the
+    transpose of read_in: above zero trajectories pull neighbouring states apart, below zero they
+    pull them together. The table has the columns `layer`, `relative_mse` and `predicted`.
     """
     drawn = ResidualCircuits.random(100, 4, 8, 4, rng)
     written = alignment * np.swapaxes(drawn.read_in, -1, -2)
@@ -132,7 +142,10 @@ def aligned(alignment: float, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def gains(n_circuits: list[int], garbage: Floats, rng: np.random.Generator) -> dict[str, Floats]:
-    """`garbage_gain` at each load, one active; d = 4, m = 8, twelve layers."""
+    """Return the `garbage_gain` at each number of circuits, with one active circuit.
+
+    The circuits have d = 4, m = 8 and twelve layers.
+    """
     construction, found = ResidualConstruction(STREAM_WIDTH, N_NEURONS), {}
     moments_of = ResidualCircuits.random(max(n_circuits), 4, 8, 12, rng)
     for n in n_circuits:

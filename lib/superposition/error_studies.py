@@ -1,4 +1,4 @@
-"""Stored results of the error analysis: errors at random settings, and how many circuits fit."""
+"""The error analysis stores errors at random settings, and how many circuits fit."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def random_errors(
     n_samples: int = 300,
     carriers: str = "random",
 ) -> pd.DataFrame:
-    """`measure_error` of random circuits, all layers; kind: "orthonormal" or "gaussian".
+    """Measure the errors of random circuits after all layers, by `measure_error`.
 
+    kind: "orthonormal" or "gaussian" embeddings.
     carriers: "random", or "disjoint" within each circuit.
     """
     circuits = ResidualCircuits.random(n_circuits, width, small_neurons, n_layers, rng)
@@ -57,18 +58,18 @@ def random_errors(
 
 
 def one_layer(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:
-    """Errors after one layer at one of `one_layer_settings`."""
+    """Measure the errors after one layer at one of `one_layer_settings`."""
     return random_errors(**setting, n_layers=1, rng=rng).tail(1).drop(columns="layer")
 
 
 def over_layers(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:
-    """Errors after each of twelve layers at one of `depth_settings`; 100 samples."""
+    """Measure the errors after each of twelve layers at one of `depth_settings`; 100 samples."""
     kind: Setting = {"kind": "orthonormal", "n_layers": DEPTH, "n_samples": 100}
     return random_errors(**setting, **kind, rng=rng)
 
 
 def design_errors(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:
-    """Errors over four layers of 200 circuits (d = 4, m = 8) in D = 512, M = 1024."""
+    """Measure errors over four layers of 200 circuits (d = 4, m = 8) in D = 512, M = 1024."""
     sizes: Setting = {"n_circuits": 200, "stream_width": 512, "n_neurons": 1024}
     shape: Setting = {"width": 4, "small_neurons": 8, "n_layers": 4}
     return random_errors(**sizes, **shape, **setting, rng=rng)
@@ -83,10 +84,10 @@ def fitting(
     n_layers: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """The largest T at which relative_mse after the last layer stays within `TOLERANCE`.
+    """Find the largest T at which relative_mse after the last layer stays within `TOLERANCE`.
 
-    Bisection, on a log scale, of 200-sample measurements, each with a network of its own;
-    everything else at the construction's defaults.
+    The number is found by bisection on a log scale. Each trial draws a new network and measures 200
+    samples. All other sizes are the construction's defaults.
     """
     construction = ResidualConstruction(stream_width, n_neurons)
 
@@ -100,9 +101,10 @@ def fitting(
 
 
 def bisect_largest(fits: Callable[[int], bool], start: int) -> float:
-    """The number up to which `fits` is true, to 3 %; 0.0 if not even 1 does.
+    """Return the number up to which `fits` is true, to 3 %, or 0.0 if `fits` is false even for 1.
 
-    Doubles or halves from `start` until it lies between two trials, then halves their ratio.
+    The search doubles or halves `start` until the number lies between two trials. Then it halves
+    their ratio.
     """
     low, high = float(start), float(start)
     if fits(start):
@@ -122,7 +124,7 @@ def bisect_largest(fits: Callable[[int], bool], start: int) -> float:
 def one_layer_settings(
     n_settings: int, rng: np.random.Generator, least: float = 0.0, most: float = 0.1
 ) -> list[Setting]:
-    """Random settings whose read-in variance (eq-read-in) is predicted in [least, most)."""
+    """Draw random settings whose predicted read-in variance (eq-read-in) is in [least, most)."""
 
     def draw() -> dict[str, float]:
         return {
@@ -142,7 +144,7 @@ def one_layer_settings(
 
 
 def expected_noise(setting: Setting) -> float:
-    """Read-in variance (eq-read-in) of `ResidualCircuits.random`, from their distribution."""
+    """Return the expected read-in variance (eq-read-in) of `ResidualCircuits.random`."""
     d, m, margin = setting["width"], setting["small_neurons"], setting["margin"]
     square = 1 + 1 / d + margin**2  # E|w|² with the indicator's weight, b + margin
     values = {
@@ -160,7 +162,7 @@ def expected_noise(setting: Setting) -> float:
 
 
 def depth_settings(n_settings: int, rng: np.random.Generator) -> list[Setting]:
-    """Random settings, from loads that noise never troubles to loads that it drowns at once."""
+    """Draw random settings, from loads almost without noise to loads that noise drowns."""
     return [
         {
             "n_circuits": _log_uniform(30, 1000, rng),
@@ -190,14 +192,14 @@ def _depth_settings() -> list[Setting]:
 
 
 def _noisy_settings() -> list[Setting]:
-    """Eight settings in each of five bands of noise."""
+    """Draw eight settings in each of five bands of noise."""
     rng, edges = np.random.default_rng(2028), (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
     bands = [one_layer_settings(8, rng, *band) for band in pairwise(edges)]
     return [{**s, "kind": "orthonormal"} for band in bands for s in band]
 
 
 def _fitting_settings() -> list[Setting]:
-    """One size varied at a time, and width and neurons together, around a base."""
+    """Vary one size at a time, and width and neurons together, around a base."""
     varied: list[dict[str, int]] = [{}]
     varied += [
         {name: value}

@@ -1,4 +1,4 @@
-"""Stored errors beside predicted ones: what the chapters of the error analysis show."""
+"""These tables show stored errors beside predicted ones, for the error analysis."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from superposition.sweep import Setting, read_table
 
 COLLAPSED = 0.5  # relative_mse beyond which a superposition counts as collapsed
 _ROOM = {"early": 14, "late": 13, "never": 13}
-_SEEDS = 2  # networks whose circuits predictions are made for, of those measured
+_SEEDS = 2  # networks for whose circuits predictions are made, of those measured
 
 
 def one_layer(name: str) -> pd.DataFrame:
-    """Measured and predicted errors after one layer, a row for each setting of a study.
+    """Compare measured and predicted errors after one layer, for each setting of a study.
 
-    name: "one_layer" or "noisy". Columns: the setting's; noise, the predicted read-in variance;
-    mse (mean over networks) and its standard error; predicted; ratio, predicted / measured.
+    `name` is "one_layer" or "noisy". The columns are those of the setting and five more. `noise` is
+    the predicted read-in variance, `mse` the mean over networks and `standard_error` its standard
+    error, `predicted` the prediction, and `ratio` the prediction divided by the measured mse.
     """
     study, rows = ERROR_STUDIES[name], []
     by_setting = read_table(data(f"{name}.csv"))[0].groupby(list(study.settings[0]), sort=False)
@@ -46,11 +47,12 @@ def one_layer(name: str) -> pd.DataFrame:
 
 
 def depths() -> pd.DataFrame:
-    """First layer at which relative_mse passes `COLLAPSED`, L + 1 for never, a row per setting.
+    """Return the first layer at which relative_mse passes `COLLAPSED`, with a row for each setting.
 
-    Columns: the setting's; measured; again, in a second network; predicted; unremembered,
-    predicted as if inactive circuits stayed inactive; kind: early (layers 1 – 4), late, never;
-    chosen: the first 14, 13 and 13 settings of each kind, in the order in which they were drawn.
+    The layer is L + 1 if it never does. `measured` is the layer in one network, and `again` in
+    another. `predicted` is the prediction, and `unremembered` the prediction if inactive circuits
+    stayed inactive. `kind` is early (layers 1 – 4), late or never. `chosen` marks the first 14, 13
+    and 13 settings of each kind, in the order in which they were drawn.
     """
     study, rows = ERROR_STUDIES["depth"], []
     by_setting = read_table(data("depth.csv"))[0].groupby(list(study.settings[0]), sort=False)
@@ -74,25 +76,28 @@ def depths() -> pd.DataFrame:
 
 
 def layer_of_collapse(errors: pd.Series) -> int:
-    """First layer (from 1) whose error is beyond `COLLAPSED`, or one past the last."""
+    """Return the first layer (from 1) whose error is beyond `COLLAPSED`, or one past the last."""
     beyond = np.flatnonzero(~(errors.to_numpy()[1:] <= COLLAPSED))
     return int(beyond[0]) + 1 if beyond.size else len(errors)
 
 
 def within_one(table: pd.DataFrame, column: str) -> float:
-    """Share of rows whose measured depth is at most one layer from that in `column`."""
+    """Return the share of rows whose measured depth is at most one layer from that in `column`."""
     return float((table["measured"] - table[column]).abs().le(1).mean())
 
 
 def best_constant(table: pd.DataFrame) -> float:
-    """The largest share that any one guess for all rows gets within one layer."""
+    """Return the largest share of rows that a single guess for all gets within one layer."""
     guesses = range(1, DEPTH + 2)
     return max(within_one(table.assign(guess=guess), "guess") for guess in guesses)
 
 
 @cache
 def fitting() -> pd.DataFrame:
-    """Measured and predicted T at `TOLERANCE`, a row per size: mean, low, high over seeds."""
+    """Return T at `TOLERANCE`, measured and predicted, for each size of the study "fitting".
+
+    The columns `mean`, `min` and `max` are those of the measured T over seeds.
+    """
     names = list(ERROR_STUDIES["fitting"].settings[0])
     found = read_table(data("fitting.csv"))[0].groupby(names, sort=False)["n_circuits"]
     table = found.agg(["mean", "min", "max"]).reset_index()
@@ -103,7 +108,7 @@ def fitting() -> pd.DataFrame:
 def predicted_fit(
     size: Mapping[str, int], tolerance: float, redundancy: int | None = None
 ) -> float:
-    """`capacity` of a size of the study "fitting"; NaN where not even the active ones fit."""
+    """Predict the `capacity` at a size of the study "fitting"; NaN if none fit."""
     moments = random_moments(size["width"], size["small_neurons"], size["n_layers"])
     construction = ResidualConstruction(size["stream_width"], size["n_neurons"], redundancy)
     try:
@@ -114,9 +119,9 @@ def predicted_fit(
 
 @cache
 def random_moments(width: int, n_neurons: int, n_layers: int, in_full: bool = False) -> Moments:
-    """Moments of 400 random circuits, from one fixed seed.
+    """Return the moments of 400 random circuits, which one fixed seed draws.
 
-    in_full: with layers that each write as much as the only one of others; else an L-th part.
+    in_full: whether each layer writes as much as an only layer, by `written_in_full`.
     """
     rng = np.random.default_rng(0)
     drawn = ResidualCircuits.random(400, width, n_neurons, n_layers, rng)
@@ -124,10 +129,11 @@ def random_moments(width: int, n_neurons: int, n_layers: int, in_full: bool = Fa
 
 
 def exponents() -> pd.DataFrame:
-    """Exponents of T in each size, measured and predicted at the same sizes, by n_layers.
+    """Compare the exponents of T in each size, measured and predicted at the same sizes.
 
-    Columns size, n_layers, post (its law's), measured with its 95 % interval low – high (from one
-    fit for each seed), predicted.
+    The table has a row for each `size` and `n_layers`. `post` is the exponent of the post's law,
+    `measured` lies in the 95 % interval from `low` to `high`, which comes from one fit for each
+    seed, and `predicted` is the prediction.
     """
     from scipy import stats  # slow to load, and seldom needed
 
@@ -155,7 +161,7 @@ POST_EXPONENTS = {
 
 
 def one_varied(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Rows in which only the size `name` differs from the sizes around which it was varied."""
+    """Return the rows in which only the size `name` differs from the base of the study."""
     centre = WIDE if name == "n_active" else BASE
     others = [other for other in centre if other != name]
     return table[(table[others] == [centre[other] for other in others]).all(axis=1)]
@@ -167,7 +173,7 @@ def _slope(table: pd.DataFrame, x: str, y: str) -> float:
 
 
 def far_exponents(factor: int, n_layers: int, redundancy: int | None) -> pd.Series:
-    """Predicted exponents of T, from sizes `factor` times those of WIDE (D, M) to twice that."""
+    """Predict the exponents of T from sizes `factor` times those of WIDE (D, M) to twice that."""
     start = {**WIDE, "n_layers": n_layers}
     start |= {name: factor * start[name] for name in ("stream_width", "n_neurons")}
     here = predicted_fit(start, TOLERANCE, redundancy)
@@ -177,7 +183,10 @@ def far_exponents(factor: int, n_layers: int, redundancy: int | None) -> pd.Seri
 
 
 def best_redundancy(n_neurons: int, n_layers: int, n_active: int) -> pd.Series:
-    """The r with the largest predicted capacity, M = 2D: best, and what it gains over ln M."""
+    """Return the r of the largest predicted capacity, with M = 2D.
+
+    `best` is that r, and `gain` is its capacity divided by the capacity with r = ln M, `ln_M`.
+    """
     size = {**BASE, "stream_width": n_neurons // 2, "n_neurons": n_neurons}
     size |= {"n_layers": n_layers, "n_active": n_active}
     fits = {r: predicted_fit(size, TOLERANCE, r) for r in (1, 2, 4, 8)}
@@ -187,7 +196,7 @@ def best_redundancy(n_neurons: int, n_layers: int, n_active: int) -> pd.Series:
 
 
 def capacities() -> pd.DataFrame:
-    """Predicted capacity of networks with M = 2D for one and four layers, and private circuits."""
+    """Predict capacities of networks with M = 2D, one and four layers, beside private circuits."""
     rows = []
     for width in (64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096, 8192):
         private = _private(width)
@@ -198,9 +207,9 @@ def capacities() -> pd.DataFrame:
 
 
 def crossing(n_layers: int, tolerance: float, n_active: int = 1, *, in_full: bool = False) -> int:
-    """Least D from which on more fit than private neurons and dimensions allow; M = 2D.
+    """Return the least D from which on more circuits fit than private neurons allow, with M = 2D.
 
-    in_full: as of `random_moments`. Raises ValueError where that takes more than 2^14 dimensions.
+    `in_full` is as in `random_moments`. Raises ValueError where D would be above 2^14.
     """
 
     def wins(width: int) -> bool:
@@ -221,7 +230,7 @@ def _private(stream_width: int) -> int:
 
 
 def design() -> pd.DataFrame:
-    """The study "design": relative_mse after layers 1 and 4 (mean, min, max), and predicted."""
+    """Return the study "design" with predictions: relative_mse after layers 1 and 4."""
     study = ERROR_STUDIES["design"]
     names = [*study.settings[0], "layer"]
     found = read_table(data("design.csv"))[0].query("layer in (1, 4)")
@@ -250,7 +259,7 @@ def _construction(setting: Setting) -> ResidualConstruction:
 
 
 def _circuits(name: str, setting: Setting, seed: int, n_layers: int) -> ResidualCircuits:
-    """The circuits that a study's run of a setting and seed number drew."""
+    """Draw the circuits that a study's run of this setting and seed number drew."""
     shape = setting["n_circuits"], setting["width"], setting["small_neurons"]
     return ResidualCircuits.random(*shape, n_layers, ERROR_STUDIES[name].rng(setting, seed))
 

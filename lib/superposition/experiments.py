@@ -1,6 +1,6 @@
-"""The chapters' measurements: each draws what it needs, and returns one row for `sweep`.
+"""Each of these measurements draws what it needs, and returns one row for `sweep`.
 
-Where a formula of `theory` says what should come out, the row has it beside the measured value.
+Where a formula of `theory` predicts a value, the row has the prediction beside the measured value.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ _SAMPLES = 200
 
 
 def overlaps(size: int, kind: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Overlaps between 60 circuits' four directions each: mean, mean square, spread of lengths.
+    """Measure overlaps between the directions of 60 circuits with four directions each.
 
-    predicted: (eq-overlap-variance); predicted spread, for entries N(0, 1/D):
-    (eq-length-variance). kind: "gaussian" or "orthonormal".
+    The row has the overlaps' mean and mean square, and the spread of squared lengths. `predicted`
+    is (eq-overlap-variance). `predicted_spread`, for entries N(0, 1/D), is (eq-length-variance).
+    `kind` is "gaussian" or "orthonormal".
     """
     code = GaussianCode.draw(60, 4, size, rng, orthonormal=kind == "orthonormal")
     gram = code.matrix @ code.matrix.T
@@ -47,7 +48,7 @@ def overlaps(size: int, kind: str, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def largest_overlap(n_circuits: int, size: int, rng: np.random.Generator) -> pd.DataFrame:
-    """The largest overlap among T random unit vectors; leading: (eq-largest)."""
+    """Measure the largest overlap among T random unit vectors; `leading` is (eq-largest)."""
     matrix = GaussianCode.draw(n_circuits, 1, size, rng).matrix
     overlaps = matrix @ matrix.T
     np.fill_diagonal(overlaps, 0)
@@ -63,10 +64,10 @@ def largest_overlap(n_circuits: int, size: int, rng: np.random.Generator) -> pd.
 def read_errors(
     n_circuits: int, n_active: int, kind: str, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """What active circuits misread and inactive ones read; d = 4, D = 256, unit states.
+    """Measure what active circuits misread, and what inactive circuits read.
 
-    predicted: (eq-self-read) for kind "gaussian", plus (eq-active-read); predicted_idle:
-    (eq-inactive-read).
+    States have length 1, with d = 4 and D = 256. `predicted` is (eq-active-read), plus
+    (eq-self-read) for the kind "gaussian". `predicted_idle` is (eq-inactive-read).
     """
     code = GaussianCode.draw(n_circuits, 4, 256, rng, orthonormal=kind == "orthonormal")
     active = sample_active(n_circuits, n_active, 300, rng)
@@ -83,8 +84,8 @@ def read_errors(
     )
 
 
-def all_ears(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
-    """One active circuit, heard by all others: squared sum of their reads, per entry; D = 256."""
+def total_crosstalk(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Measure the squared sum of what all inactive circuits read of one active one; D = 256."""
     code = GaussianCode.draw(n_circuits, 4, 256, rng)
     active = sample_active(n_circuits, 1, 300, rng)
     reads = code.decode_all(code.encode(UnitInputs(4)(active, rng), active))
@@ -93,7 +94,7 @@ def all_ears(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def loads(n_circuits: int, redundancy: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Small neurons carried by each of 1,024 large ones, m = 8: (eq-load), (eq-load-variance)."""
+    """Count small neurons (m = 8) on each of 1,024 large ones: (eq-load), (eq-load-variance)."""
     load = SparseCode.draw("random", n_circuits, 8, 1024, redundancy, rng).load
     values = {symbols.T: n_circuits, symbols.m: 8, symbols.M: 1024, symbols.r: redundancy}
     return _row(
@@ -106,10 +107,11 @@ def loads(n_circuits: int, redundancy: int, rng: np.random.Generator) -> pd.Data
 
 
 def collisions(n_active: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Whom a carrier of an active small neuron carries besides; T = 200, m = 8, M = 512, r = 6.
+    """Count the other neurons on a carrier of an active small neuron.
 
-    Columns own, active, inactive, and what (eq-own-collisions), (eq-active-collisions) and
-    (eq-inactive-collisions) predict.
+    The sizes are T = 200, m = 8, M = 512 and r = 6. The columns `own`, `active` and `inactive`
+    count neurons of the same circuit, of other active circuits and of inactive circuits. Their
+    predictions are (eq-own-collisions), (eq-active-collisions) and (eq-inactive-collisions).
     """
     slots = SparseCode.draw("random", 200, 8, 512, 6, rng).slots
     carried = np.zeros((200, 512))
@@ -127,10 +129,10 @@ def collisions(n_active: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def lost_carriers(n_active: int, redundancy: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Share of active small neurons' carriers that are shared, and of neurons with all shared.
+    """Measure how many carriers of active small neurons are shared, and how many neurons lose all.
 
-    m = 8, M = 256, over 20,000 codes for k circuits each; predicted by (eq-carrier-lost) and
-    (eq-all-lost).
+    The shares are taken over 20,000 codes for k circuits each, with m = 8 and M = 256. Their
+    predictions are (eq-carrier-lost) and (eq-all-lost).
     """
     slots = SparseCode.draw("random", 20000 * n_active, 8, 256, redundancy, rng).slots
     # side by side, each code with neurons of its own
@@ -146,10 +148,11 @@ def lost_carriers(n_active: int, redundancy: int, rng: np.random.Generator) -> p
 
 
 def safe_redundancy(n_neurons: int, n_active: int) -> float:
-    """Least r at which no small neuron loses all carriers in any pass (99 %), or NaN for none.
+    """Return the least r at which no small neuron loses all carriers in any pass.
 
-    T = M²/200 circuits with m = 8. A small neuron is counted once for each of the sets of k
-    circuits with which it can be active, (T − 1 choose k − 1).
+    That is so with a probability of 99 %. The result is NaN if there is no such r. The network
+    holds T = M²/200 circuits with m = 8. A small neuron counts once for each of the (T − 1 choose k
+    − 1) sets of circuits with which it can be active.
     """
     n_circuits = n_neurons**2 // 200
     cases = n_circuits * 8 * math.comb(n_circuits - 1, n_active - 1)
@@ -168,12 +171,12 @@ def interference(
     n_neurons: int = 1024,
     redundancy: int | None = None,
 ) -> pd.DataFrame:
-    """Read-in variance of a large neuron, and of the carriers of active small neurons.
+    """Measure read-in variance on large neurons, and on the carriers of active small neurons.
 
-    Random circuits, d = 4, m = 8. measured, predicted: over all large neurons, (eq-read-in), and
-    its leading order (eq-leading). one_carrier, carrier_mean: on one carrier of an active small
-    neuron, and the mean over its carriers; predicted by (eq-own-noise), (eq-shared) and
-    (eq-mean-of-carriers).
+    The circuits are random, with d = 4 and m = 8. `measured` is the variance over all large
+    neurons; it is `predicted` by (eq-read-in) and to leading order by (eq-leading). `one_carrier`
+    is the variance on one carrier of an active small neuron, `carrier_mean` that of the mean over
+    its carriers. Their predictions are (eq-own-noise) plus (eq-shared), and (eq-mean-of-carriers).
     """
     circuits = ResidualCircuits.random(n_circuits, 4, 8, 1, rng)
     construction = ResidualConstruction(stream_width, n_neurons, redundancy)
@@ -196,11 +199,12 @@ def interference(
 
 
 def idle_activation(redundancy: int, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
-    """What inactive circuits' small neurons read, squared; d = 4, m = 8, M = 512, no noise.
+    """Measure the squared activation that inactive circuits read, without noise.
 
-    Carriers hear the active circuits' neurons exactly (as in an endlessly wide stream): what is
-    measured is collisions alone, over 100 codes. predicted: (eq-inactive-read-back), with the
-    pre-activations' mean 0 and variance 2/d of random circuits; leading: (eq-inactive-leading).
+    The sizes are d = 4, m = 8 and M = 512. Carriers read the active circuits' neurons exactly, as
+    in an endlessly wide stream, so only collisions count. The mean is taken over 100 codes.
+    `predicted` is (eq-inactive-read-back), with the mean 0 and variance 2/d that random circuits'
+    pre-activations have; `leading` is (eq-inactive-leading).
     """
     circuits = ResidualCircuits.random(40, 4, 8, 1, rng)
     inner = with_indicator(circuits, 1.0)
@@ -224,9 +228,10 @@ def idle_activation(redundancy: int, n_active: int, rng: np.random.Generator) ->
 
 
 def redundancy_errors(redundancy: int, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Errors after one layer of 200 random circuits, D = 512, M = 1024, against the redundancy.
+    """Measure errors after one layer of 200 random circuits at one redundancy, D = 512, M = 1024.
 
-    mse; large: share of states off by more than half the mean length of a state; worst.
+    `large` is the share of states whose error is above half the mean length of a state. `worst` is
+    the largest error.
     """
     circuits = ResidualCircuits.random(200, 4, 8, 1, rng).astype(np.float32)
     superposition = ResidualConstruction(512, 1024, redundancy).compress(circuits, rng)
@@ -241,9 +246,9 @@ def redundancy_errors(redundancy: int, n_active: int, rng: np.random.Generator) 
 def depth_errors(
     n_circuits: int, rng: np.random.Generator, *, dtype: DTypeLike = np.float64
 ) -> pd.DataFrame:
-    """`measure_error` of random circuits of four layers, one active; D = 512, M = 1024.
+    """Measure errors of random circuits over four layers, one active, by `measure_error`.
 
-    nothing: `doing_nothing`, what a network that computes nothing would get.
+    The sizes are D = 512 and M = 1024. `nothing` is the error of `doing_nothing`.
     """
     circuits = ResidualCircuits.random(n_circuits, 4, 8, 4, rng).astype(dtype)
     superposition = ResidualConstruction(512, 1024).compress(circuits, rng)
@@ -252,14 +257,14 @@ def depth_errors(
 
 
 def _of_inactive(reads: Floats, active: Integers) -> Floats:
-    """Reads (batch, T, d) without the active circuits': (batch, T − k, d)."""
+    """Return the reads (batch, T, d) of inactive circuits alone, (batch, T − k, d)."""
     inactive = np.ones(reads.shape[:2], bool)
     inactive[np.arange(len(active))[:, None], active] = False
     return reads[inactive].reshape(len(reads), -1, reads.shape[-1])
 
 
 def _on_carriers(superposition: Superposition, values: Floats, active: Integers) -> Floats:
-    """Large neurons' values (batch, M) on the carriers of active small ones, (batch, k, m, r)."""
+    """Return values (batch, M) of large neurons on active ones' carriers, (batch, k, m, r)."""
     slots = superposition.neuron_codes[0].slots[active]  # type: ignore[attr-defined]
     rows = np.arange(len(active))[:, None, None, None]
     return np.asarray(values[rows, slots])

@@ -1,6 +1,7 @@
-"""Where circuits meet on the slots of a plane, for a figure that computes in the page.
+"""A figure computes in the page where circuits meet on the slots of a plane.
 
-`book/tools/plane_start.py` prints what the figure begins with as JavaScript; tests compare both.
+`book/tools/plane_start.py` prints what the figure begins with as JavaScript, and tests compare
+both.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ START = {"q": 7, "r": 2, "width": 4, "circuits": [[1, 2], [4, 1]]}
 
 
 def common_slots(q: int, r: int, one: int, other: int) -> Integers:
-    """The slots of two codes that two circuits have in common: none or one: (eq-one-slope).
+    """Return the slots of two codes that two circuits have in common, at most one: (eq-one-slope).
 
-    Slots are numbered slope·q + line. one, other: numbers of points, x·q + y.
-    Raises ValueError for circuits that are one or no point, a q that is not prime, or 2r > q + 1.
+    Slots are numbered slope·q + line. `one` and `other` are numbers of points, x·q + y. Raises
+    ValueError for circuits that are the same or no points, for a q that is not prime, and for 2r >
+    q + 1.
     """
     slots = plane_lines(q, 2 * positive_int("r", r))
     active_sets([[one, other]], len(slots), {})
@@ -29,10 +31,11 @@ def common_slots(q: int, r: int, one: int, other: int) -> Integers:
 
 
 def joining(q: int, r: int, one: int, other: int) -> Integers:
-    """Circuits with a slot of the one in one code and of the other in the other, in order.
+    """Return the circuits that join two circuits, in order.
 
-    They read what the one has written and write where the other is read. Raises ValueError as
-    `common_slots` does.
+    A joining circuit has a slot of the one in one code, and a slot of the other in the other code.
+    It therefore reads what the one has written, and writes where the other is read. Raises
+    ValueError as `common_slots` does.
     """
     slots = plane_lines(q, 2 * positive_int("r", r))
     active_sets([[one, other]], len(slots), {})
@@ -43,10 +46,11 @@ def joining(q: int, r: int, one: int, other: int) -> Integers:
 
 
 def counts(q: int, r: int, width: int) -> dict[str, int]:
-    """How many circuits there are, slots of a code, circuits on a slot, and neurons of a layer.
+    """Count the circuits, the slots of a code, the circuits on a slot, and the neurons of a layer.
 
-    neurons: of a gated layer for states of that width. private: of as many circuits side by side.
-    Raises ValueError for a q that is not prime, 2r > q + 1 slopes, or a width below 1.
+    `neurons` is for a gated layer with states of that width, and `private` for as many circuits
+    side by side. Raises ValueError for a q that is not prime, for 2r > q + 1 slopes, and for a
+    width below 1.
     """
     width = positive_int("width", width)
     n_circuits, n_slopes = plane_lines(q, 2 * positive_int("r", r)).shape

@@ -1,4 +1,4 @@
-"""How many circuits fit: read off tables of errors, and counted where nothing is shared."""
+"""The number of circuits that fit is interpolated from errors, or counted without sharing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import pandas as pd
 
 
 def largest_loads(table: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """The T at which the error reaches `tolerance` times that of doing nothing, by width and seed.
+    """Return the largest loads of networks, by width and seed.
 
-    Read off a curve fitted to each seed's errors that never falls as T grows (isotonic, both on
-    log scales). Where, for any seed, all T measured are beyond the tolerance, or none is, a width
-    has no row for that number of layers: the mean of the seeds that are left would be biased.
-    Columns: n_layers, stream_width, parameters (of the large network, per layer), seed, n_circuits.
+    The load is the T at which the error is `tolerance` times that of doing nothing. T is read from
+    a curve that is fitted to each seed's errors and never falls as T grows (isotonic, both on log
+    scales). A width has no row for a number of layers if, for any seed, all T measured are beyond
+    the tolerance, or none is: the mean of the other seeds would be biased. The table has the
+    columns `n_layers`, `stream_width`, `parameters` (of the large network, per layer), `seed` and
+    `n_circuits`.
     """
     from scipy.optimize import isotonic_regression  # slow to load, and seldom needed
 
@@ -36,10 +38,10 @@ def largest_loads(table: pd.DataFrame, tolerance: float) -> pd.DataFrame:
 
 
 def growth_exponents(table: pd.DataFrame, tolerance: float) -> pd.Series:
-    """Exponent of T in the large layer's parameters by n_layers and seed, widths from 256 on.
+    """Return the exponent of T in the large layer's parameters, by n_layers and seed.
 
-    Narrower networks are left out: there, errors that fall with M whatever T is use up a good
-    part of the tolerance.
+    Only widths from 256 on count. In narrower networks, errors that fall with M whatever T is use
+    up a good part of the tolerance.
     """
     loads = largest_loads(table, tolerance).query("stream_width >= 256")
     fits = {key: growth_exponent(rows) for key, rows in loads.groupby(["n_layers", "seed"])}
@@ -47,21 +49,21 @@ def growth_exponents(table: pd.DataFrame, tolerance: float) -> pd.Series:
 
 
 def growth_exponent(loads: pd.DataFrame) -> float:
-    """s of the least-squares fit n_circuits ∝ parameters^s, over all widths and seeds."""
+    """Return s of the least-squares fit n_circuits ∝ parameters^s, over all widths and seeds."""
     fit = np.polyfit(np.log(loads["parameters"]), np.log(loads["n_circuits"]), 1)
     return float(fit[0])
 
 
 def residual_parameters(stream_width: int) -> int:
-    """Weights and biases of one layer of a residual network with M = 2D neurons."""
+    """Return the number of weights and biases in one layer of a residual network with M = 2D."""
     return 2 * stream_width * 2 * stream_width + 2 * stream_width
 
 
 def private_line(stream_widths: list[int]) -> pd.DataFrame:
-    """What fits into networks with M = 2D without superposition, d = 4, m = 8, by width.
+    """Return how many circuits fit without superposition, by width, with M = 2D, d = 4 and m = 8.
 
-    Columns stream_width, parameters, n_circuits, and with_logarithm: D²/ln M with ln M rounded, the
-    growth that the post's law predicts up to a factor.
+    The table has the columns `stream_width`, `parameters`, `n_circuits` and `with_logarithm`: D²/ln
+    M with ln M rounded, the growth that the post's law predicts up to a factor.
     """
     rows = [
         [w, residual_parameters(w), private_circuits(w, 2 * w, 4, 8), w**2 / round(math.log(2 * w))]
@@ -72,9 +74,9 @@ def private_line(stream_widths: list[int]) -> pd.DataFrame:
 
 
 def private_circuits(stream_width: int, n_neurons: int, width: int, small_neurons: int) -> int:
-    """How many circuits fit side by side, with dimensions and neurons of their own.
+    """Return how many circuits fit side by side, if each has its own dimensions and neurons.
 
-    In a network of as many weights, D · M, at the split between dimensions and neurons that suits
-    them best: d · n dimensions and m · n neurons for n circuits.
+    The network has as many weights, D · M, and the split between dimensions and neurons that suits
+    the circuits best: n circuits need d · n dimensions and m · n neurons.
     """
     return math.isqrt(stream_width * n_neurons // (width * small_neurons))

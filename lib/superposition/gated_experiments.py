@@ -1,4 +1,4 @@
-"""Measurements for the chapter *Gated superposition*."""
+"""These measurements are for the chapter *Gated superposition*."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from superposition.theory.derivation import evaluate
 _CHUNK = 512  # circuits in memory at once
 
 
-def alone(superposition: Superposition, rng: np.random.Generator) -> pd.DataFrame:
-    """Every circuit by itself, on one input of its own; a row per circuit.
+def single_circuit_errors(superposition: Superposition, rng: np.random.Generator) -> pd.DataFrame:
+    """Run every circuit alone on one input; the table has a row for each circuit.
 
-    Columns error: largest |δ| of any entry after any layer, divided by the largest |a| on the
-    trajectory; output: largest |a| after the last layer.
+    `error` is the largest |δ| of any entry after any layer, divided by the largest |a| on the
+    trajectory. `output` is the largest |a| after the last layer.
     """
     circuits, rows = superposition.circuits, []
     for start in range(0, circuits.n_circuits, _CHUNK):
@@ -47,7 +47,10 @@ def alone(superposition: Superposition, rng: np.random.Generator) -> pd.DataFram
 
 
 def plane_facts(prime: int) -> pd.DataFrame:
-    """What the proof needs of the plane over `prime`, counted pair by pair: least and most."""
+    """Count what the proof needs of the plane over `prime`, pair by pair.
+
+    The table has a row for each fact, with the least and the most count of any pair.
+    """
     lines = plane_lines(prime, prime + 1)
     points = [set(row) for row in lines]
     shared = [len(a & b) for a, b in combinations(points, 2)]
@@ -66,10 +69,11 @@ def plane_facts(prime: int) -> pd.DataFrame:
 def reused_slopes(
     circuits: MLPCircuits, prime: int, redundancy: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """`alone`, the worst circuit, if the codes have 0 … r of their r slopes in common.
+    """Errors of the worst circuit if both codes have 0 … r of their r slopes in common.
 
-    Columns reused, plain, quiet: largest error with equal weights, and with quiet ones (NaN
-    where circuits on a slot can no longer be told apart).
+    The table has a row for each number of common slopes, `reused`. The columns `plain` and `quiet`
+    hold the largest error of `single_circuit_errors` with equal weights and with quiet ones. They
+    are NaN where the circuits on a slot cannot be distinguished any longer.
     """
     two, rows = draw_codes(prime, redundancy, circuits.n_circuits, rng), []
     for reused in range(redundancy + 1):
@@ -80,18 +84,20 @@ def reused_slopes(
             construction = GatedConstruction(None, redundancy, quiet=quiet)
             try:
                 large = construction.compress(circuits, rng, codes=(codes[0], codes[1]))
-                row[name] = alone(large, rng)["error"].max()
+                row[name] = single_circuit_errors(large, rng)["error"].max()
             except ValueError:
                 row[name] = np.nan
         rows.append(row)
     return pd.DataFrame(rows).astype({"reused": int})
 
 
-def geometry(prime: int, redundancy: int, n_circuits: int) -> pd.DataFrame:
-    """What is heard of another active circuit, where own weights make 1 of its state.
+def crosstalk_geometry(prime: int, redundancy: int, n_circuits: int) -> pd.DataFrame:
+    """Compare how much of another active circuit's state reaches a circuit, by weights.
 
-    Rows equal, as derived, quiet; columns own, mean: the mean square, averaged over r slots,
-    through circuits' own parts of weights and through a mean that all share.
+    A circuit's own weights would make 1 of its own state. The rows are equal weights as derived,
+    equal weights and quiet weights. `own` and `mean` are mean squares averaged over r slots: what
+    arrives through the circuits' own parts of their weights, and through a mean that all circuits
+    share.
     """
     rng = np.random.default_rng(0)  # which circuit is which point makes no difference
     two = draw_codes(prime, redundancy, n_circuits, rng)
@@ -105,8 +111,8 @@ def geometry(prime: int, redundancy: int, n_circuits: int) -> pd.DataFrame:
     derived = []
     for own, mean in ((1, 0), (0, 1)):
         values |= {gating.own2: own, gating.mean2: mean, gating.joined2: 0}
-        values |= {gating.heard2: evaluate(gating.heard_by_circuit(), values)}
-        values |= {gating.heard_past2: evaluate(gating.heard_past_shared(), values)}
+        values |= {gating.crosstalk2: evaluate(gating.circuit_crosstalk(), values)}
+        values |= {gating.crosstalk_past2: evaluate(gating.crosstalk_past_shared(), values)}
         derived.append(float(evaluate(gating.new_error(), values)))
     rows = {"equal weights, derived": derived, **rows}
     return pd.DataFrame(rows, index=["own", "mean"]).T
@@ -119,22 +125,25 @@ def _heard(two: TwoCodes, quiet: bool) -> list[float]:
 
 
 def with_mean(circuits: MLPCircuits, mean: float) -> MLPCircuits:
-    """The same circuits, `mean` added to all their weights."""
+    """Return the circuits with `mean` added to all their weights."""
     weights = [weight + mean for weight in circuits.weights]
     return MLPCircuits(weights, circuits.biases, circuits.activations, circuits.sampler)
 
 
-def compared(
+def measured_and_predicted(
     construction: GatedConstruction, circuits: MLPCircuits, n_active: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """`measure_error` with 500 samples, beside `predict_error` (column predicted, relative)."""
+    """Measure errors with 500 samples, beside the relative error that is `predicted`."""
     superposition = construction.compress(circuits, rng)
     table = measure_error(superposition, n_active, 500, rng)
     return table.assign(predicted=construction.predict_error(circuits, n_active)["relative_mse"])
 
 
 def without_cleaning(superposition: GatedResidualSuperposition) -> GatedResidualSuperposition:
-    """The same without the layers that clean, (eq-cleaning); not exact after the first layer."""
+    """Return the superposition without the layers that clean, (eq-cleaning).
+
+    It is not exact after the first layer.
+    """
     network, checkpoints = superposition.network, range(superposition.circuits.n_layers + 1)
     arrays = (network.read_in, network.bias, network.write_out)
     raw = ResidualNetwork(*(array[::2] for array in arrays))

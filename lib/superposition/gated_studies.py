@@ -1,4 +1,4 @@
-"""Stored results on gated superposition: the task of *Rotations*, and random ReLU circuits."""
+"""Gated superposition is measured on the task of *Rotations*, and on random ReLU circuits."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _ZERO = 1e-24  # errors below that are rounding
 def gated_errors(
     task: str, width: int, n_circuits: int, quiet: bool, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Errors of one gated network by layer, one to five active, 557 samples; and as predicted.
+    """Measure and predict the errors of one gated network, with one to five active circuits.
 
-    task: "rotations", five layers, not conditional; "new angles": likewise, with angles of their
-    own for each layer; "relu": random circuits of width 4, six layers.
-    Columns n_active, layer, mse, relative_mse, worst, predicted (mse).
+    The task "rotations" has five layers that are not conditional. "new angles" is like it, but the
+    angles differ between layers. "relu" has random circuits of width 4 and six layers. There are
+    557 samples. The table has the columns `n_active`, `layer`, `mse`, `relative_mse`, `worst` and
+    `predicted`, the predicted mse.
     """
     circuits = _circuits(task, n_circuits, rng)
     construction = GatedConstruction(width, REDUNDANCY, quiet=quiet)
@@ -63,14 +64,15 @@ GATED_STUDIES = {"gated": Study(gated_errors, _settings, n_seeds=5, seed=61)}
 
 
 def gated() -> pd.DataFrame:
-    """The study "gated"."""
+    """Return the study "gated"."""
     return read_table(data("gated.csv"))[0]
 
 
 def beside_published() -> pd.DataFrame:
-    """Mean squared error of rotations after layers 1 … 5 at both published sizes.
+    """Compare the mean squared errors of rotations after layers 1 … 5 with the published ones.
 
-    Columns width, n_circuits, n_active, layer, gated (mean over seeds, quiet weights), published.
+    The table has a row for each published size, number of active circuits and layer. `gated` is the
+    mean over seeds with quiet weights, and `published` the published error.
     """
     rows = gated().query("task == 'rotations' and quiet and layer > 0")
     names = ["width", "n_circuits", "n_active", "layer"]

@@ -1,4 +1,4 @@
-"""Measurements of circuits that feed each other (chapter *Generalising to circuits*)."""
+"""These measure circuits that feed each other, for the chapter *Generalising to circuits*."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ def random_graph(
     n_layers: int = 1,
     fan_in: int = 2,
 ) -> CircuitGraph:
-    """Stages of random circuits, each of which `fan_in` of the stage before may feed.
+    """Return a graph of random circuits in stages.
 
-    A state of a stage has an input of width d first and an output of width d after it, to which
-    alone circuits write; edges turn outputs into inputs.
+    Each circuit may be fed by `fan_in` circuits of the stage before. A state consists of an input
+    of width d and an output of width d. Circuits write to the output alone, and edges turn outputs
+    into inputs.
     """
     stages = {
         f"stage {i + 1}": Stage(_with_ports(n_circuits, d, n_neurons, n_layers, rng), i * n_layers)
@@ -48,7 +49,7 @@ def random_graph(
 def _with_ports(
     n_circuits: int, width: int, n_neurons: int, n_layers: int, rng: np.random.Generator
 ) -> ResidualCircuits:
-    """Random circuits of twice that width, scaled for states half of which are zero."""
+    """Return random circuits of twice that width, scaled for states half of which are zero."""
     drawn = ResidualCircuits.random(n_circuits, 2 * width, n_neurons, n_layers, rng)
     write = np.sqrt(2) * drawn.write_out
     write[:, :, :width] = 0
@@ -56,7 +57,7 @@ def _with_ports(
 
 
 def _turns(n: int, after: int, before: int, rng: np.random.Generator) -> Floats:
-    """Random maps (n, after, before): of a random rotation, as much as there is room for."""
+    """Return random maps (n, after, before): the part of a random rotation that has room."""
     most = max(after, before)
     return np.linalg.qr(rng.standard_normal((n, most, most))).Q[:, :after, :before]
 
@@ -71,9 +72,10 @@ def along_paths(
     stream_width: int = 1024,
     n_samples: int = 300,
 ) -> pd.DataFrame:
-    """Errors of a random graph in the post's network with M = 2D, measured and predicted.
+    """Measure and predict the errors of a random graph in the post's network with M = 2D.
 
-    `path_errors`, and the relative_mse of `predict_paths` as predicted; a row for each stage.
+    The table is that of `path_errors`, with a row for each stage. `predicted` is the relative_mse
+    of `predict_paths`.
     """
     graph = random_graph(n_circuits, rng, fan_in=fan_in)
     construction = ResidualConstruction(stream_width, 2 * stream_width, margin=margin)
@@ -85,10 +87,10 @@ def along_paths(
 def undisturbed_paths(
     stream_width: int, rng: np.random.Generator, *, n_paths: int = 2, n_circuits: int = 100
 ) -> pd.DataFrame:
-    """Shares of circuits that nothing reaches while several paths are active, by stage.
+    """Measure the share of circuits that nothing disturbs while several paths are active, by stage.
 
-    Of a random graph in gated superposition: columns stage, prime (of the stages' planes), free
-    (measured, on 2,000 samples), predicted: (eq-path-undisturbed).
+    The random graph is in gated superposition. `prime` belongs to the stages' planes, `free` is
+    measured on 2,000 samples, and `predicted` is (eq-path-undisturbed).
     """
     graph = random_graph(n_circuits, rng)
     large = GatedResidualConstruction(stream_width).compress(graph, rng)

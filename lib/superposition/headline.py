@@ -1,4 +1,4 @@
-"""The figure on the README's first screen, from stored results.
+"""The README's first screen has a figure, which is drawn from stored results.
 
 `python -m superposition.headline book/_static/gated.svg` draws it.
 """
@@ -17,7 +17,7 @@ from superposition.gated_studies import beside_published
 
 
 def headline() -> str:
-    """The published error and ours by layer, at the published size, as SVG without a date."""
+    """Draw the published error and ours by layer, at the published size, as SVG without a date."""
     mpl.use("svg")
     plotting.use_style()
     figure = plotting.beside_published(beside_published().query("width == 1000"))

@@ -1,7 +1,7 @@
-"""The claims ledger: a verdict on each claim, computed from a number and its threshold.
+"""The claims ledger computes a verdict on each claim, from a number and its threshold.
 
-`python -m superposition.ledger book/data/ledger.csv` measures every number again. The claims
-stand in `book/data/claims.toml`.
+`python -m superposition.ledger book/data/ledger.csv` measures every number again. The claims stand
+in `book/data/claims.toml`.
 """
 
 from __future__ import annotations
@@ -35,15 +35,17 @@ _DATA = Path("book/data")
 
 
 def load_claims(path: str | Path = _DATA / "claims.toml") -> list[Claim]:
-    """The claims as written down, in order."""
+    """Load the claims as they are written down, in order."""
     with Path(path).open("rb") as file:
         return list(tomllib.load(file)["claim"])
 
 
 def verdict(claim: Claim, number: float | None) -> str:
-    """What follows from the number: in `holds`, else in `corrected`, else it fails.
+    """Return the verdict on a claim that follows from its number.
 
-    Untested without a number, or without a range: then the number bears on it, and tests it not.
+    The claim holds if the number is in the range `holds`, holds with a correction if it is in the
+    range `corrected`, and else fails. It is untested without a number, and without a range: then
+    the number bears on the claim without testing it.
     """
     if "number" not in claim or "holds" not in claim or number is None:
         return "untested yet"
@@ -55,7 +57,7 @@ def verdict(claim: Claim, number: float | None) -> str:
 
 
 def assess(claims: list[Claim]) -> pd.DataFrame:
-    """Every claim's number, measured now, and its verdict: columns id, number, verdict."""
+    """Measure every claim's number now; the table has the columns `id`, `number` and `verdict`."""
     rows = []
     for claim in claims:
         number = NUMBERS[claim["number"]]() if "number" in claim else None
@@ -64,13 +66,16 @@ def assess(claims: list[Claim]) -> pd.DataFrame:
 
 
 def kept_accuracy() -> float:
-    """Share of the accuracy above guessing that the digit networks keep: least, k = 1, 2, 3."""
-    brief = studies.digits_in_brief()
+    """Return the least share of accuracy above guessing that digit networks keep, k = 1, 2, 3."""
+    brief = studies.digits_summary()
     return min(brief[f"kept_{k}"] for k in (1, 2, 3)) / 100
 
 
 def kept_when_quiet() -> float:
-    """The same in the largest network measured."""
+    """Return the share of the accuracy above guessing that the largest measured network keeps.
+
+    One task is active.
+    """
     table = read_table(_DATA / "digit_sizes.csv")[0].query("n_active == 1")
     largest = table[table["stream_width"] == table["stream_width"].max()]
     above_guessing = largest["balanced_accuracy"].mean() - 0.5
@@ -78,19 +83,19 @@ def kept_when_quiet() -> float:
 
 
 def growth_exponent() -> float:
-    """Exponent of T in the large layer's parameters, one layer, mean over seeds."""
+    """Return the exponent of T in the large layer's parameters: one layer, mean over seeds."""
     table = read_table(_DATA / "claim.csv")[0]
     return float(fits.growth_exponents(table, 0.25)[1].mean())
 
 
 def deep_width_exponent() -> float:
-    """Exponent of T in the stream's width over four layers, mean over seeds."""
+    """Return the exponent of T in the stream's width over four layers, mean over seeds."""
     found = error_tables.exponents().set_index(["size", "n_layers"])
     return float(found.loc[("stream_width", 4), "measured"])
 
 
 def shape_dependence() -> float:
-    """Errors of circuits of one size but different shape: the largest over the smallest."""
+    """Return the largest error of circuits of one size but different shapes, over the smallest."""
     rng, errors = np.random.default_rng(_SEED), []
     for width, neurons in ((8, 4), (4, 8), (2, 16)):
         found = []
@@ -104,36 +109,36 @@ def shape_dependence() -> float:
 
 
 def averaging_gain() -> float:
-    """Noise of the mean over eight carriers, over that of each of them."""
+    """Return the noise of the mean over eight carriers, divided by the noise of each of them."""
     noise = _interference([{"n_circuits": 150, "redundancy": 8}])
     return float(noise["carrier_mean"].mean() / noise["one_carrier"].mean())
 
 
 def overlap_size() -> float:
-    """Mean squared overlap of different circuits' directions, times D."""
+    """Return the mean squared overlap of different circuits' directions, times D."""
     row = experiments.overlaps(256, "gaussian", np.random.default_rng(_SEED)).iloc[0]
     return float(row["square"] / row["predicted"])
 
 
 def needed_redundancy() -> float:
-    """Smallest safe redundancy at M = 4096 with three active at a time, over ln M."""
+    """Return the smallest safe redundancy at M = 4096 with three active at a time, over ln M."""
     return float(experiments.safe_redundancy(4096, 3) / np.log(4096))
 
 
 def largest_load() -> float:
-    """The largest load of any large neuron over T m ln M / M."""
+    """Return the largest load of any large neuron, divided by T m ln M / M."""
     row = experiments.loads(400, 7, np.random.default_rng(_SEED)).iloc[0]
     return float(row["largest"] / (400 * 8 * np.log(1024) / 1024))
 
 
 def random_walk() -> float:
-    """Read-in variance over that of a random walk, on average over six networks."""
+    """Return read-in variance divided by that of a random walk, on average over six networks."""
     noise = _interference([{"n_circuits": 400}])
     return float((noise["measured"] / noise["leading"]).mean())
 
 
 def noise_exponent() -> float:
-    """Exponent of the noise's size in k T / (M D)."""
+    """Return the exponent of the noise's size in k T / (M D)."""
     sizes = [
         {"n_circuits": n, "n_active": k, "stream_width": width, "n_neurons": 2 * width}
         for width in (256, 512, 1024)
@@ -151,7 +156,7 @@ def _interference(settings: list[dict[str, Any]], n_seeds: int = 6) -> pd.DataFr
 
 @cache
 def deep_errors(n_circuits: int = 500) -> pd.DataFrame:
-    """Errors over four layers (D = 512, M = 1024), by layer: medians over eight networks."""
+    """Return errors over four layers (D = 512, M = 1024), by layer: medians over eight networks."""
     rng = np.random.default_rng(_SEED)
     settings = [{"n_circuits": n_circuits}]
     measure = partial(experiments.depth_errors, dtype=np.float32)
@@ -160,35 +165,36 @@ def deep_errors(n_circuits: int = 500) -> pd.DataFrame:
 
 
 def inactive_share() -> float:
-    """What an inactive circuit reads after four layers, over an active circuit's state."""
+    """Return an inactive circuit's squared reading after four layers, over an active state's."""
     last = deep_errors().iloc[-1]
     return float(last["inactive_mse"] / (last["mse"] / last["relative_mse"]))
 
 
 def error_growth() -> float:
-    """relative_mse after four layers over that after one."""
+    """Return relative_mse after four layers, divided by relative_mse after one."""
     errors = deep_errors()["relative_mse"]
     return float(errors[4] / errors[1])
 
 
 def chain_answers() -> float:
-    """Share of right answers of a calculator's last adders in the post's network."""
+    """Return the share of right answers of a calculator's last adders in the post's network."""
     right, rng = [], np.random.default_rng(_SEED)
     for _ in range(3):
         calculator = Calculator.draw(50, 50, 5, rng, fan_in=2, tolerance=0)
         large = ResidualConstruction(2048, 4096).compress(calculator.graph, rng)
         paths = sample_paths(calculator.graph, 300, rng)
         operands = rng.integers(5, size=(300, 1, 3))
-        said = calculator.said(large.run(calculator.inputs(paths, operands), paths))
+        said = calculator.read_answers(large.run(calculator.inputs(paths, operands), paths))
         right.append((said == calculator.answers(paths, operands))[:, -1].mean())
     return float(np.mean(right))
 
 
 def neuron_purity() -> float:
-    """How far one large neuron of the digits network says which circuit is active.
+    """Return how far one large neuron of the digits network tells which circuit is active.
 
-    `purity` of the first layer's neurons on eight images: of a neuron's squared activity, each task
-    active alone, the share that comes with the one it is most active for; the mean over neurons.
+    It is the mean `purity` of the first layer's neurons, on eight images. Each task is active
+    alone. A neuron's purity is the share of its squared activity that comes with the task for which
+    it is most active.
     """
     neurons, _ = activities(studies.digits_superposition(), load_tasks().test_inputs[:8])
     return float(neurons.purity.mean())

@@ -1,4 +1,4 @@
-"""Measurements for the chapter *What must any construction pay?*"""
+"""These measurements are for the chapter *What must any construction pay?*"""
 
 from __future__ import annotations
 
@@ -23,19 +23,26 @@ from superposition.theory.derivation import evaluate
 
 
 def crosstalk_beside_floors(prime: int, redundancy: int, counts: Sequence[int]) -> pd.DataFrame:
-    """What a layer adds with two active, relative to |w a|², for numbers of circuits `counts`.
+    """Compare what a layer adds with two active circuits with its lower bounds.
 
-    All pairs of circuits, those that share slots too. Columns (own, ·) for random weights, and
-    (mean, ·) for the same weights in all circuits. floor: least for any codes and weights,
-    (eq-layer-floor) and (eq-read-floor); codes: least for these codes; quiet, equal: (eq-quiet),
-    (eq-plain); one slot: equal weights with r = 1, in no more slots.
+    What it adds is relative to |w a|². All pairs of circuits count, also those that share slots.
+    The table has a row for each number of circuits in `counts`. The columns (own, ·) are for random
+    weights, and (mean, ·) for weights that are the same in all circuits. "floor" is the least for
+    any codes and weights, (eq-layer-floor) and (eq-read-floor). "codes" is the least for these
+    codes. "quiet" and "equal" are (eq-quiet) and (eq-plain). "one slot" has equal weights with r =
+    1, in no more slots.
     """
     rows = {}
     for n_circuits in counts:
         two = draw_codes(prime, redundancy, n_circuits, np.random.default_rng(0))
         one = draw_codes(prevprime(two.n_slots + 1), 1, n_circuits, np.random.default_rng(0))
-        best = np.linalg.inv(shares(two))
-        sums = [[best.trace(), best.sum()], heard(two, True), heard(two, False), heard(one, False)]
+        best = np.linalg.inv(code_shares(two))
+        sums = [
+            [best.trace(), best.sum()],
+            squared_crosstalk(two, True),
+            squared_crosstalk(two, False),
+            squared_crosstalk(one, False),
+        ]
         relative = (np.array(sums) / n_circuits - 1) / (n_circuits - 1)
         rows[n_circuits] = np.vstack([_floors(two), relative]).T.ravel()
     names = ["floor", "codes", "quiet", "equal", "one slot"]
@@ -49,25 +56,28 @@ def _floors(two: TwoCodes) -> list[float]:
     return [float(evaluate(f, sizes)) for f in (limits.layer_floor(), limits.read_floor())]
 
 
-def shares(two: TwoCodes) -> Floats:
-    """Γ of (eq-shares), (T, T), for the codes that the first layer reads and writes."""
+def code_shares(two: TwoCodes) -> Floats:
+    """Return Γ of (eq-shares), (T, T), for the codes that the first layer reads and writes."""
     return _span(two.slots(0).matrix.toarray()) * _span(two.slots(1).matrix.toarray())
 
 
 def _span(vectors: Floats) -> Floats:
-    """The projection on the columns' span, of rank below n: all slopes' lines sum up to one."""
+    """Return the projection on the columns' span.
+
+    Its rank is below n, because the lines of each slope have the same sum.
+    """
     left, sizes, _ = np.linalg.svd(vectors, full_matrices=False)
     left = left[:, sizes > 1e-9 * sizes[0]]
     return left @ left.T
 
 
-def heard(two: TwoCodes, quiet: bool) -> list[float]:
-    """|K|² of the first layer: if weights are independent with mean square 1, and if all are 1."""
+def squared_crosstalk(two: TwoCodes, quiet: bool) -> list[float]:
+    """Return |K|² of the first layer, for independent weights of mean square 1, and for ones."""
     read = two.slots(0).matrix.toarray().astype(float)
     n, r = len(read), two.sets[0].shape[1]
     own, each, same = 0.0, np.zeros((n, n)), np.zeros((n, n))
     for _, on, weights in slot_weights(two, 0, quiet):
-        parts = read @ weights / r  # u, v: what of u is heard with v's weights
+        parts = read @ weights / r  # u, v: what v's weights make of u's state
         own += (len(on) - 1) * (parts**2).sum()  # by others than v
         each[:, on] += parts  # by v itself, on all its slots
         same[:, on] += parts.sum(axis=1)[:, None]
@@ -75,15 +85,15 @@ def heard(two: TwoCodes, quiet: bool) -> list[float]:
 
 
 def linear_circuits(n_circuits: int, width: int, rng: np.random.Generator) -> MLPCircuits:
-    """One linear layer each, of independent weights N(0, 1/width), without biases."""
+    """Return circuits of one linear layer with independent weights N(0, 1/width), no biases."""
     weights = rng.standard_normal((n_circuits, width, width)) / np.sqrt(width)
     return MLPCircuits([weights], [np.zeros((n_circuits, width))], "linear")
 
 
-def side_by_side(
+def networks_of_places(
     circuits: MLPCircuits, places: Places, rng: np.random.Generator
 ) -> list[GatedSuperposition]:
-    """For each place a gated network, r = 1, of the circuits that have a copy there."""
+    """Return a gated network, r = 1, for each place, of the circuits that have a copy there."""
     construction = GatedConstruction(redundancy=1)
     return [
         construction.compress(circuits.take(places.members(place)), rng)
@@ -94,13 +104,14 @@ def side_by_side(
 def placed_errors(
     circuits: MLPCircuits, places: Places, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> pd.Series:
-    """Random active sets sent to places, and what the networks there compute.
+    """Send random active sets to places, and measure what the networks there compute.
 
-    unplaced: share of circuits that found no place. error: of the others, the largest |δ| of any
-    entry, divided by the largest |a|. width: of all networks together. parameters: of theirs, those
-    within networks, for each one of the circuits'. square: width² for each weight of a layer.
+    `unplaced` is the share of circuits that found no place. `error` is the largest |δ| of any entry
+    of the others, divided by the largest |a|. `width` is that of all networks together.
+    `parameters` counts those within networks, for each parameter of the circuits. `square` is
+    width² for each weight of a circuit layer.
     """
-    networks = side_by_side(circuits, places, rng)
+    networks = networks_of_places(circuits, places, rng)
     active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
     inputs, where = circuits.default_inputs(active, rng), places.assign(active)
     wrong = largest = 0.0
@@ -131,7 +142,7 @@ def _both(
     active: Integers,
     inputs: Floats,
 ) -> tuple[Sequence[Floats], Sequence[Floats]]:
-    """States of circuits one by one, (n,), with inputs (n, d): true, and as a place finds them."""
+    """Return the true states of circuits (n,) alone with inputs (n, d), and a place's network's."""
     one = np.searchsorted(members, active)[:, None]
     return circuits.run(inputs[:, None], active[:, None]), network.run(inputs[:, None], one)
 
@@ -139,9 +150,10 @@ def _both(
 def one_code_or_two(
     circuits: MLPCircuits, prime: int, redundancy: int, n_active: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """relative_mse by layer of gated networks with quiet weights, 500 samples.
+    """Measure relative_mse by layer of gated networks with quiet weights, with 500 samples.
 
-    Columns two codes, one code: of the plane over `prime`, or its first one in all layers.
+    The column "two codes" has both codes of the plane over `prime`; "one code" has the first of
+    them in all layers.
     """
     two, table = draw_codes(prime, redundancy, circuits.n_circuits, rng), {}
     even, odd = (SparseCode(slots[:, None], two.n_slots) for slots in two.sets)

@@ -1,4 +1,4 @@
-"""A million networks in one, and every one of them run through it, alone.
+"""A million networks are compressed into one, and each of them runs through it, alone.
 
 `python -m superposition.studies million book/data/million.csv` runs them, 10,000 at a time, and
 continues where it was interrupted.
@@ -34,9 +34,9 @@ _RUN, _BATCH = 10_000, 1_000  # circuits in one run of the study, and in memory 
 
 
 def random_network(n_circuits: int, dtype: DTypeLike = np.float32) -> GatedSuperposition:
-    """Random circuits of widths 4, 4, 4 in one gated network of that precision, r = 1.
+    """Compress random circuits of widths 4, 4, 4 into one gated network of that precision; r = 1.
 
-    The same circuits in either precision, from one seed. Raises as `MLPCircuits.random` does.
+    One seed draws the same circuits in either precision. Raises as `MLPCircuits.random` does.
     """
     rng = np.random.default_rng(NETWORK_SEED)
     circuits = MLPCircuits.random(n_circuits, WIDTHS, rng).astype(dtype)
@@ -46,16 +46,27 @@ def random_network(n_circuits: int, dtype: DTypeLike = np.float32) -> GatedSuper
 def one_by_one(
     superposition: GatedSuperposition, which: Integers, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Errors of circuits `which`, (n,), each of them once the only active one, by layer 0 … L.
+    """Measure the errors of circuits `which`, (n,), each as the only active one, by layer 0 … L.
 
-    The network's own steps between `embed` and `read`, on one input each; beside them the same
-    circuits by themselves, in float64. δ is the error of a state a after that layer.
-    Columns layer; circuits: n; mse: mean |δ|²; square: mean |a|²; worst: largest |δ|; relative:
-    largest |δ| / |a| where a is not zero; circuit: whose that is; length: its |a|; above: how many
-    have a relative error above 1e-4, and above_length: the largest |a| of those; zero: of how many
-    a is zero; path: largest |δ| of any entry divided by the largest |a| of any entry on the
-    trajectory; others: how many neurons that hold other circuits' entries were above zero, in all.
-    Raises TypeError for other superpositions, ValueError for no circuits or numbers out of range.
+    Each circuit takes one input through the network's own steps between `embed` and `read`. The
+    truth is the circuit by itself in float64. δ is the error of a state a. The table has a row for
+    each layer, with these columns:
+
+    circuits: the number n of circuits.
+    mse: the mean of |δ|².
+    square: the mean of |a|².
+    worst: the largest |δ|.
+    relative: the largest |δ| / |a| where a is not zero.
+    circuit: the number of the circuit with that relative error.
+    length: its |a|.
+    above: the number of circuits with a relative error above 1e-4.
+    above_length: the largest |a| of those circuits.
+    zero: the number of circuits whose a is zero.
+    path: the largest |δ| of any entry, divided by the largest |a| of any entry on the trajectory.
+    others: the number of neurons above zero that hold other circuits' entries, in all runs.
+
+    Raises TypeError for other superpositions, and ValueError for no circuits or numbers out of
+    range.
     """
     instance("superposition", superposition, GatedSuperposition)
     which = whole_array("which", which, "circuits", {}, superposition.circuits.n_circuits)
@@ -70,7 +81,7 @@ def one_by_one(
 def _alone(
     superposition: GatedSuperposition, which: Integers, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Integers]:
-    """Exact states and errors, (L+1, n, widest) with zeros at the end, and `others`, (L+1, n)."""
+    """Return exact states and errors, (L+1, n, widest), zero-padded, and `others`, (L+1, n)."""
     circuits, active = superposition.circuits, which[:, None]
     inputs = circuits.default_inputs(active, rng).astype(circuits.dtype)
     few = circuits.take(which).astype(np.float64)
@@ -97,7 +108,7 @@ def _states(superposition: GatedSuperposition, state: Floats) -> Iterator[Floats
 def _firing_elsewhere(
     superposition: GatedSuperposition, state: Floats, which: Integers, layer: int
 ) -> Integers:
-    """Neurons above zero that hold entries, less those on the circuits' own slots: (n,)."""
+    """Count neurons (n,) above zero that hold entries, without those on the circuits' own slots."""
     code = superposition.codes[layer]
     n_slots = superposition.door.size // superposition.door.width
     fires = state[:, : code.size - GATES * n_slots] > 0
@@ -130,14 +141,14 @@ def _rows(
         }
 
 
-def all_of_them(n_circuits: int, block: int, rng: np.random.Generator) -> pd.DataFrame:
-    """`one_by_one` in float32, of the 10,000 circuits of block 0, 1 … (or as many as there are)."""
+def block_errors(n_circuits: int, block: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Measure `one_by_one` in float32 for block 0, 1 … of 10,000 circuits, or what is left."""
     last = min((block + 1) * _RUN, n_circuits)
     return _stored(_built(n_circuits, "float32"), np.arange(block * _RUN, last), rng)
 
 
-def some_of_them(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
-    """`one_by_one` in float64, of 2,000 circuits at random (or as many as there are)."""
+def sample_errors(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Measure `one_by_one` in float64 for 2,000 random circuits, or for all if there are fewer."""
     which = rng.permutation(n_circuits)[:SAMPLE]
     return _stored(_built(n_circuits, "float64"), which, rng)
 
@@ -153,7 +164,7 @@ def _stored(
 
 @lru_cache(maxsize=1)  # runs of one size follow each other
 def _built(n_circuits: int, dtype: str) -> GatedSuperposition:
-    """`random_network`, and how long it took."""
+    """Return `random_network`, and print how long it took to make."""
     start = perf_counter()
     superposition = random_network(n_circuits, dtype)
     took = perf_counter() - start
@@ -163,10 +174,11 @@ def _built(n_circuits: int, dtype: str) -> GatedSuperposition:
 
 
 def stored(name: str) -> pd.DataFrame:
-    """The study "million" or "million_double", all circuits together: one row for T and layer.
+    """Return the study "million" or "million_double", with one row for each T and layer.
 
-    Columns n_circuits, layer, and those of `one_by_one`; rms: root mean square of |δ|, divided by
-    that of |a|, instead of mse and square.
+    The columns are `n_circuits`, `layer` and those of `one_by_one`, over all circuits together.
+    Instead of mse and square, the table has `rms`: the root mean square of |δ|, divided by that of
+    |a|.
     """
     table = read_table(data(f"{name}.csv"))[0]
     groups = table.groupby(["n_circuits", "layer"])
@@ -191,12 +203,13 @@ def _together(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def sizes(n_circuits: Sequence[int]) -> pd.DataFrame:
-    """Sizes of T circuits of widths 4, 4, 4, and of networks that hold them; a row for each T.
+    """Return the sizes of T circuits of widths 4, 4, 4, and of networks that hold them.
 
-    Columns n_circuits; prime: of the smallest plane; small: parameters of all circuits together;
-    width, gated: neurons of a layer of gated superposition, r = 1, and its parameters; private,
-    dense: likewise of an ordinary network in which circuits lie side by side, zeros included.
-    Raises TypeError or ValueError for numbers that are not whole, or below 1.
+    The table has a row for each T. `prime` is that of the smallest plane, and `small` counts the
+    parameters of all circuits together. `width` and `gated` are the neurons of a layer and the
+    parameters of gated superposition with r = 1. `private` and `dense` are those of an ordinary
+    network in which the circuits lie side by side, zeros included. Raises TypeError or ValueError
+    for numbers that are not whole or below 1.
     """
     rows = []
     for number in n_circuits:
@@ -211,7 +224,7 @@ def sizes(n_circuits: Sequence[int]) -> pd.DataFrame:
 
 
 def _parameters(widths: Sequence[int]) -> int:
-    """Weights and biases of an MLP."""
+    """Count the weights and biases of an MLP."""
     return sum(after * (before + 1) for before, after in pairwise(widths))
 
 
@@ -220,8 +233,8 @@ def _settings() -> list[Setting]:
 
 
 MILLION_STUDIES = {
-    "million": Study(all_of_them, _settings, n_seeds=1, seed=1_000_000),
+    "million": Study(block_errors, _settings, n_seeds=1, seed=1_000_000),
     "million_double": Study(
-        some_of_them, [{"n_circuits": n} for n in N_CIRCUITS], n_seeds=1, seed=2_000_000
+        sample_errors, [{"n_circuits": n} for n in N_CIRCUITS], n_seeds=1, seed=2_000_000
     ),
 }

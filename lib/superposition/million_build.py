@@ -1,8 +1,8 @@
-"""How long it takes to make a network of a million, and in how much memory: measured once.
+"""This measures once how long a network of a million takes to make, and in how much memory.
 
 `python -m superposition.million_build book/data/million_build.csv` makes networks of 10,000,
 100,000 and 1,000,000 circuits, each three times in a process of its own. The numbers are those of
-one machine on one day, which the file names; no test compares them with another.
+one machine on one day, which the file names. No test compares them with another machine.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ _TIMES = 3
 
 
 def build_cost(n_circuits: int) -> dict[str, float]:
-    """Draws so many circuits in float32, and makes their network, in this process.
+    """Draw so many circuits in float32, compress them into a network, and measure the cost.
 
-    width: neurons of a layer; draw: seconds to draw the circuits; layer: seconds for each layer of
-    the network, codes and gates' sizes included, and cpu: of them, spent by this process; peak:
-    megabytes of memory at most, Python and the libraries included.
+    `width` is the number of neurons in a layer. `draw` is the time in seconds to draw the circuits,
+    `layer` the time for each layer of the network, codes and gates included, and `cpu` the part of
+    it that this process spent. `peak` is the most memory in megabytes, Python and the libraries
+    included.
     """
     rng = np.random.default_rng(NETWORK_SEED)
     start = perf_counter()
@@ -57,7 +58,7 @@ def build_cost(n_circuits: int) -> dict[str, float]:
 
 
 def measure(path: str | Path, sizes: tuple[int, ...] = N_CIRCUITS) -> pd.DataFrame:
-    """`build_cost` of all sizes in fresh processes, the best of three, written to `path`."""
+    """Measure `build_cost` of all sizes in fresh processes; write the best of three to `path`."""
     runs = [n for n in sizes for _ in range(_TIMES)]
     found = pd.DataFrame([_apart(n) for n in tqdm(runs, unit="network")])
     table = found.groupby("n_circuits", sort=False).min().reset_index()
@@ -68,7 +69,7 @@ def measure(path: str | Path, sizes: tuple[int, ...] = N_CIRCUITS) -> pd.DataFra
 
 
 def build_table() -> tuple[pd.DataFrame, dict[str, str]]:
-    """The stored table, and its header: command, date, machine, versions."""
+    """Return the stored table and its header: command, date, machine, versions."""
     path = data("million_build.csv")
     lines = [line for line in path.read_text().splitlines() if line.startswith("# ")]
     header = dict(line[2:].split(": ", 1) for line in lines)
@@ -76,7 +77,7 @@ def build_table() -> tuple[pd.DataFrame, dict[str, str]]:
 
 
 def _peak() -> float:
-    """The most memory this process has had, in bytes."""
+    """Return the most memory this process has had, in bytes."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux counts what the process that started this one had, too, below
         words = status.read_text().split()

@@ -1,4 +1,4 @@
-"""Constructions without noise, each in as many weights as the scoreboard gives it."""
+"""These constructions without noise take as many weights as the scoreboard allows."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ CHAINS = [(r, b) for r in range(1, 7) for b in (1, 2, 3, 5, 7, 11, 13) if r <= b
 def ping_pong(
     circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
 ) -> Compiled:
-    """Routing between memory blocks, (eq-ping-pong): rows of a square and its columns as codes.
+    """Build routing between memory blocks, (eq-ping-pong).
 
-    Raises ValueError for more than one active circuit, for which it is not made.
+    The rows of a square are one code, and its columns the other. Raises ValueError for more than
+    one active circuit, for which the construction is not made.
     """
     positive_int("n_active", n_active, 1, ", what ping-pong is made for")
     side = isqrt(weights) // (max(circuits.widths) + GATES)
@@ -35,7 +36,10 @@ def ping_pong(
 
 
 def chains(embedding: str) -> Build:
-    """Chains in buckets, as many of each as fail least; read where gates say so."""
+    """Return the builder of chains in buckets, read where gates say so.
+
+    The numbers of chains and buckets are those that fail least.
+    """
 
     def build(
         circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
@@ -60,9 +64,9 @@ def chains(embedding: str) -> Build:
 def best_chains(
     circuits: MLPCircuits, width: int, n_active: int, embedding: str
 ) -> ChainConstruction:
-    """Of chains of buckets that hold the circuits in so many neurons, those that fail least.
+    """Return the chains of buckets that hold the circuits in `width` neurons and fail least.
 
-    Raises ValueError where none hold them.
+    Raises ValueError where no chains hold them.
     """
     found = []
     for r, buckets in CHAINS:
@@ -84,7 +88,7 @@ def best_chains(
 def copies(
     circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
 ) -> Compiled:
-    """k networks for one active circuit side by side."""
+    """Build k gated networks side by side, one for each active circuit."""
     construction = copies_of_one(n_active, width=isqrt(weights))
     large = construction.compress(circuits, rng)
     return from_superposition(large, large.run_undisturbed)
@@ -93,7 +97,7 @@ def copies(
 def private(
     circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Generator
 ) -> Compiled:
-    """Each circuit on neurons of its own: blocks on the diagonals of the large weights."""
+    """Build a network with block-diagonal weights: each circuit has separate neurons."""
     n, most = circuits.n_circuits, max(circuits.widths)
     positive_int("width", n * most, isqrt(weights), ", neurons for a layer")
     from scipy.linalg import block_diag  # slow to load, and seldom needed

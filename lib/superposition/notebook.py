@@ -1,4 +1,4 @@
-"""What chapters need besides the library: numbers for the prose, and tables that print alike."""
+"""Chapters need these functions besides the library: numbers for the text, and tables."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _PREFIX = "application/papermill.record/"
 def glue(**values: Any) -> None:
     """Store numbers, text or equations under names, for MyST-NB's `glue` roles to show.
 
-    Floats keep six significant digits, so that the last bits, which differ between machines, do
-    not count as a change. (`myst_nb.glue` does the same, but loads all of Sphinx to do it.)
+    Floats keep six significant digits. The last bits differ between machines, and their changes do
+    not count. (`myst_nb.glue` does the same, but loads all of Sphinx to do it.)
     """
     from IPython.display import display
 
@@ -34,7 +34,7 @@ def glue(**values: Any) -> None:
 def equation(
     left: str | Derivation, right: sp.Expr | None = None, relation: type[sp.Rel] = sp.Eq
 ) -> sp.Rel:
-    """A derivation's result, or an expression under a LaTeX name, as an equation for `glue`.
+    """Return a derivation's result, or an expression with a LaTeX name, as an equation for `glue`.
 
     relation: sp.Ge or sp.Le, where the result is a bound.
     """
@@ -44,7 +44,7 @@ def equation(
 
 
 def assumptions(*derivations: Derivation) -> Any:
-    """What derivations assume, each statement once, as a list for display."""
+    """Return what derivations assume, each statement once, as a list for display."""
     from IPython.display import Markdown
 
     statements = dict.fromkeys(text for d in derivations for text in d.statements)
@@ -53,7 +53,7 @@ def assumptions(*derivations: Derivation) -> Any:
 
 
 def ledger_table(claims: list[Mapping[str, Any]], results: pd.DataFrame) -> Any:
-    """The claims with their numbers, thresholds and verdicts, as an HTML table for display."""
+    """Return claims with their numbers, thresholds and verdicts, as an HTML table for display."""
     found = results.set_index("id")
     rows = []
     for claim in claims:
@@ -73,7 +73,10 @@ def ledger_table(claims: list[Mapping[str, Any]], results: pd.DataFrame) -> Any:
 def verdicts(
     claims: list[Mapping[str, Any]], results: pd.DataFrame, words: Mapping[int, str]
 ) -> Any:
-    """The verdicts on some claims, by number, in so many words, and where they are measured."""
+    """Return verdicts on some claims, and where they are measured, as an HTML table for display.
+
+    words: for each claim's number, the words that state it.
+    """
     named, found = {claim["id"]: claim for claim in claims}, results.set_index("id")["verdict"]
     rows = [
         {
@@ -94,7 +97,7 @@ def _table(rows: list[dict[str, Any]]) -> Any:
 
 
 def _where(claim: Mapping[str, Any], words: str) -> str:
-    """A link to the figure or equation that a claim's number stands beside."""
+    """Return a link to the figure or equation beside which a claim's number stands."""
     label = claim["label"]
     anchor = f"equation-{label}" if label.startswith("eq-") else label
     return f'<a href="{claim["chapter"]}.html#{anchor}">{words}</a>'
@@ -121,9 +124,9 @@ def _measure(claim: Mapping[str, Any]) -> str:
 
 
 def show(table: pd.DataFrame, digits: int = 3, dust: float = 1e-20) -> pd.DataFrame:
-    """The table with its floats rounded to significant digits, those below `dust` printed as 0.
+    """Round the table's floats to significant digits, and set those below `dust` to 0.
 
-    Squared errors as small as that are rounding, which differs from machine to machine.
+    Squared errors as small as that are rounding errors, which differ between machines.
     """
     out = table.copy()
     for name in out.select_dtypes("floating"):
@@ -143,9 +146,10 @@ def _record(value: Any) -> tuple[str, str]:
 
 
 def page_table(path: str | Path, heading: str) -> pd.DataFrame:
-    """The first table below a heading of a Markdown page, as text, cell by cell.
+    """Return the first table below a heading of a Markdown page, as text, cell by cell.
 
-    heading: how the heading's text begins. Raises ValueError where there is no such table.
+    `heading` is the beginning of the heading's text. Raises ValueError where there is no such
+    table.
     """
     lines = iter(Path(path).read_text(encoding="utf-8").splitlines())
     below = dropwhile(lambda line: not line.lstrip("# ").startswith(heading), lines)

@@ -1,4 +1,4 @@
-"""Measurements of gates that are found again in each layer (chapter *The scoreboard*)."""
+"""These measure gates that each layer computes anew, for the chapter *The scoreboard*."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from superposition.inputs import sample_active
 from superposition.theory import evaluate, gating, symbols
 
 
-def heard_alone(
+def gate_margins(
     prime: int, redundancy: int, n_circuits: int, rng: np.random.Generator
 ) -> pd.Series:
-    """What slots hear of gates while one circuit is active, for each circuit, both ways.
+    """Compare what slots read of gates while one circuit is active.
 
-    least_on: the least on its own slots. most_off: the most on any other. Gates are found again
-    without fail, at any depth, if a step fits between the two.
+    All circuits and both layers count. `least_on` is the least value on the circuit's own slots,
+    and `most_off` the largest on any other slot. If a step fits between the two, gates are
+    recomputed without error at any depth.
     """
     two = draw_codes(prime, redundancy, n_circuits, rng)
     both = [_heard(two, layer) for layer in (0, 1)]
@@ -28,6 +29,7 @@ def heard_alone(
 
 
 def _heard(two: TwoCodes, layer: int) -> tuple[float, float]:
+    """Return the least value on own slots and the largest on others, for one layer."""
     read, write = two.slots(layer), two.slots(layer + 1)
     heard = read.matrix @ shared_weights(write, read).T
     own = write.matrix.toarray() > 0
@@ -37,11 +39,12 @@ def _heard(two: TwoCodes, layer: int) -> tuple[float, float]:
 def gates_followed(
     superposition: RecomputedSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Gates after layers 1 … L, measured and by `RecomputedGates.follow`; and the states' errors.
+    """Measure gates and the states' errors after layers 1 … L, and predict the gates.
 
-    Columns layer, missed (by how much gates in use fall short of one), false (mean gate of slots
-    not in use), relative_mse, copied (the same, if gates are copied instead), missed_predicted,
-    false_predicted. Gates of layer 1 are told.
+    `missed` is the mean by which gates in use fall short of one, and `false` the mean gate of slots
+    not in use. `missed_predicted` and `false_predicted` come from `RecomputedGates.follow`.
+    `relative_mse` is the states' error, and `copied` their error if gates are copied instead. The
+    embedding sets the gates of layer 1.
     """
     circuits, codes = superposition.circuits, superposition.gated.codes
     n, r = circuits.n_circuits, codes[0].redundancy
@@ -77,6 +80,6 @@ def rebuilt(
     gain: float,
     rng: np.random.Generator,
 ) -> RecomputedSuperposition:
-    """Gated superposition in so many neurons, with gates found again instead of copied."""
+    """Compress circuits by gated superposition, with gates that each layer computes anew."""
     gated = GatedConstruction(width, redundancy).compress(circuits, rng)
     return RecomputedGates(threshold, gain).rebuild(gated)

@@ -1,4 +1,4 @@
-"""Measurements of rotations in superposition: vectors and on-indicators, layer by layer."""
+"""These measure rotations in superposition: vectors and on-indicators, layer by layer."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def superpose_rotations(
     threshold: float = 0.5,
     gain: float = 2.0,
 ) -> MLPSuperposition:
-    """T conditional rotations in one network of `width` neurons; as published by default.
+    """Compress T conditional rotations into one network of `width` neurons.
 
-    Options of `MLPConstruction` and `rotation_circuits`, and raises as they do.
+    The defaults are the published ones. The options are those of `MLPConstruction` and
+    `rotation_circuits`; the function raises as they do.
     """
     circuits = rotation_circuits(n_circuits, n_layers, rng, threshold=threshold, gain=gain)
     return MLPConstruction(width, redundancy, code, suppression).compress(circuits, rng)
@@ -36,13 +37,14 @@ def superpose_rotations(
 def rotation_errors(
     superposition: MLPSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Errors of conditional rotations' vectors x and on-indicators α, a row per layer 1 … L.
+    """Measure errors of conditional rotations' vectors x and on-indicators α, for each layer 1 … L.
 
-    mse_x, worst_x, mse_on, worst_on: mean ‖δ‖² and largest ‖δ‖ of active circuits (δ = estimate
-    − truth). inactive_x, inactive_on: mean squared read-out of inactive circuits, for which the
-    truth is zero; inactive_worst_x, inactive_worst_on: the largest. inactive_share: mean squared
-    read-out of inactive circuits' whole state, over that of active circuits' true state.
-    Raises TypeError or ValueError for counts ≤ 0, all circuits active, or circuits of other width.
+    For active circuits, δ is the estimate minus the truth: `mse_x` and `mse_on` are the mean ‖δ‖²,
+    `worst_x` and `worst_on` the largest ‖δ‖. For inactive circuits the truth is zero: `inactive_x`
+    and `inactive_on` are their mean squared read-out, `inactive_worst_x` and `inactive_worst_on`
+    the largest. `inactive_share` is the mean squared read-out of inactive circuits' whole state,
+    divided by that of active circuits' true state. Raises TypeError or ValueError for counts ≤ 0,
+    for all circuits active, and for circuits of another width.
     """
     active, inputs = _sample(superposition, n_active, n_samples, rng)
     truths = superposition.circuits.run(inputs, active)
@@ -57,10 +59,11 @@ def rotation_errors(
 def firing_by_block(
     superposition: MLPSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Share of neurons above zero in each of the d blocks, by layer 0 … L.
+    """Measure the share of neurons above zero in each of the d blocks, by layer 0 … L.
 
-    Columns layer, block, share, and expected: k r d/D, if only the active circuits' neurons fire
-    and no two share one. Layer 0 is what the first layer hears. Raises as `rotation_errors` does.
+    The table has the columns `layer`, `block`, `share` and `expected`: k r d/D, if only the active
+    circuits' neurons fire and no two circuits share one. Layer 0 is the input of the first layer.
+    Raises as `rotation_errors` does.
     """
     active, inputs = _sample(superposition, n_active, n_samples, rng)
     states = superposition.network.run(superposition.embed(inputs, active))
@@ -78,9 +81,10 @@ def firing_by_block(
 def traces(
     superposition: MLPSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """The vector of each sample's first active circuit over the layers 0 … L, true and estimated.
+    """Follow the vector of each sample's first active circuit over the layers 0 … L.
 
-    Columns sample, layer, true_0, true_1, estimate_0, estimate_1. Raises as `rotation_errors`.
+    The table has the columns `sample`, `layer`, `true_0`, `true_1`, `estimate_0` and `estimate_1`.
+    Raises as `rotation_errors` does.
     """
     active, inputs = _sample(superposition, n_active, n_samples, rng)
     truths = superposition.circuits.run(inputs, active)
@@ -97,7 +101,7 @@ def traces(
 def _sample(
     superposition: MLPSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> tuple[Integers, Floats]:
-    """Active circuits (samples, k) and their inputs (samples, k, 4)."""
+    """Draw active circuits (samples, k) and their inputs (samples, k, 4)."""
     instance("superposition", superposition, MLPSuperposition)
     circuits = superposition.circuits
     if set(circuits.widths) != {4}:
@@ -109,7 +113,10 @@ def _sample(
 
 
 def _errors(reads: Floats, truth: Floats, active: Integers) -> dict[str, float]:
-    """Of all circuits' reads (batch, T, 4), beside the active ones' states (batch, k, 4)."""
+    """Return a row of `rotation_errors`.
+
+    `reads` (batch, T, 4) are all circuits', `truth` (batch, k, 4) the active circuits' states.
+    """
     rows, found = np.arange(len(active))[:, None], {}
     silent = np.ones(reads.shape[:2], bool)
     silent[rows, active] = False

@@ -1,4 +1,4 @@
-"""Numbers of the ledger on the sequel and on *Rotations*, from their stored tables.
+"""These are the ledger's numbers on the sequel and on *Rotations*, from their stored tables.
 
 Sizes are the published ones, T = 557 and D = 1000, unless a number says otherwise.
 """
@@ -22,22 +22,26 @@ _SMALL = 0.05  # an error at which nothing has ignited yet
 
 
 def width_exponent() -> float:
-    """Exponent of D in T ln T at mse 0.05 after three layers, k = 1."""
+    """Return the exponent of D in T ln T at mse 0.05 after three layers, with k = 1."""
     loads = tables.largest_loads(3, _SMALL)
     n = loads["n_circuits"]
     return float(np.polyfit(np.log(loads["width"]), np.log(n * np.log(n)), 1)[0])
 
 
 def quiet_reads() -> float:
-    """Inactive circuits' mean squared read-out at layer 1, over k (d/D) E|a|²; mean over k."""
+    """Return inactive circuits' mean squared read-out at layer 1, over k (d/D) E|a|².
+
+    The number is the mean over k.
+    """
     first = _means().xs(1, level="layer")["inactive_share"]
     return float(np.mean(first / first.index * BLOCK))
 
 
 def least_needed() -> float:
-    """Least factor by which the error grows when one of the sequel's assumptions is dropped.
+    """Return the least factor by which errors grow when one of the sequel's assumptions is dropped.
 
-    Few active (three), robust when inactive; not amplifying, against the same step clipped.
+    The assumptions are: few circuits are active (here three), inactive circuits are robust, and the
+    step does not amplify. The last is compared with the same step clipped at 1.
     """
     settings = [{"assumption": name} for name in sharing_experiments.ASSUMPTIONS]
     rng = np.random.default_rng(_SEED)
@@ -47,40 +51,51 @@ def least_needed() -> float:
 
 
 def average_depth() -> float:
-    """Layers at which the mean error is below 1, against the claimed 4, 3, 3 for k = 1, 2, 3.
+    """Compare the layers whose mean error is below 1 with the claimed 4, 3, 3 for k = 1, 2, 3.
 
-    Both plus one, and divided: the ratio farthest from one, which means as claimed.
+    Both numbers plus one are divided. The result is the ratio farthest from one; a ratio of one
+    means that the claim is exact.
     """
     return _farthest(_means()["mse_x"], {1: 4, 2: 3, 3: 3})
 
 
 def worst_depth() -> float:
-    """The same for the worst error of a network's samples (mean over networks), against 2, 1, 0."""
+    """Compare likewise the layers whose worst error is below 1 with the claimed 2, 1, 0.
+
+    The worst error is that of a network's samples, averaged over networks.
+    """
     return _farthest(_means()["worst_x"], {1: 2, 2: 1, 3: 0})
 
 
 def depth_exponent() -> float:
-    """Exponent of the mean error in depth, from layer 2 to the last: the least of all k."""
+    """Return the exponent of the mean error in depth, from layer 2 to the last.
+
+    It is the least of all k.
+    """
     errors = _means()["mse_x"].unstack("layer")
     return float((np.log(errors[DEPTH] / errors[2]) / np.log(DEPTH / 2)).min())
 
 
 def indicator_cap() -> float:
-    """The largest error of any on-indicator, active or not, in any network of both sizes."""
+    """Return the largest error of any on-indicator, active or not, in any network of both sizes."""
     table = tables.measured()
     return float(table[["worst_on", "inactive_worst_on"]].to_numpy().max())
 
 
 def exact_layers() -> float:
-    """Layers through which active on-indicators are exact: the least of all k."""
+    """Return the number of layers through which active on-indicators are exact.
+
+    It is the least of all k.
+    """
     wrong = _means()["mse_on"].unstack("layer") > 1e-12
     return float(wrong.to_numpy().argmax(axis=1).min())
 
 
 def undershoot() -> float:
-    """Measured over predicted error after the last layer, over the same after layer 2; k = 1.
+    """Return measured over predicted error after the last layer, over the same after layer 2.
 
-    NaN if the prediction misses by more than 25 % at layer 1 (inactive circuits) or 2.
+    One circuit is active. The result is NaN if the prediction is wrong by more than 25 % at layer 1
+    (inactive circuits) or at layer 2.
     """
     means = _means().loc[1]
     law = tables.published_law(_means().reset_index()).set_index(["n_active", "layer"]).loc[1]
@@ -91,10 +106,10 @@ def undershoot() -> float:
 
 
 def first_to_seize() -> float:
-    """At layer 2, how far inactive indicators are beyond their prediction, over the next worst.
+    """Return how far inactive indicators exceed their prediction at layer 2, compared with vectors.
 
-    Next worst: vectors, active or inactive, as a multiple of their own prediction. The least of
-    all k.
+    The number is the indicators' error as a multiple of its prediction, divided by the same
+    multiple for vectors, active or inactive, whichever is larger. The least of all k counts.
     """
     means = _means()
     law = tables.published_law(means.reset_index()).set_index(["n_active", "layer"])
@@ -104,24 +119,33 @@ def first_to_seize() -> float:
 
 
 def inactive_smaller() -> float:
-    """Share of layers 1 … 4 and k = 1, 2, 3 where inactive vectors' error is below the active's."""
+    """Return how often inactive vectors' error is below that of active ones.
+
+    The number is a share of layers 1 … 4 and k = 1, 2, 3.
+    """
     means = _means().query(f"layer < {DEPTH}")
     return float((means["inactive_x"] < means["mse_x"]).mean())
 
 
 def circuits_per_block() -> float:
-    """T in units of D/d at which the mean error after four layers is 0.1; k = 1, D = 1000."""
+    """Return T in units of D/d at which the mean error after four layers is 0.1.
+
+    One circuit is active, and D = 1000.
+    """
     loads = tables.largest_loads(4, 0.1).set_index("width")["n_circuits"]
     return float(loads[PUBLISHED["width"]] / BLOCK)
 
 
 def _means() -> pd.DataFrame:
-    """Means over networks, by k and layer."""
+    """Return means over networks, by k and layer."""
     return tables.at_published_size().groupby(["n_active", "layer"]).mean(numeric_only=True)
 
 
 def _farthest(errors: pd.Series, claimed: dict[int, int]) -> float:
-    """Layers before the first error ≥ 1, plus one, over those claimed, plus one."""
+    """Return the ratio of depths, measured and claimed, that is farthest from one.
+
+    A depth is the number of layers before the first error ≥ 1, and both are taken plus one.
+    """
     beyond = errors.unstack("layer") >= 1
     found = np.where(beyond.any(axis=1), beyond.to_numpy().argmax(axis=1), beyond.shape[1])
     ratios = (found + 1) / (np.array([claimed[k] for k in beyond.index]) + 1)

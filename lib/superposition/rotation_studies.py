@@ -1,4 +1,4 @@
-"""Stored results on rotations in superposition: as published, at other sizes, and tuned."""
+"""These stored results are on rotations in superposition: as published, at other sizes, tuned."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _DIGITS, _ZERO = 4, 1e-12  # significant digits stored; below that, an error is 
 def published_errors(
     n_circuits: int, width: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """`rotation_errors` over five layers of the published construction, one to three active.
+    """Measure the published construction over five layers, with one to three active circuits.
 
-    One network; columns n_active, layer and those of `rotation_errors`.
+    One network is drawn. The columns are `n_active`, `layer` and those of `rotation_errors`.
     """
     superposition = superpose_rotations(n_circuits, width, DEPTH, rng)
     tables = [
@@ -33,17 +33,20 @@ def published_errors(
 
 
 def errors_at_size(width: int, n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
-    """The same over four layers, one to four active, 400 samples."""
+    """Measure the published construction at another size over four layers, with one to four active.
+
+    There are 400 samples.
+    """
     superposition = superpose_rotations(n_circuits, width, 4, rng)
     tables = [rotation_errors(superposition, k, 400, rng).assign(n_active=k) for k in (1, 2, 3, 4)]
     return _stored(tables)
 
 
 def tuned_errors(*, rng: np.random.Generator, **setting: float | str) -> pd.DataFrame:
-    """Errors of one variant of the published construction, at its size: 300 samples.
+    """Measure one variant of the published construction at its size, with 300 samples.
 
-    setting: code, suppression, redundancy, threshold and gain of `superpose_rotations`. Columns
-    n_active, layer, mse_x, worst_x, mse_on, inactive_on.
+    `setting` has the code, suppression, redundancy, threshold and gain of `superpose_rotations`.
+    The columns are `n_active`, `layer`, `mse_x`, `worst_x`, `mse_on` and `inactive_on`.
     """
     superposition = superpose_rotations(**PUBLISHED, n_layers=DEPTH, rng=rng, **setting)  # type: ignore[arg-type]
     columns = ["layer", "mse_x", "worst_x", "mse_on", "inactive_on"]
@@ -54,7 +57,7 @@ def tuned_errors(*, rng: np.random.Generator, **setting: float | str) -> pd.Data
 
 
 def _stored(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """All rows, n_active first, to as many digits as seeds allow."""
+    """Join the tables with n_active first, to as many digits as seeds allow."""
     table = pd.concat(tables, ignore_index=True)
     for name in table.columns.difference(["layer", "n_active"]):
         table[name] = [float(f"{v:.{_DIGITS}g}") if v > _ZERO else 0.0 for v in table[name]]
@@ -66,7 +69,7 @@ def _published_settings() -> list[Setting]:
 
 
 def _scaling_settings() -> list[Setting]:
-    """Sizes in the published range, as far as the code holds so many circuits."""
+    """Return sizes in the published range, as far as the code holds so many circuits."""
     loads = {
         800: range(200, 400, 100),
         1000: range(200, 600, 100),
@@ -86,7 +89,7 @@ def _scaling_settings() -> list[Setting]:
 
 
 def _tuning_settings() -> list[Setting]:
-    """Variants whose code holds as many circuits as were published."""
+    """Return variants whose code holds as many circuits as were published."""
     codes, suppressions, redundancies = ("prime_step", "finite_plane"), (1.0, 1.15), (2, 3, 4, 6)
     steps = ((0.5, 2.0), (0.6, 4.0), (0.75, 4.0), (0.85, 8.0))  # thresholds and gains
     n_circuits, width = PUBLISHED["n_circuits"], PUBLISHED["width"]

@@ -1,4 +1,4 @@
-"""Stored errors of rotations beside published ones, over sizes, and after tuning."""
+"""These tables show stored errors of rotations beside published ones, over sizes, and tuned."""
 
 from __future__ import annotations
 
@@ -44,27 +44,32 @@ _TIES = ["suppression", "redundancy"]
 
 @cache
 def measured() -> pd.DataFrame:
-    """The study "rotations": both published sizes, every seed."""
+    """Return the study "rotations": both published sizes, every seed."""
     return read_table(data("rotations.csv"))[0]
 
 
 def at_published_size() -> pd.DataFrame:
-    """Its rows at T = 557, D = 1000 alone: figures 5 and 6."""
+    """Return the rows of the study "rotations" at T = 557, D = 1000, as in figures 5 and 6."""
     table = measured()
     return table[(table[list(PUBLISHED)] == list(PUBLISHED.values())).all(axis=1)]
 
 
 def published() -> pd.DataFrame:
-    """What the published code gives: n_circuits, width, n_active, layer, quantity, mean, sd."""
+    """Return the results of the published code.
+
+    The table has the columns `n_circuits`, `width`, `n_active`, `layer`, `quantity`, `mean` and
+    `sd`.
+    """
     return pd.read_csv(data("published_rotations.csv"), comment="#")
 
 
 def against_published() -> pd.DataFrame:
-    """Our errors beside those of the published code, a row per size, k, layer and quantity.
+    """Compare our errors with those of the published code, for each size, k, layer and quantity.
 
-    mean, sd: ours, over seeds. published, published_sd: theirs, over seeds. inside: they differ by
-    at most `SDS` published sd, the share `SHARE` or `LEAST`, whichever is most. inside_both: the
-    same with the larger of both sd; some of theirs come from very few seeds.
+    `mean` and `sd` are ours over seeds, `published` and `published_sd` theirs. `inside` is true
+    where the two means differ by at most `SDS` published standard deviations, the share `SHARE`, or
+    `LEAST`, whichever is largest. `inside_both` takes the larger of both standard deviations,
+    because some of theirs come from very few seeds.
     """
     theirs = published().rename(columns={"mean": "published", "sd": "published_sd"})
     names = ["n_circuits", "width", "n_active", "layer"]
@@ -81,10 +86,10 @@ def against_published() -> pd.DataFrame:
 
 
 def published_law(table: pd.DataFrame) -> pd.DataFrame:
-    """What *Rotations* predicts while errors stay small, at each row's size, k and layer.
+    """Return what *Rotations* predicts while errors stay small, at each row's size, k and layer.
 
-    table: columns n_circuits, width, n_active, layer; these, and (eq-rotation-law) as mse_x,
-    mse_on = 0, inactive_x = inactive_on = k q.
+    `table` has the columns `n_circuits`, `width`, `n_active` and `layer`. The result has them, too,
+    and (eq-rotation-law) as mse_x, mse_on = 0, and inactive_x = inactive_on = k q.
     """
     sizes = table[["n_circuits", "width", "n_active", "layer"]]
     n_circuits, layers, widths = (sizes[name] for name in ("n_circuits", "layer", "width"))
@@ -94,9 +99,10 @@ def published_law(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def scaling() -> pd.DataFrame:
-    """The study "rotation_scaling": means over seeds, and load: T d²/D².
+    """Return the study "rotation_scaling" as means over seeds, with load T d²/D².
 
-    Columns width, n_circuits, n_active, layer, load and those of `rotation_errors`.
+    The columns are `width`, `n_circuits`, `n_active`, `layer`, `load` and those of
+    `rotation_errors`.
     """
     table = read_table(data("rotation_scaling.csv"))[0].drop(columns="seed")
     names = ["width", "n_circuits", "n_active", "layer"]
@@ -104,7 +110,7 @@ def scaling() -> pd.DataFrame:
 
 
 def scaling_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
-    """`published_law` between a width's smallest and largest T, with columns as `scaling`."""
+    """Return `published_law` between a width's smallest and largest T; columns as in `scaling`."""
     measured_at = scaling()
     measured_at = measured_at[measured_at["width"].isin(widths)]
     grid = [
@@ -119,7 +125,10 @@ def scaling_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
 
 
 def followed_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
-    """What following false indicators predicts at five T of each width; columns as `scaling`."""
+    """Predict errors by following false indicators.
+
+    The table has five T of each width, and the columns of `scaling`.
+    """
     measured_at, tables = scaling(), []
     for width, rows in measured_at.groupby("width"):
         counts = np.linspace(rows["n_circuits"].min(), rows["n_circuits"].max(), 5).round()
@@ -132,14 +141,15 @@ def followed_lines(widths: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
 
 
 def with_load(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with one more column, load: T d²/D²."""
+    """Return the table with one more column, load: T d²/D²."""
     return table.assign(load=table["n_circuits"] * (ENTRIES / table["width"]) ** 2)
 
 
 def largest_loads(layer: int, tolerance: float, n_active: int = 1) -> pd.DataFrame:
-    """For each width, the T at which mse_x after `layer` passes `tolerance`; without it, no row.
+    """Return the T at which mse_x after `layer` passes `tolerance`, for each width.
 
-    Interpolated on log scales between the sizes of the study. Columns width, n_circuits.
+    T is interpolated on log scales between the sizes of the study. A width whose errors do not pass
+    the tolerance has no row. The table has the columns `width` and `n_circuits`.
     """
     table = scaling().query("layer == @layer and n_active == @n_active")
     rows = []
@@ -153,15 +163,16 @@ def largest_loads(layer: int, tolerance: float, n_active: int = 1) -> pd.DataFra
 
 @cache
 def tuning() -> pd.DataFrame:
-    """The study "rotation_tuning": every variant, every seed."""
+    """Return the study "rotation_tuning": every variant, every seed."""
     return read_table(data("rotation_tuning.csv"))[0]
 
 
 def choose(variant: str, n_active: int) -> Setting:
-    """The setting of least mean mse_x at the last layer, on the choosing seeds alone.
+    """Return a variant's setting of least mean mse_x at the last layer.
 
-    variant: one of `VARIANTS`, which says what it may choose. Among settings whose errors agree to
-    1 %, the one nearest to the published (lower suppression, larger redundancy).
+    Only the choosing seeds count. `variant` is one of `VARIANTS`, which says what it may choose.
+    Among settings whose errors agree to 1 %, the function takes the one nearest to the published,
+    with the lower suppression and the larger redundancy.
     """
     names, free = list(AS_PUBLISHED), VARIANTS[variant]
     rows = tuning()
@@ -176,9 +187,9 @@ def choose(variant: str, n_active: int) -> Setting:
 
 
 def chosen(n_active: int | None = None) -> pd.DataFrame:
-    """What each variant chose for each k: columns variant, n_active and the setting's.
+    """Return the setting that each variant chose for each k, with the columns variant and n_active.
 
-    n_active: the k for which all choose; None: each for its own.
+    n_active: the k for which all variants choose; if it is None, each row's k.
     """
     rows = [
         {"variant": variant, "n_active": k, **choose(variant, n_active or k)}
@@ -189,10 +200,11 @@ def chosen(n_active: int | None = None) -> pd.DataFrame:
 
 
 def tuned(n_active: int | None = None) -> pd.DataFrame:
-    """Errors of the chosen settings on the reporting seeds, by variant, n_active and layer.
+    """Return errors of the chosen settings on the reporting seeds, by variant, n_active and layer.
 
-    n_active: as for `chosen`. Columns variant, n_active, layer; mean, sd, min, max of mse_x over
-    seeds; worst, the largest error of any seed; mse_on, inactive_on; the setting's.
+    `n_active` is as in `chosen`. `mean`, `sd`, `min` and `max` are those of mse_x over seeds, and
+    `worst` is the largest error of any seed. The other columns are `mse_on`, `inactive_on` and
+    those of the setting.
     """
     names = list(AS_PUBLISHED)
     report = tuning()[tuning()["seed"] >= _CHOOSING]

@@ -1,7 +1,7 @@
-"""One comparison of all constructions: the same circuits, as many weights, one measure of error.
+"""All constructions are compared on the same circuits, in as many weights, by one error.
 
-A row is an `Entry`: how much room a construction makes of so many weights, and what it says of who
-is active. `ENTRIES` are the book's; `errors` takes any other, too.
+A row is an `Entry`. It says what a construction makes of a number of weights, and what it is told
+about which circuits are active. `ENTRIES` are the book's, and `errors` takes any other, too.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from superposition.inputs import sample_active
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the scoreboard.
+    """An entry is one row of the scoreboard.
 
-    build: (circuits, weights per small layer, n_active, rng) → Compiled; or ValueError.
-    told:  what the embedding is told of who is active.
-    reads: what the read-out uses besides the state.
+    `build` takes the circuits, the weights per small layer, n_active and rng to a `Compiled`
+    network; it raises ValueError where the circuits do not fit. `told` is what the embedding is
+    told about which circuits are active. `reads` is what the read-out uses besides the state.
     """
 
     build: Build
@@ -40,11 +40,14 @@ def errors(
     n_samples: int,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Relative squared errors of `n_active` random circuits by layer, and what the network takes.
+    """Measure relative squared errors of `n_active` random circuits, and the network's size.
 
-    weights: the large network may have so many for each layer of the small ones. What a
-    construction knows not to know counts as zero, so an error of 1. Columns layer, relative_mse,
-    failed (share of states not known), neurons, layers, weights; NaN and 0 where they do not fit.
+    The table has a row for each layer. `weights` is the number of weights that the large network
+    may have for each layer of the small ones. A state that a construction marks as unknown counts
+    as zero, an error of 1; `failed` is the share of such states. The other columns are `layer`,
+    `relative_mse`, `neurons`, `layers` and `weights`. The errors are NaN and the sizes 0 if the
+    circuits do not fit. Raises TypeError or ValueError for arguments of another kind or counts out
+    of range.
     """
     instance("entry", entry, Entry)
     instance("circuits", circuits, MLPCircuits)
@@ -82,7 +85,7 @@ ENTRIES = {
     "ping-pong": Entry(noiseless.ping_pong, "which of the circuits; one only"),
     "gated": Entry(contenders.gated, "gates: slots in use, copied along"),
     "gated, found again": Entry(
-        contenders.found_again, "gates: slots in use, found again in each layer"
+        contenders.recomputed_gates, "gates: slots in use, found again in each layer"
     ),
     "gated residual": Entry(contenders.gated_residual, "gates: slots in use, kept in the stream"),
     "chains, local": Entry(noiseless.chains("local"), "gates: slots in use, copied along", "gates"),

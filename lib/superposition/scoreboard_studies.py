@@ -1,4 +1,4 @@
-"""Stored results of the scoreboard: errors at one size, and how many circuits fit at others."""
+"""The scoreboard's stored results are errors at one size, and how many circuits fit at others."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ _AS_THEY_ARE = ("the post's", "the sequel's, as published")
 _ZERO = 1e-20
 
 
-def board(
+def scoreboard_errors(
     entry: str, task: str, n_active: int, n_circuits: int, width: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """`scoreboard.errors` of one entry in width² weights per small layer, five small layers.
+    """Measure one entry by `scoreboard.errors`, in width² weights per small layer, five layers.
 
-    task: "rotations", by an angle of each circuit's own; "relu": random circuits of width 4.
+    The task is "rotations", by a different angle for each circuit, or "relu", random circuits of
+    width 4.
     """
     if task == "rotations":
         circuits = rotation_circuits(n_circuits, DEPTH, rng, conditional=False)
@@ -52,12 +53,12 @@ def board(
     return table
 
 
-def most(entry: str, n_active: int, width: int, rng: np.random.Generator) -> pd.DataFrame:
-    """The largest T that fits width² weights per small layer, three layers of width 4.
+def most_circuits(entry: str, n_active: int, width: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the largest T that fits width² weights per small layer, with three layers of width 4.
 
-    Constructions without noise: all that they hold, chains if they fail with a chance of
-    `FAILING` at most. Others: bisection to 3 % of measured errors after the last layer, 300
-    samples, each of new circuits, within `TOLERANCE`.
+    Constructions without noise fit all that they hold; chains fit if they fail with a chance of at
+    most `FAILING`. For others, T is found by bisection to 3 %: errors after the last layer must be
+    within `TOLERANCE`, in 300 samples of new circuits each time.
     """
     if (exact := _WITHOUT_NOISE.get((entry, n_active > 1))) is not None:
         return pd.DataFrame({"n_circuits": [float(exact(width, n_active))]})
@@ -140,26 +141,27 @@ def _size_settings() -> list[Setting]:
 
 
 SCOREBOARD_STUDIES = {
-    "scoreboard": Study(board, _board_settings, n_seeds=3, seed=71),
-    "scoreboard_sizes": Study(most, _size_settings, n_seeds=3, seed=72),
+    "scoreboard": Study(scoreboard_errors, _board_settings, n_seeds=3, seed=71),
+    "scoreboard_sizes": Study(most_circuits, _size_settings, n_seeds=3, seed=72),
 }
 
 
 def stored(name: str) -> pd.DataFrame:
-    """The study "scoreboard" or "scoreboard_sizes"; the latter with `weights` per small layer."""
+    """Return the study "scoreboard", or "scoreboard_sizes" with `weights` per small layer."""
     table = read_table(data(f"{name}.csv"))[0]
     return table.assign(weights=table["width"] ** 2) if name == "scoreboard_sizes" else table
 
 
 def counted_room(weights: Floats, n_active: int) -> Floats:
-    """T with one parameter for each of the circuits': (eq-count)."""
+    """Return the T at which the network has a parameter for each of the circuits': (eq-count)."""
     return np.asarray(weights / (WIDTHS[0] * (WIDTHS[0] + 1)))
 
 
 def linear_room(weights: Floats, n_active: int) -> Floats:
-    """T at which one layer of any linear code that is not told the weights is off by `TOLERANCE`.
+    """Return the T at which any linear code that ignores the weights has the error `TOLERANCE`.
 
-    weights (n,), of a layer of as many neurons as before it: (eq-layer-floor).
+    `weights` (n,) are those of one layer with as many neurons as the layer before it. The bound is
+    (eq-layer-floor).
     """
     values = {symbols.d: WIDTHS[0], symbols.m: WIDTHS[0], symbols.k: n_active}
     values |= {symbols.tolerance: TOLERANCE}
@@ -168,10 +170,11 @@ def linear_room(weights: Floats, n_active: int) -> Floats:
 
 
 def exponents(table: pd.DataFrame) -> pd.DataFrame:
-    """s of n_circuits ∝ weights^s, least squares over all sizes and seeds, with 95 % intervals.
+    """Fit s of n_circuits ∝ weights^s by least squares over all sizes and seeds.
 
-    Columns weights, n_active, entry, n_circuits. A row per n_active and entry for which some fit
-    at three sizes or more: exponent, low, high.
+    `table` has the columns `weights`, `n_active`, `entry` and `n_circuits`. The result has a row
+    for each n_active and entry for which circuits fit at three sizes or more. `exponent` is s, and
+    `low` and `high` are the ends of its 95 % interval.
     """
     from scipy.stats import linregress, t  # slow to load, and seldom needed
 

@@ -1,4 +1,7 @@
-"""When do conditional rotations leave the published law? Measured at random settings, predicted."""
+"""Conditional rotations leave the published law at some layer, which is measured and predicted.
+
+The settings are random.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,10 @@ _ROUNDING = 1e-9  # of float32, in squares
 def errors_and_laws(
     n_slots: int, redundancy: int, n_circuits: int, n_active: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """mse of rotation vectors over twelve layers of one network, 300 samples, and as predicted.
+    """Measure and predict the mse of rotation vectors over twelve layers of one network.
 
-    Columns layer, mse, followed, published. In float32; what is rounding only is stored as 0.
+    There are 300 samples. The columns are `layer`, `mse`, and the predictions `followed` and
+    `published`. The network is in float32, and errors that are only rounding are stored as 0.
     """
     circuits = rotation_circuits(n_circuits, N_LAYERS, rng).astype(np.float32)
     construction = MLPConstruction(4 * n_slots, redundancy)
@@ -40,9 +44,10 @@ def errors_and_laws(
 
 
 def _settings() -> list[Setting]:
-    """Slots and T log-uniform, r and k uniform whole numbers, from the ranges above.
+    """Draw settings: slots and T log-uniform, r and k uniform whole numbers, from the ranges above.
 
-    T from 15 % of the code's capacity; where slots would not be shared (T r < 2 n), drawn again.
+    T is at least 15 % of the code's capacity. A setting is drawn again where slots would not be
+    shared (T r < 2 n).
     """
     rng = np.random.default_rng(57)
     settings: list[Setting] = []
@@ -61,8 +66,8 @@ def _settings() -> list[Setting]:
 SEIZURE_STUDIES = {"seizures": Study(errors_and_laws, _settings, n_seeds=2, seed=58)}
 
 
-def leaving(layers: np.ndarray, mse: np.ndarray, law: np.ndarray) -> int:
-    """First layer at which mse is more than twice the law's; one past the last where it is never.
+def layer_of_departure(layers: np.ndarray, mse: np.ndarray, law: np.ndarray) -> int:
+    """Return the first layer at which mse is more than twice the law's, or one past the last.
 
     (At layer 1, k = 1, both are 0.)
     """
@@ -71,11 +76,12 @@ def leaving(layers: np.ndarray, mse: np.ndarray, law: np.ndarray) -> int:
 
 
 def seizures() -> pd.DataFrame:
-    """One row per setting: sizes; layer of leaving the published law, measured and predicted.
+    """Return the layer at which each setting leaves the published law, measured and predicted.
 
-    measured: of the mean over both networks; first, again: of each; measured_end, predicted_end:
-    errors after the last layer, in units of the law's. kind: early, late or never;
-    chosen: among the first of its kind, forty in all.
+    The table has a row for each setting, with its sizes. `measured` is the layer for the mean over
+    both networks; `first` and `again` are those of each network. `measured_end` and `predicted_end`
+    are the errors after the last layer, in units of the law's. `kind` is early, late or never.
+    `chosen` marks the first settings of each kind, forty in all.
     """
     table = read_table(data("seizures.csv"))[0]
     sizes = ["n_slots", "redundancy", "n_circuits", "n_active"]
@@ -94,10 +100,11 @@ def seizures() -> pd.DataFrame:
 
 
 def scores(found: pd.DataFrame) -> pd.Series:
-    """Share of settings whose layer of leaving is met within one, by the theory and by rivals.
+    """Return the share of settings whose layer of departure is met within one, by rival guesses.
 
-    One guess for all; one each for loads T/n below and above a border, all three the best for
-    these very settings; never, as the published law has it; a second network for a first.
+    The rivals of the theory are: one guess for all settings; one guess each for loads T/n below and
+    above a border, all three the best for these very settings; never, as the published law says;
+    and a second network for the first.
     """
     load = found["n_circuits"] / found["n_slots"]
     halves = ((found[load <= border], found[load > border]) for border in load)
@@ -114,12 +121,14 @@ def scores(found: pd.DataFrame) -> pd.Series:
 
 
 def _crossings(rows: pd.DataFrame) -> dict[str, float]:
-    """Layers at which measured and predicted errors leave the law, and their ends."""
+    """Return the layers at which measured and predicted errors leave the law, and last errors."""
     by_seed = rows.pivot(index="layer", columns="seed", values="mse")
     lines = rows[rows["seed"] == 0].set_index("layer")
     curves = {"measured": by_seed.mean(axis=1), "first": by_seed[0], "again": by_seed[1]}
     curves["predicted"] = lines["followed"]
     law, layers = lines["published"].to_numpy(), by_seed.index.to_numpy()
-    found = {name: leaving(layers, curve.to_numpy(), law) for name, curve in curves.items()}
+    found = {
+        name: layer_of_departure(layers, curve.to_numpy(), law) for name, curve in curves.items()
+    }
     ends = {name: float(curves[name].iloc[-1] / law[-1]) for name in ("measured", "predicted")}
     return {**found, **{f"{name}_end": end for name, end in ends.items()}}

@@ -1,4 +1,4 @@
-"""Measurements for the chapter *A construction that survives depth*."""
+"""These measurements are for the chapter *A construction that survives depth*."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ WIDTH, REDUNDANCY, ENTRIES = 1000, 6, 4  # D, r, d as published
 
 
 def shared_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.DataFrame:
-    """How two layers' codes share and connect slots (D = 1000, d = 4, r = 6), measured, predicted.
+    """Measure and predict how two layers' codes share and connect slots.
 
-    Columns least_load, largest_load; overlap (mean square of what a circuit reads of another's
-    entry 1), overlap_predicted; density, density_predicted; chi, chi_predicted.
+    The sizes are D = 1000, d = 4 and r = 6. `least_load` and `largest_load` are loads of slots.
+    `overlap` is the mean square of what a circuit reads of another's entry 1, `density` the share
+    of connected slots, and `chi` the suppression that balances them. Their predictions are
+    `overlap_predicted`, `density_predicted` and `chi_predicted`.
     """
     write, read = _codes(n_circuits, code, 2, rng)
     loads = np.asarray(write.set_matrix.sum(axis=0))
@@ -51,11 +53,12 @@ def shared_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.Dat
 
 
 def connected_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.DataFrame:
-    """To how many of an active circuit's r slots a slot of the next layer is connected.
+    """Measure to how many of an active circuit's r slots a slot of the next layer is connected.
 
-    Over all circuits and all slots that the circuit does not have. Columns connections, measured
-    (share of slots), binomial (each with probability ρ), by_circuits (`Sharing.hits`, by load),
-    heard (of the active circuit's indicator).
+    All circuits count, with all slots that the circuit does not have. `connections` is that number,
+    and `measured` the share of slots with it. `binomial` predicts the share if each connection has
+    probability ρ, `by_circuits` by `Sharing.hits`, averaged over loads. `heard` is what such a slot
+    reads of the active circuit's indicator.
     """
     from scipy.stats import binom  # slow to load, and seldom needed
 
@@ -77,13 +80,13 @@ def connected_slots(n_circuits: int, code: str, rng: np.random.Generator) -> pd.
             "measured": np.bincount(found, minlength=REDUNDANCY + 1) / found.size,
             "binomial": binom.pmf(n, REDUNDANCY, connected.mean()),
             "by_circuits": by_circuits / weights.sum(),
-            "heard": evaluate(sharing.heard_of_active(), heard),
+            "heard": evaluate(sharing.input_from_active(), heard),
         }
     )
 
 
 def inactive_reads(n_circuits: int, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
-    """What inactive rotations read after the first layer, D = 1000: columns measured, predicted."""
+    """Measure and predict what inactive rotations read after the first layer, with D = 1000."""
     circuits = rotation_circuits(n_circuits, 1, rng)
     superposition = MLPConstruction(WIDTH, REDUNDANCY).compress(circuits, rng)
     errors = measure_error(superposition, n_active, 300, rng, observe=rotation_vector)
@@ -93,9 +96,10 @@ def inactive_reads(n_circuits: int, n_active: int, rng: np.random.Generator) -> 
 
 
 def growth(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
-    """mse of rotation vectors over twelve layers, k = 1, D = 1000.
+    """Measure and predict the mse of rotation vectors over twelve layers, with k = 1 and D = 1000.
 
-    Columns layer, mse, followed (predicted), published (the small-noise law).
+    The table has the columns `layer`, `mse`, `followed` (the prediction) and `published` (the law
+    for small noise).
     """
     circuits = rotation_circuits(n_circuits, 12, rng)
     construction = MLPConstruction(WIDTH, REDUNDANCY)
@@ -120,7 +124,10 @@ ASSUMPTIONS = {
 
 
 def dropped(assumption: str, rng: np.random.Generator) -> pd.DataFrame:
-    """mse of the vector after five layers (T = 200, 250 slots, r = 6), one assumption dropped."""
+    """Measure the vector's mse after five layers with one of `ASSUMPTIONS` dropped.
+
+    There are T = 200 circuits and 250 slots, with r = 6.
+    """
     n_active, (threshold, gain), amplify = ASSUMPTIONS[assumption]
     if amplify:
         circuits, width, observe = _amplifying(200, 5, rng), 3 * WIDTH // 4, _plain_vector
@@ -133,7 +140,7 @@ def dropped(assumption: str, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def uncapped(superposition: MLPSuperposition) -> MLPSuperposition:
-    """The same circuits and codes with connections counted, Σ_t e_t e_t^T / r, in place of 𝒲.
+    """Return the superposition with connections counted, Σ_t e_t e_t^T / r, in place of 𝒲.
 
     Slots that no circuit connects inhibit each other as before, balanced for the larger sum.
     """
@@ -147,7 +154,7 @@ def uncapped(superposition: MLPSuperposition) -> MLPSuperposition:
 
 
 def _counted(write: SparseCode, read: SparseCode) -> Floats:
-    """Connections counted over r, and −χ where there are none."""
+    """Return connections counted over r, and −χ where there are none."""
     n, r, counts = write.n_circuits, write.redundancy, connections(write, read)
     load_write, load_read = (code.set_matrix.sum(axis=0) for code in (write, read))
     own = (write.set_matrix @ counts).reshape(n, -1)[np.arange(n)[:, None], read.sets].sum()
@@ -167,12 +174,12 @@ def _sizes(n_circuits: int) -> dict[sp.Symbol, float]:
 
 
 def _plain_vector(states: Floats) -> Floats:
-    """x of `_amplifying` circuits' states: the last two entries less the indicator."""
+    """Return x of `_amplifying` circuits' states: the last two entries minus the indicator."""
     return states[..., 1:] - states[..., :1]
 
 
 def _amplifying(n_circuits: int, n_layers: int, rng: np.random.Generator) -> MLPCircuits:
-    """Conditional rotations of width 3, whose indicator α → ReLU(2α − 1) doubles any error at 1."""
+    """Return conditional rotations whose indicator, ReLU(2α − 1), doubles errors at 1; width 3."""
     turning = rotation_circuits(n_circuits, 1, rng)
     turns = turning.weights[0][:, 2:, 2:]
     weights = np.zeros((n_circuits, 3, 3))

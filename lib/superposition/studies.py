@@ -1,6 +1,6 @@
-"""The book's stored results: what was measured, at which settings, from which seed.
+"""The book's stored results tell what was measured, at which settings, from which seed.
 
-`python -m superposition.studies NAME book/data/NAME.csv` regenerates one of them; an interrupted
+`python -m superposition.studies NAME book/data/NAME.csv` regenerates one of them. An interrupted
 run continues where it stopped. A test recomputes a sample of each table's rows.
 """
 
@@ -33,21 +33,16 @@ from superposition.seizure_studies import SEIZURE_STUDIES
 from superposition.study import Study, data
 from superposition.sweep import Setting, read_table
 
-# The digits chapter's one large network: fewer neurons than the small networks have together,
-# everything else the construction's defaults.
-DIGITS_CONSTRUCTION = ResidualConstruction(stream_width=2048, n_neurons=4096)
-DIGITS_NETWORK_SEED = 20241014
-_PATIENCE = "10s"  # for a scheduler to answer
-_BLOCK = 7  # tasks measured in one run of the study "digit_tasks"
+# The claim (chapter *Introduction*)
 
 
 def claim_error(
     stream_width: int, n_layers: int, n_circuits: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Errors after the last layer of T random circuits (d = 4, m = 8), one active; M = 2D.
+    """Measure the error after the last layer of T random circuits, of which one is active.
 
-    The T at which they reach a limit is what (eq-claim) speaks of.
-    nothing: the relative_mse of `doing_nothing`.
+    The sizes are M = 2D, d = 4 and m = 8. The T at which errors reach a limit is the subject of
+    (eq-claim). The table has one row. `nothing` is the relative_mse of `doing_nothing`.
     """
     circuits = ResidualCircuits.random(n_circuits, 4, 8, n_layers, rng).astype(np.float32)
     construction = ResidualConstruction(stream_width, 2 * stream_width)
@@ -56,10 +51,31 @@ def claim_error(
     return errors.drop(columns="layer").assign(nothing=change)
 
 
+def _claim_settings() -> list[Setting]:
+    return [
+        {"stream_width": width, "n_layers": layers, "n_circuits": int(n)}
+        for width in (128, 192, 256, 384, 512, 768, 1024)
+        for layers in (1, 2, 4)
+        for n in np.geomspace(width**2 / 4000, width**2 / 150, 10).round()
+    ]
+
+
+CLAIM_STUDIES = {"claim": Study(claim_error, _claim_settings, n_seeds=3, seed=1)}
+
+# The digits (chapter *It works on real networks*)
+
+# The chapter's one large network: fewer neurons than the small networks have together, everything
+# else the construction's defaults.
+DIGITS_CONSTRUCTION = ResidualConstruction(stream_width=2048, n_neurons=4096)
+DIGITS_NETWORK_SEED = 20241014
+_BLOCK = 7  # tasks measured in one run of the study "digit_tasks"
+_WAYS = [(1, "own"), (2, "own"), (2, "same"), (3, "own"), (3, "same")]
+
+
 def digit_accuracy(
     stream_width: int, n_active: int, images: str, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Balanced accuracy over all digit tasks (four passes each) with M = 2D; one row."""
+    """Measure balanced accuracy over all digit tasks, four passes each, with M = 2D; one row."""
     construction = ResidualConstruction(stream_width, 2 * stream_width)
     superposition = construction.compress(_digit_networks(), rng)
     which = np.tile(np.arange(N_TASKS), 4)
@@ -73,7 +89,7 @@ def digit_accuracy(
 def digit_task_accuracy(
     first_task: int, n_active: int, images: str, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Balanced accuracy of a few tasks in the chapter's one network, on every test image."""
+    """Measure balanced accuracy of a few tasks in the chapter's network, on every test image."""
     tasks = np.arange(first_task, first_task + _BLOCK)
     n_images = len(load_tasks().test_inputs)
     which, shown = np.repeat(tasks, n_images), np.tile(np.arange(n_images), _BLOCK)
@@ -86,23 +102,27 @@ def digit_task_accuracy(
 
 @cache
 def digits_superposition() -> ResidualSuperposition:
-    """All 511 digit networks in the chapter's one large network."""
+    """Return all 511 digit networks in the chapter's one large network."""
     rng = np.random.default_rng(DIGITS_NETWORK_SEED)
     return DIGITS_CONSTRUCTION.compress(_digit_networks(), rng)
 
 
 def digit_scores() -> pd.DataFrame:
-    """Balanced accuracy by task, one task active: columns alone, and in_one, the one network."""
+    """Return the balanced accuracy of each task, one active at a time.
+
+    `alone` is that of the small network, and `in_one` that inside the one large network.
+    """
     table = read_table(data("digit_tasks.csv"))[0].query("n_active == 1").sort_values("task")
     in_one = table["balanced_accuracy"].to_numpy()
     return pd.DataFrame({"alone": small_scores(_digit_networks()).mean(axis=1), "in_one": in_one})
 
 
-def digits_in_brief() -> dict[str, float]:
-    """What the one network keeps and costs.
+def digits_summary() -> dict[str, float]:
+    """Summarise what the one network keeps and what it costs.
 
-    kept_1, kept_2, kept_3: percent of accuracy above guessing, one, two or three tasks active.
-    n_private: how many tasks' networks would fit into as many weights side by side.
+    `kept_1`, `kept_2` and `kept_3` are percentages of the accuracy above guessing, with one, two or
+    three tasks active. `n_private` is the number of tasks whose networks would fit side by side
+    into as many weights.
     """
     networks, large = _digit_networks(), DIGITS_CONSTRUCTION
     alone = digit_scores()["alone"].mean() - 0.5
@@ -121,9 +141,10 @@ def digits_in_brief() -> dict[str, float]:
 
 
 def private_digits(stream_widths: list[int]) -> pd.DataFrame:
-    """Mean accuracy of networks with M = 2D whose circuits lie side by side; the rest guess.
+    """Return the mean accuracy of networks with M = 2D whose circuits lie side by side.
 
-    Columns size (D · M) and balanced_accuracy.
+    Tasks without room are guessed. The table has the columns `size` (D · M) and
+    `balanced_accuracy`.
     """
     networks, alone = _digit_networks(), digit_scores()["alone"].mean()
     rows = []
@@ -135,7 +156,7 @@ def private_digits(stream_widths: list[int]) -> pd.DataFrame:
 
 
 def parity_width() -> int:
-    """The largest D at which a large network (M = 2D) has no more parameters than the digits'."""
+    """Return the largest D at which a network (M = 2D) has no more parameters than the digits'."""
     networks, width = _digit_networks(), 1
     while networks.n_layers * residual_parameters(width + 1) <= networks.n_parameters:
         width += 1
@@ -147,19 +168,7 @@ def _digit_networks() -> ResidualCircuits:
     return load_circuits(data("digit_networks.npz"))
 
 
-def _claim_settings() -> list[Setting]:
-    return [
-        {"stream_width": width, "n_layers": layers, "n_circuits": int(n)}
-        for width in (128, 192, 256, 384, 512, 768, 1024)
-        for layers in (1, 2, 4)
-        for n in np.geomspace(width**2 / 4000, width**2 / 150, 10).round()
-    ]
-
-
-_WAYS = [(1, "own"), (2, "own"), (2, "same"), (3, "own"), (3, "same")]
-
-STUDIES = {
-    "claim": Study(claim_error, _claim_settings, n_seeds=3, seed=1),
+DIGIT_STUDIES = {
     "digit_sizes": Study(
         digit_accuracy,
         [
@@ -181,6 +190,15 @@ STUDIES = {
         n_seeds=1,
         seed=3,
     ),
+}
+
+# The command line
+
+_PATIENCE = "10s"  # for a scheduler to answer
+
+STUDIES = {
+    **CLAIM_STUDIES,
+    **DIGIT_STUDIES,
     **BASELINE_STUDIES,
     **BOOLEAN_STUDIES,
     **CHAIN_STUDIES,
@@ -196,11 +214,11 @@ STUDIES = {
 
 @contextmanager
 def _cluster(scheduler: str | None) -> Iterator[None]:
-    """Sweeps inside run on the Dask cluster of the scheduler at this address, if one is given."""
+    """Run sweeps inside on the Dask cluster of the scheduler at this address, if one is given."""
     if scheduler is None:
         yield
         return
-    from distributed import Client  # only who has a cluster has it
+    from distributed import Client  # an extra: installed only where there is a cluster
 
     try:
         client = Client(scheduler, timeout=_PATIENCE)

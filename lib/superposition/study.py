@@ -1,4 +1,4 @@
-"""Stored results: one measurement at stated settings, from one seed, and where its table lies."""
+"""A stored result is one measurement at stated settings, from one seed, in a table of its own."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _DATA = Path("book/data")
 
 @dataclass(frozen=True)
 class Study:
-    """One stored table: `measure(**setting, rng)` for all settings and seeds, from one `seed`.
+    """A study is one stored table: `measure(**setting, rng)` for all settings and seeds.
 
-    drawn: the settings, or a function that makes them, which is called when they are first needed.
-    packages: whose versions the results depend on, besides NumPy's and SciPy's.
+    All generators come from the one `seed`. `drawn` holds the settings, or a function that draws
+    them when they are first needed. `packages` are those besides NumPy and SciPy on whose versions
+    the results depend.
     """
 
     measure: Callable[..., pd.DataFrame]
@@ -35,11 +36,14 @@ class Study:
 
     @cached_property
     def settings(self) -> list[Setting]:
-        """What is measured, in order: of each setting its arguments of `measure`, by name."""
+        """Return the settings in order, each with the arguments of `measure` by name."""
         return self.drawn() if callable(self.drawn) else self.drawn
 
     def run(self, path: str | Path, *, name: str, n_jobs: int | None = None) -> pd.DataFrame:
-        """The whole table, from `path` as far as it is there already."""
+        """Return the whole table, and continue from what `path` holds already.
+
+        Raises as `sweep` does.
+        """
         header = {
             "command": f"python -m superposition.studies {name} book/data/{name}.csv",
             "seed": str(self.seed),
@@ -53,16 +57,16 @@ class Study:
         )
 
     def rng(self, setting: Setting, seed: int) -> np.random.Generator:
-        """The generator that a run of one setting and seed number starts from."""
+        """Return the generator with which the run of one setting and seed number starts."""
         words = np.random.default_rng(self.seed).integers(2**32, size=4)
         return setting_rng([int(w) for w in words], setting, seed)
 
     def recompute(self, setting: Setting, seed: int) -> pd.DataFrame:
-        """The rows of one setting and seed number, computed afresh, as `sweep` computes them."""
+        """Compute the rows of one setting and seed number afresh, as `sweep` computes them."""
         with one_thread:
             return self.measure(**setting, rng=self.rng(setting, seed))
 
 
 def data(name: str) -> Path:
-    """A stored file, seen from the repository's root or from a chapter."""
+    """Return the path of a stored file, seen from the repository's root or from a chapter."""
     return (_DATA if _DATA.exists() else Path("data")) / name

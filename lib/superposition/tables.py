@@ -1,7 +1,7 @@
-"""Thirty-seven small models of four classic tables, trained by scikit-learn.
+"""Scikit-learn trains thirty-seven small models of four classic tables.
 
-For the chapter *Compress your own networks*. Each regressor predicts one column of a table from
-its others; each classifier predicts the table's classes.
+The models are those of the chapter *Compress your own networks*. Each regressor predicts one column
+of a table from its other columns. Each classifier predicts the table's classes.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _SHAPES = ((8,), (6, 6), (5, 5, 5))  # hidden layers, in turn
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A fitted model and the rows that it was not fitted on.
+    """This is a fitted model with the rows that it was not fitted on.
 
-    inputs: (n, d), wanted: (n,).
+    `inputs` has the shape (n, d), and `wanted` (n,).
     """
 
     name: str
@@ -37,7 +37,7 @@ class Trained:
 
 
 def train_models() -> list[Trained]:
-    """The same models each time, of three shapes; a few seconds."""
+    """Train the same models each time, with three shapes, in a few seconds."""
     from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -55,7 +55,7 @@ def train_models() -> list[Trained]:
 
 
 def _fit(kind: Any, name: str, inputs: Floats, wanted: Floats, before: list[Trained]) -> Trained:
-    """On three quarters of the rows."""
+    """Fit one model on three quarters of the rows."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import train_test_split
 
@@ -77,11 +77,11 @@ def _fit(kind: Any, name: str, inputs: Floats, wanted: Floats, before: list[Trai
 def scores_inside(
     trained: Sequence[Trained], large: Superposition, n_active: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """How well models do on held-out rows, alone and inside `large`, a row for each.
+    """Score models on held-out rows, alone and inside `large`; the table has a row for each model.
 
     Circuit t of `large` is model t. Inside, n_active − 1 other random models are active with it,
-    each on a random row of its own. Columns name, alone, inside: accuracy of classifiers, R² of
-    regressors. Raises ValueError for another number of models, or n_active > T.
+    each on a random row of its table. `alone` and `inside` are the accuracy of classifiers, and R²
+    of regressors. Raises ValueError for another number of models, and for n_active > T.
     """
     n = large.circuits.n_circuits
     if len(trained) != n:
@@ -98,7 +98,7 @@ def scores_inside(
 
 
 def _score(one: Trained, output: Floats) -> float:
-    """Accuracy or R² of outputs (n, d_L), of which the first entries are the model's."""
+    """Return accuracy or R² of outputs (n, d_L), whose first entries are the model's."""
     from sklearn.metrics import r2_score
 
     if not hasattr(one.model, "classes_"):

@@ -1,6 +1,6 @@
-"""Training the small networks of the digit tasks, all side by side.
+"""This trains the digit tasks' small networks, all side by side.
 
-`python -m superposition.training FILE` trains all 511 and writes them to FILE.
+`python -m superposition.training FILE` trains all 511 networks and writes them to FILE.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ TRAINING_SEED = 0
 
 @dataclass(frozen=True)
 class Training:
-    """How the small networks are trained: Adam on a balanced logistic loss.
+    """These settings train the small networks: Adam on a balanced logistic loss.
 
-    noise is the standard deviation of what is added, in training only, to every entry that a
-    layer reads: the post assumes small networks that tolerate some. The learning rate falls
-    linearly to zero.
+    `noise` is the standard deviation of the noise that is added, in training only, to every entry
+    that a layer reads. The post assumes small networks that tolerate some noise. The learning rate
+    falls linearly to zero.
     """
 
     n_layers: int = 2
@@ -41,10 +41,10 @@ class Training:
 def train(
     tasks: Integers, rng: np.random.Generator, settings: Training | None = None
 ) -> ResidualCircuits:
-    """Small residual networks for the digit tasks numbered `tasks`; float32, width 9.
+    """Train small residual networks of width 9 in float32 for the digit tasks numbered `tasks`.
 
-    Images, noise and first weights are drawn alike for every task, so a task's network does not
-    depend on which others are trained with it.
+    Images, noise and first weights are drawn alike for every task. A task's network therefore does
+    not depend on which other tasks are trained with it.
     """
     settings, data, rng = settings or Training(), load_tasks(), generator(rng)
     inputs = data.train_inputs.astype(np.float32)
@@ -67,17 +67,18 @@ def train(
 def loss_gradient(
     params: list[Floats], inputs: Floats, labels: Floats, weights: Floats, noise: Floats
 ) -> tuple[Floats, list[Floats]]:
-    """Mean weighted logistic loss of each task, (T,), and its gradients in all parameters.
+    """Return the mean weighted logistic loss of each task, (T,), and its gradients in `params`.
 
-    params: read_in (L, T, m, d), bias (L, T, m), write_out (L, T, d, m). inputs (batch, d);
-    labels, weights (T, batch); noise (L, d, batch), added to what layer l reads.
+    `params` are read_in (L, T, m, d), bias (L, T, m) and write_out (L, T, d, m). `inputs` has the
+    shape (batch, d); `labels` and `weights` have the shape (T, batch). `noise` (L, d, batch) is
+    added to what layer l reads.
     """
     read_in, bias, write_out = params
     state = np.broadcast_to(inputs.T, (read_in.shape[1], *inputs.T.shape))  # (T, d, batch)
-    heard, neurons = [], []
+    noisy, neurons = [], []
     for layer in range(len(read_in)):
-        heard.append(state + noise[layer])
-        neurons.append(np.maximum(read_in[layer] @ heard[-1] + bias[layer][..., None], 0))
+        noisy.append(state + noise[layer])
+        neurons.append(np.maximum(read_in[layer] @ noisy[-1] + bias[layer][..., None], 0))
         state = state + write_out[layer] @ neurons[-1]
     margins = labels * state[:, -1]
     loss = (weights * np.logaddexp(0, -margins)).mean(axis=1)
@@ -87,7 +88,7 @@ def loss_gradient(
     for layer in reversed(range(len(read_in))):
         gradients[2][layer] = back @ neurons[layer].swapaxes(1, 2)
         inner = (write_out[layer].swapaxes(1, 2) @ back) * (neurons[layer] > 0)
-        gradients[0][layer] = inner @ heard[layer].swapaxes(1, 2)
+        gradients[0][layer] = inner @ noisy[layer].swapaxes(1, 2)
         gradients[1][layer] = inner.sum(axis=2)
         back = back + read_in[layer].swapaxes(1, 2) @ inner
     return loss, gradients
@@ -113,7 +114,7 @@ def _adam(
     rate: float,
     decay: float,
 ) -> None:
-    """One step of Adam with decoupled weight decay (Loshchilov & Hutter 2019), in place."""
+    """Take one step of Adam with decoupled weight decay (Loshchilov & Hutter 2019), in place."""
     for p, g, (first, second) in zip(params, gradients, moments, strict=True):
         first += 0.1 * (g - first)
         second += 0.001 * (g * g - second)
@@ -123,7 +124,7 @@ def _adam(
 
 
 def made_by() -> str:
-    """What the stored networks' file says of how they were trained."""
+    """Return what the file of the stored networks says about their training."""
     return f"{Training()}, seed {TRAINING_SEED}"
 
 

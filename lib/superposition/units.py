@@ -1,6 +1,6 @@
-"""What a single unit of a large network says about which circuit is active.
+"""A single unit of a large network tells something about which circuit is active.
 
-For the chapter *Implications and future work*: units are large neurons, or what circuits read.
+The chapter *Implications and future work* uses it. Units are large neurons, or circuits' readings.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from superposition.constructions.compiled import Superposition
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """Squared activity of units while each circuit is active alone, summed over inputs.
+    """This is the squared activity of units while each circuit is active alone, summed over inputs.
 
-    units:   (T, U), of each unit, by active circuit.
-    right:   share of runs on other inputs in which the unit that is most active is one that this
-    circuit makes more active than any other circuit does.
-    pattern: share of the same runs whose units together are most like their circuit's mean.
+    `units` (T, U) is the squared activity of each unit, by active circuit. `right` is the share of
+    runs on other inputs whose most active unit belongs to the active circuit: no other circuit
+    makes that unit more active. `pattern` is the share of the same runs whose units together are
+    most similar to the mean of their circuit.
     """
 
     units: Floats
@@ -29,22 +29,26 @@ class Activity:
 
     @property
     def purity(self) -> Floats:
-        """Of each unit that is ever active, the share that comes with the circuit of most."""
+        """Return the largest share of each unit's activity that comes with a single circuit.
+
+        Units that are never active are left out.
+        """
         total = self.units.sum(axis=0)
         return np.asarray(self.units.max(axis=0)[total > 0] / total[total > 0])
 
     @property
     def n_circuits(self) -> Floats:
-        """With how many circuits each unit is active."""
+        """Return the number of circuits with which each unit is active."""
         return np.asarray((self.units > 0).sum(axis=0))
 
 
 def activities(superposition: Superposition, inputs: Floats) -> tuple[Activity, Activity]:
-    """Of the first layer's neurons, and of what circuits read in the end beyond their inputs.
+    """Return the activity of the first layer's neurons, and that of circuits' last readings.
 
-    inputs: (n, d_0), n ≥ 2, each of which every circuit is run on, one circuit at a time. Whose a
-    unit is, is taken from every other input, and tried on the rest. A circuit's read-out counts by
-    the square of how much it has changed. Raises ValueError for fewer than two inputs.
+    `inputs` (n, d_0) are at least 2; every circuit is run on each of them, one circuit at a time.
+    Every other input decides to which circuit a unit belongs, and the rest test it. A circuit's
+    reading counts by the square of its change since the input. Raises ValueError for fewer than two
+    inputs.
     """
     circuits = superposition.circuits
     inputs = real_array("inputs", inputs, "inputs width", {"width": circuits.widths[0]})
@@ -63,14 +67,14 @@ def activities(superposition: Superposition, inputs: Floats) -> tuple[Activity, 
 
 
 def _activity(squares: Floats) -> Activity:
-    """squares: (inputs, T, U). Every other input says whose a unit is, the rest are told."""
-    known, told = squares[::2], squares[1::2]
+    """Summarise `squares`, (inputs, T, U); every other input decides to whom a unit belongs."""
+    known, fresh = squares[::2], squares[1::2]
     units = known.sum(axis=0)
-    circuits, n_runs = np.arange(len(units)), told.shape[0] * told.shape[1]
-    owner, most = units.argmax(axis=0), told.argmax(axis=2)
-    means, runs = np.sqrt(known).mean(axis=0), np.sqrt(told).reshape(n_runs, -1)
+    circuits, n_runs = np.arange(len(units)), fresh.shape[0] * fresh.shape[1]
+    owner, most = units.argmax(axis=0), fresh.argmax(axis=2)
+    means, runs = np.sqrt(known).mean(axis=0), np.sqrt(fresh).reshape(n_runs, -1)
     lengths = np.linalg.norm(means, axis=1)
     like = runs @ np.divide(means.T, lengths, out=np.zeros_like(means.T), where=lengths > 0)
-    nearest = like.argmax(axis=1).reshape(told.shape[:2])
+    nearest = like.argmax(axis=1).reshape(fresh.shape[:2])
     right, pattern = (float(np.mean(found == circuits)) for found in (owner[most], nearest))
     return Activity(squares.sum(axis=0), right, pattern)

@@ -1,8 +1,8 @@
-"""Two compressed networks for a figure that runs them in the page.
+"""A figure runs two compressed networks in the page; this makes them.
 
-Rotations in the sequel's network, which finds out again in each layer which circuits are on, and
-in a gated one, which is told. `book/tools/watched.py` writes them to a file; tests compare the
-weights that the page makes of it, and what it computes, with these networks.
+Both hold rotations. The sequel's network finds out again in each layer which circuits are on; the
+gated network is told. `book/tools/watched.py` writes them to a file. Tests compare these networks
+with the weights that the page makes of the file, and with what the page computes.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ _GATED = GatedConstruction(width=1000, redundancy=2, quiet=False)
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """The same rotations twice: in the sequel's network with indicators, in a gated one without.
+    """The same rotations are in two networks: the sequel's with indicators, a gated one without.
 
-    Both have the same angles by circuit; see `rotation_circuits`.
+    Both networks have the same angles by circuit; see `rotation_circuits`.
     """
 
     sequel: MLPSuperposition
     gated: GatedSuperposition
 
     def run(self, active: Integers, angles: Floats) -> dict[str, Floats]:
-        """Rotation vectors (L+1, k, 2): "true", and as "sequel" and "gated" have them.
+        """Compute rotation vectors (L+1, k, 2): the "true" ones, and those of "sequel" and "gated".
 
-        active (k,): circuits. angles (k,): of their inputs, in degrees.
+        `active` (k,) are circuits, and `angles` (k,) those of their inputs, in degrees.
         """
         x, which = _inputs(active, angles)
         found = {
@@ -64,8 +64,8 @@ class Watched:
         }
         return {name: np.concatenate(states) for name, states in found.items()}
 
-    def falsely_on(self, active: Integers, angles: Floats) -> Integers:
-        """(L+1,), how many others have an indicator of ½ or more in the sequel's network."""
+    def count_false_indicators(self, active: Integers, angles: Floats) -> Integers:
+        """Count the other circuits with an indicator of ½ or more, (L+1,), by the sequel."""
         x, which = _inputs(active, angles)
         states = self.sequel.network.run(self.sequel.embed(self.conditional(x), which))
         counts = []
@@ -75,7 +75,7 @@ class Watched:
         return np.array(counts)
 
     def conditional(self, x: Floats) -> Floats:
-        """Inputs of conditional rotations: the indicator's neurons as they are while on, x + 1."""
+        """Return inputs of conditional rotations: the indicator's neurons while on, and x + 1."""
         on = on_neurons(*rotation_step(self.sequel.circuits))
         return np.concatenate([np.broadcast_to(on, x.shape), x + 1], axis=-1)
 
@@ -83,10 +83,11 @@ class Watched:
 def last_errors(
     rng: np.random.Generator, n_active: Sequence[int] = (1, 2, 3), n_samples: int = 500
 ) -> pd.DataFrame:
-    """Measured after the last layer, a row for each of LOADS and number active.
+    """Measure errors after the last layer, for each of LOADS and number of active circuits.
 
-    Columns sequel, gated: error of rotation vectors, root mean square over active sets and inputs
-    drawn with `rng`; exact: share of these sets on which the gated network errs by rounding only.
+    `sequel` and `gated` are errors of rotation vectors, as root mean squares over active sets and
+    inputs that `rng` draws. `exact` is the share of these sets on which the gated network errs by
+    rounding only.
     """
     rows = {}
     for load, k in product(LOADS, n_active):
@@ -112,7 +113,7 @@ def _inputs(active: Integers, angles: Floats) -> tuple[Floats, Integers]:
 
 
 def watched(load: int) -> Watched:
-    """The networks that hold the first `load` circuits. Raises ValueError for more than LOADS."""
+    """Return the networks that hold the first `load` circuits; ValueError for more than LOADS."""
     load = positive_int("load", load, LOADS[-1], ", the largest of LOADS")
     whole, first, rng = _whole(), np.arange(load), _rng()  # of which nothing is drawn
     codes = [code.take(first) for code in whole.sequel.codes]
@@ -132,7 +133,7 @@ def _whole() -> Watched:
 
 
 def _without_on(circuits: MLPCircuits) -> MLPCircuits:
-    """The same rotations, linear and of width 2."""
+    """Return the same rotations, linear and of width 2."""
     turns = [weight[:, 2:, 2:] for weight in circuits.weights]
     biases = [np.zeros((circuits.n_circuits, 2))] * N_LAYERS
     return MLPCircuits(turns, biases, "linear", PlaneDirections())

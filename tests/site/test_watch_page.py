@@ -44,7 +44,7 @@ def check(page: Any) -> None:
     for name in ("sequel", "gated"):
         off = np.sqrt(np.mean(np.sum((found[name] - found["true"]) ** 2, axis=-1), axis=-1))
         assert said(page, name, "error") == pytest.approx(off[1:], abs=2e-3)
-    others = both.falsely_on(active, angles)
+    others = both.count_false_indicators(active, angles)
     assert said(page, "sequel", "others") == others[1:].tolist()
     reading = page.inner_text("#watch-it .explore-reading")
     assert f"{load} circuits stored, {len(active)} active" in reading

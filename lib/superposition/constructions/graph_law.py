@@ -163,7 +163,7 @@ class _Held:
     def compute(self, content: float) -> None:
         """One layer: (eq-next-error) and the like, of covariances, with (eq-woken)."""
         sizes, m, values = self.sizes, self.moments.n_neurons, self._values(content)
-        heard = evaluate(graphs.heard_garbage(), {**values, symbols.garbage: self.garbage})
+        heard = evaluate(graphs.mean_garbage(), {**values, symbols.garbage: self.garbage})
         values |= noise_values(sizes, {**values, symbols.garbage: self._by_neurons(heard)})
         values |= active_neuron(sizes, self.moments, self.done, values)
         for symbol, level in ((symbols.estimate_square, 0), (graphs.woken_square, self.woken)):

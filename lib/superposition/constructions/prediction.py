@@ -227,7 +227,7 @@ def _carrier(
     common = misread + evaluate(over_layers.common_noise_of_carriers(sizes.carriers), values)
     own = np.asarray(values[symbols.noise], float)
     all_noise = np.maximum(own + common, _LEAST_NOISE)
-    known = {**values, **collisions, symbols.heard: heard, symbols.noise: all_noise}
+    known = {**values, **collisions, symbols.carrier_input: heard, symbols.noise: all_noise}
     mean, square, alone = one_neuron.on_both()
     return {
         **known,

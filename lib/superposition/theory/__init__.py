@@ -1,11 +1,11 @@
-"""Predictions, derived with sympy from definitions and stated assumptions; none is typed in.
+"""Predictions are derived with sympy from definitions and stated assumptions; none is typed in.
 
-Symbols are the post's: T small networks of width d with m neurons per layer, k of them active; one
-large network with stream width D, M neurons per layer, r of which carry each small neuron.
-`w2` is the mean squared length of one small neuron's input weights, `sum2` that of the sum of a
-circuit's m of them, `a2` that of an active circuit's state, all with the indicator's entry; `h2`
-is the mean square of an active small neuron's activation. Equations named (eq-…)
-are numbered in the chapters.
+The symbols are the post's. T small networks of width d have m neurons per layer, and k of them are
+active. One large network has the stream width D and M neurons per layer, r of which carry each
+small neuron. `w2` is the mean squared length of one small neuron's input weights, `sum2` that of
+the sum of a circuit's m input weights, and `a2` that of an active circuit's state, all with the
+indicator's entry. `h2` is the mean square of an active small neuron's activation. Equations named
+(eq-…) are numbered in the chapters.
 """
 
 from superposition.theory.derivation import Assumption, Derivation, evaluate

@@ -1,8 +1,9 @@
-"""Boolean AND gates: circuits with one neuron each (chapter *Boolean gates*).
+"""Boolean AND gates are circuits with one neuron each (chapter *Boolean gates*).
 
-m features, s of them true at once, lie in a stream of D dimensions; n neurons, r of which carry a
-gate, have the bias −1. A carrier hears its gate's two features, and every other feature that it
-reads: those that are true with 1, all of them with the overlaps of their directions.
+The stream of D dimensions holds m features, s of which are true at once. There are n neurons with
+the bias −1, and r of them carry a gate. A carrier reads the two features of its gate, and every
+other feature that is connected to it. True features enter with weight 1, and all features through
+the overlaps of their directions.
 """
 
 from __future__ import annotations
@@ -27,25 +28,25 @@ RANDOM_DIRECTIONS = Assumption(
 
 
 def universal_reads() -> sp.Expr:
-    """N_f where each neuron reads each feature with the chance p: (eq-and-reads)."""
+    """Return N_f where each neuron reads each feature with the chance p: (eq-and-reads)."""
     return (features - 2) * chance
 
 
 def carrying_chance() -> sp.Expr:
-    """p for which a pair of features has r neurons in common, of n: (eq-and-carriers)."""
+    """Return the p for which a pair of features has r of n neurons in common: (eq-and-carriers)."""
     return sp.sqrt(r / neurons)
 
 
 def targeted_reads() -> sp.Expr:
-    """N_f where each of G gates has r random neurons, two features a gate: (eq-targeted-reads)."""
+    """Return N_f for G gates of two features with r random neurons each: (eq-targeted-reads)."""
     return 2 * (gates - 1) * r / neurons
 
 
 @cache
 def own_noise() -> Derivation:
-    """Variance of what one carrier hears by overlaps, and no other does: (eq-and-noise).
+    """Derive the variance that one carrier reads by overlaps, and no other: (eq-and-noise).
 
-    Of the N_f other features that it reads another carrier reads a share p, too.
+    Another carrier reads a share p of the N_f other features, too.
     """
     alone = reads * (1 - chance) * true_features
     general = alone * overlap_variance().general + overlap_products
@@ -54,10 +55,11 @@ def own_noise() -> Derivation:
 
 @cache
 def common_noise() -> Derivation:
-    """Variance of the overlaps that all carriers hear: (eq-and-common-noise).
+    """Derive the variance of the overlaps that all carriers read: (eq-and-common-noise).
 
-    Those of the gate's two features: j of them are true and s − j others. If both are true, their
-    one overlap is heard twice. And those of other features that two carriers read.
+    One part is the overlaps of the gate's two features: j of them are true, and s − j others. If
+    both are true, their one overlap enters twice. The other part is the overlaps of other features
+    that two carriers read.
     """
     of_pair = on**2  # 0, 1 and (1 + 1)² times the square of one overlap
     alike = 2 * (true_features - on) + of_pair + reads * chance * true_features
@@ -71,14 +73,14 @@ def _of_overlaps(quantity: str, general: sp.Expr) -> Derivation:
 
 
 def _noise_of_a_carrier() -> sp.Expr:
-    """All that one hears for each feature that it reads besides its gate's, to leading order."""
+    """Return a carrier's noise from the features outside its gate, to leading order."""
     noise = sp.expand(own_noise().result + common_noise().result)
     return reads * noise.coeff(reads)
 
 
 @cache
 def universal_capacity() -> sp.Expr:
-    """The number of features at which a carrier's noise is ν: (eq-universal-capacity)."""
+    """Return the number of features at which a carrier's noise is ν: (eq-universal-capacity)."""
     for_many = features * sp.limit(universal_reads() / features, features, sp.oo)
     noise = _noise_of_a_carrier().subs(reads, for_many).subs(chance, carrying_chance())
     (solution,) = sp.solve(sp.Eq(noise, tolerance), features)
@@ -87,7 +89,7 @@ def universal_capacity() -> sp.Expr:
 
 @cache
 def targeted_capacity() -> sp.Expr:
-    """The number of gates at which it is ν: (eq-targeted-capacity)."""
+    """Return the number of gates at which a carrier's noise is ν: (eq-targeted-capacity)."""
     for_many = gates * sp.limit(targeted_reads() / gates, gates, sp.oo)
     noise = _noise_of_a_carrier().subs(reads, for_many)
     (solution,) = sp.solve(sp.Eq(noise, tolerance), gates)

@@ -1,4 +1,4 @@
-"""Which large neurons carry which small ones (the post's *Writing to the neurons*)."""
+"""Large neurons carry small ones (the post's *Writing to the neurons*)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from superposition.theory.symbols import (
     k,
     loss_covariance,
     m,
-    nobody,
+    no_other_choice,
     pair_probability,
     r,
     sum2,
@@ -27,7 +27,7 @@ from superposition.theory.symbols import (
 
 
 def _choose(n: sp.Expr, j: int) -> sp.Expr:
-    """How many ways to choose j of n."""
+    """Return the number of ways to choose j of n."""
     return sp.prod(n - i for i in range(j)) / sp.factorial(j)
 
 
@@ -41,7 +41,7 @@ INDEPENDENT_CARRIERS = Assumption(
     {
         carrier_covariance: sp.Integer(0),
         cross_covariance: sp.Integer(0),
-        nobody: (1 - _p) ** (_n - 1),
+        no_other_choice: (1 - _p) ** (_n - 1),
         **{
             carried_active[j]: _choose(_n, j) * _p**j * (1 - _p) ** (_n - j)
             for j in range(1, MOST + 1)
@@ -65,13 +65,16 @@ _CHOICE = (INDEPENDENT_CARRIERS, RANDOM_CARRIERS)
 
 @cache
 def load_mean() -> Derivation:
-    """How many small neurons one large neuron carries, on average: (eq-load)."""
+    """Derive the mean number of small neurons that one large neuron carries: (eq-load)."""
     return Derivation(r"\mathrm{E}[\text{load}]", T * m * carrying_probability, (RANDOM_CARRIERS,))
 
 
 @cache
 def load_variance() -> Derivation:
-    """Variance of the load, a sum of T m choices, each 1 with probability p: (eq-load-variance)."""
+    """Derive the variance of the load: (eq-load-variance).
+
+    The load is a sum of T m choices, each of which is 1 with probability p.
+    """
     n, p = T * m, carrying_probability
     second = second_moment_of_sum(n, p, p**2 + carrier_covariance)
     return Derivation(r"\mathrm{Var}[\text{load}]", sp.expand(second - (n * p) ** 2), _CHOICE)
@@ -79,19 +82,25 @@ def load_variance() -> Derivation:
 
 @cache
 def own_collisions() -> Derivation:
-    """Other neurons of its own circuit on one carrier, on average: (eq-own-collisions)."""
+    """Derive the mean number of its circuit's other neurons on a carrier: (eq-own-collisions)."""
     return Derivation(r"n_{\text{own}}", (m - 1) * carrying_probability, (RANDOM_CARRIERS,))
 
 
 @cache
 def active_collisions() -> Derivation:
-    """Neurons of other active circuits on one carrier, on average: (eq-active-collisions)."""
+    """Derive the mean number of other active circuits' neurons: (eq-active-collisions).
+
+    These are neurons on one carrier.
+    """
     return Derivation(r"n_{\text{active}}", (k - 1) * m * carrying_probability, (RANDOM_CARRIERS,))
 
 
 @cache
 def inactive_collisions() -> Derivation:
-    """Neurons of inactive circuits on one carrier, on average: (eq-inactive-collisions)."""
+    """Derive the mean number of inactive circuits' neurons: (eq-inactive-collisions).
+
+    These are neurons on one carrier.
+    """
     return Derivation(
         r"n_{\text{inactive}}", (T - k) * m * carrying_probability, (RANDOM_CARRIERS,)
     )
@@ -99,15 +108,15 @@ def inactive_collisions() -> Derivation:
 
 @cache
 def carrier_lost() -> Derivation:
-    """Probability that a carrier of an active small neuron has another: (eq-carrier-lost)."""
-    return Derivation(r"P_{\text{lost}}", 1 - nobody, _CHOICE, simplify=False)
+    """Derive the chance that a carrier of an active small neuron has another: (eq-carrier-lost)."""
+    return Derivation(r"P_{\text{lost}}", 1 - no_other_choice, _CHOICE, simplify=False)
 
 
 @cache
 def all_carriers_lost() -> Derivation:
-    """Probability that this happens to all r carriers of a small neuron: (eq-all-lost).
+    """Derive the chance that all r carriers of a small neuron have another: (eq-all-lost).
 
-    An upper bound: one carrier lost leaves fewer small neurons to be on the next.
+    It is an upper bound: one lost carrier leaves fewer small neurons to be on the next carrier.
     """
     general = carrier_lost().general ** r + loss_covariance
     return Derivation(r"P_{\text{all}}", general, (INDEPENDENT_LOSSES, *_CHOICE), simplify=False)
@@ -116,11 +125,12 @@ def all_carriers_lost() -> Derivation:
 def smallest_redundancy(
     n_neurons: int, n_active_neurons: int, n_protected: float, probability: float
 ) -> int:
-    """Least r at which none of n_protected small neurons loses all carriers, with probability.
+    """Return the least r at which none of n_protected small neurons loses all its carriers.
 
-    n_active_neurons is k·m, the small neurons in use at once. Each small neuron counts once for
-    every pass in which it is to be safe; the probabilities are added up (a union bound). Raises
-    ValueError where no r will do: with many carriers each, the active ones collide everywhere.
+    This holds with the given probability. `n_active_neurons` is k·m, the number of small neurons in
+    use at once. A small neuron counts once for every pass in which it is to be safe, and the
+    probabilities are added up (a union bound). Raises ValueError where no r is enough: with many
+    carriers each, the active neurons collide everywhere.
     """
     lost = sp.lambdify((M, k, m, r), all_carriers_lost().result, "math")
     for redundancy in range(1, n_neurons + 1):
@@ -136,10 +146,10 @@ def smallest_redundancy(
 
 @cache
 def carried_weights() -> Derivation:
-    """E|Σ_i c_i w_i|², the weights by which a large neuron reads one circuit: (eq-carried).
+    """Derive E|Σ_i c_i w_i|², the weights by which a large neuron reads one circuit: (eq-carried).
 
     c_i is 1 where small neuron i is carried. The square has m terms |w_i|², with E c_i² = p, and
-    the products of different ones, with p²; those add up to |Σ w_i|² − Σ|w_i|².
+    the products of different weights, with p². Those products add up to |Σ w_i|² − Σ|w_i|².
     """
     p = carrying_probability
     general = m * w2 * p + (sum2 - m * w2) * (p**2 + carrier_covariance)
@@ -148,9 +158,10 @@ def carried_weights() -> Derivation:
 
 @cache
 def shared_weights() -> Derivation:
-    """E[v · v'], by which two carriers of a small neuron read another circuit alike: (eq-alike).
+    """Derive E[v · v'] of the weights by which two carriers read another circuit: (eq-alike).
 
-    Both carry small neuron i with probability p_2, and i and j ≠ i with p².
+    Both are carriers of one small neuron. They both carry small neuron i of the other circuit with
+    probability p_2, and i and j ≠ i with p².
     """
     p = carrying_probability
     general = m * w2 * pair_probability + (sum2 - m * w2) * (p**2 + cross_covariance)

@@ -1,8 +1,8 @@
-"""Chains: how often active circuits conflict (chapter *Chains: several active, without noise*).
+"""Active circuits conflict in chains (chapter *Chains: several active, without noise*).
 
-A chain's circuits are points of a q × q grid, even slots by odd slots. Two conflict there if
-another corner of their rectangle is a circuit, or if they share a slot, which makes them their
-rectangle's other corners themselves.
+A chain's circuits are points of a q × q grid of even slots and odd slots. Two circuits conflict in
+the chain if another corner of their rectangle is a circuit. They also conflict if they share a
+slot: then they are the other corners of their rectangle themselves.
 """
 
 from __future__ import annotations
@@ -31,25 +31,27 @@ INDEPENDENT = "conflicts in different chains are independent"
 
 
 def apart_from_all(i: sp.Expr) -> sp.Expr:
-    """S_i: all of k − 1 other points are on none of the 2i lines of i chains through a point.
+    """Return S_i, the chance that k − 1 other points avoid 2i lines through one point: (eq-apart).
 
-    Each line has q − 1 other points, and no two of them meet elsewhere: (eq-apart).
+    These are the lines of i chains. Each line has q − 1 other points, and no two lines meet
+    elsewhere.
     """
     others = side**2 - 1
     return sp.binomial(others - 2 * i * (side - 1), k - 1) / sp.binomial(others, k - 1)
 
 
 def corners_clear(i: sp.Expr) -> sp.Expr:
-    """F_i: none of 2i(k − 1) corners, two for each other circuit and chain, is a circuit.
+    """Return F_i, the chance that none of 2i(k − 1) corners is a circuit: (eq-clear).
 
-    The corners are no active circuits' points; T − k circuits are on the other q² − k: (eq-clear).
+    Each other circuit and chain has two corners. The corners are no active circuits' points, and T
+    − k circuits are on the other q² − k points.
     """
     rest, corners = side**2 - k, 2 * i * (k - 1)
     return sp.binomial(rest - corners, T - k) / sp.binomial(rest, T - k)
 
 
 def points(n_chains: int) -> tuple[Assumption, ...]:
-    """Circuits are random points of the plane: what that makes of S_i and F_i."""
+    """Return the assumptions that circuits are random points of the plane, with S_i and F_i."""
     each = range(1, n_chains + 1)
     return (
         Assumption(
@@ -65,9 +67,9 @@ def points(n_chains: int) -> tuple[Assumption, ...]:
 
 @cache
 def no_chain_left(n_chains: int) -> Derivation:
-    """The chance that an active circuit is disturbed in each of r chains: (eq-no-chain).
+    """Derive the chance that an active circuit is disturbed in each of r chains: (eq-no-chain).
 
-    Inclusion and exclusion over the sets of i chains in which nothing disturbs it.
+    The sum includes and excludes the sets of i chains in which nothing disturbs the circuit.
     """
     general = 1 + sum(
         (-1) ** i * sp.binomial(n_chains, i) * apart[i] * clear[i] for i in range(1, n_chains + 1)
@@ -77,31 +79,32 @@ def no_chain_left(n_chains: int) -> Derivation:
 
 @cache
 def conflict() -> sp.Expr:
-    """The chance that two active circuits conflict in a chain: (eq-conflict)."""
+    """Return the chance that two active circuits conflict in a chain: (eq-conflict)."""
     chance = no_chain_left(1).result.subs(k, 2)
     return 1 - sp.factor(sp.expand_func(sp.combsimp(1 - chance)))
 
 
 @cache
 def corner_taken() -> Derivation:
-    """The chance that a given other corner of two circuits' rectangle is a circuit: (eq-corner).
+    """Derive the chance that a given other corner of a rectangle is a circuit: (eq-corner).
 
-    A circuit (a, b) is that corner for every circuit on a and every one on b; it alone is both.
+    A circuit (a, b) is that corner for every circuit on a and every circuit on b. The circuit
+    itself counts for both.
     """
     return Derivation(r"P_{\text{corner}}", (load**2 - 1) / (T - 1), (EQUAL_LOAD,))
 
 
 @cache
 def same_bucket() -> Derivation:
-    """The chance that two circuits are in one bucket of a chain: (eq-bucket)."""
+    """Derive the chance that two circuits are in one bucket of a chain: (eq-bucket)."""
     return Derivation(r"P_{\text{bucket}}", bucket_shared, (EQUAL_BUCKETS,))
 
 
 @cache
 def no_bucket_left() -> Derivation:
-    """As `no_chain_left`, in buckets, were they drawn anew for each chain: (eq-no-bucket).
+    """Derive the chance of `no_chain_left` in buckets drawn anew for each chain: (eq-no-bucket).
 
-    An upper estimate for words that agree in few places.
+    It is an upper estimate for words that agree in few places.
     """
     general = (1 - (1 - pair) ** (k - 1)) ** r
     return Derivation(
@@ -113,19 +116,20 @@ def no_bucket_left() -> Derivation:
 
 
 def met_at_random() -> sp.Expr:
-    """The chance of a conflict where each circuit enters a random chain: (eq-at-random).
+    """Return the chance of a conflict if each circuit enters a random chain: (eq-at-random).
 
-    p is that of two circuits in one chain; another circuit enters the same with the chance 1/r.
+    p is the chance that two circuits conflict in one chain, and another circuit enters the same
+    chain with the chance 1/r.
     """
     return 1 - (1 - pair / r) ** (k - 1)
 
 
 def placements(n_chains: int, n_active: int, chance: sp.Expr | float = pair) -> sp.Expr | float:
-    """The mean number of placements of k circuits in r chains, with conflict chance p.
+    """Return the mean number of placements of k circuits in r chains, with conflict chance p.
 
-    Each with n_1 + … + n_r = k circuits in the chains is free of conflict with the chance
-    (1 − p)^Σ n_j (n_j − 1)/2. No placement exists with a chance of at least 1 less this number:
-    (eq-placements). Sums over n_1, n_2, … one after another.
+    A placement with n_1 + … + n_r = k circuits in the chains is free of conflict with the chance (1
+    − p)^Σ n_j (n_j − 1)/2. No placement exists with a chance of at least 1 minus this number:
+    (eq-placements). The function sums over n_1, n_2, … one after another.
     """
     one = [(1 - chance) ** comb(n, 2) / factorial(n) for n in range(n_active + 1)]
     ways: list[Any] = [1, *[0] * n_active]  # over n!, of n circuits in the chains so far
@@ -135,7 +139,7 @@ def placements(n_chains: int, n_active: int, chance: sp.Expr | float = pair) -> 
 
 
 def in_logarithms(expression: sp.Expr) -> sp.Expr:
-    """Binomial coefficients as exponentials of log Γ: they may be too large for a float."""
+    """Write binomial coefficients as exponentials of log Γ; they may be too large for a float."""
 
     def gamma(n: sp.Expr, m: sp.Expr) -> sp.Expr:
         return sp.exp(sp.loggamma(n + 1) - sp.loggamma(m + 1) - sp.loggamma(n - m + 1))

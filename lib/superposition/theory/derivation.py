@@ -1,8 +1,8 @@
-"""Derivations: a general result, and the assumptions that turn it into the one that is used.
+"""A derivation is a general result with the assumptions that turn it into the one that is used.
 
-A derivation starts from definitions and keeps what is not yet known as symbols: the mean of an
-entry, a covariance. Each assumption gives some of them a value. With one assumption deleted its
-symbols stay in the result, which then cannot be evaluated.
+It starts from definitions, and keeps what is not yet known as symbols, such as the mean of an
+entry, or a covariance. Each assumption gives a value to some of these symbols. If one assumption is
+deleted, its symbols stay in the result, which then cannot be evaluated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Values = Mapping[sp.Symbol, sp.Expr]
 
 @dataclass(frozen=True, eq=False)
 class Assumption:
-    """A statement about the construction, and the values that it gives to unknown quantities."""
+    """An assumption is a statement about the construction, with values of unknown quantities."""
 
     statement: str
     values: Values
@@ -29,9 +29,9 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Derivation:
-    """A quantity, its value before anything is assumed, and what is then assumed, in order.
+    """A derivation is a quantity, its value before any assumption, and the assumptions in order.
 
-    quantity: LaTeX. simplify: off where the definition's own form is easier to read.
+    `quantity` is LaTeX. `simplify` is False where the definition's own form is easier to read.
     """
 
     quantity: str
@@ -41,7 +41,7 @@ class Derivation:
 
     @cached_property
     def result(self) -> sp.Expr:
-        """The general result with every assumption used."""
+        """Return the general result with every assumption used."""
         expression = self.general
         for assumption in self.assumptions:
             expression = expression.xreplace(dict(assumption.values))
@@ -49,11 +49,11 @@ class Derivation:
 
     @property
     def statements(self) -> list[str]:
-        """The assumptions in words."""
+        """Return the assumptions in words."""
         return [assumption.statement for assumption in self.assumptions]
 
     def without(self, statement: str) -> Derivation:
-        """The same derivation with one assumption deleted; ValueError if it makes no such one."""
+        """Return the derivation with one assumption deleted; ValueError if it is not among them."""
         if statement not in self.statements:
             raise ValueError(f"statement: wanted one of {self.statements}, got {statement!r}")
         kept = tuple(a for a in self.assumptions if a.statement != statement)
@@ -63,10 +63,10 @@ class Derivation:
 def evaluate(
     formula: Derivation | sp.Expr, values: Mapping[sp.Symbol, ArrayLike]
 ) -> NDArray[np.floating]:
-    """A result at numbers (or arrays, which broadcast) given for its symbols.
+    """Evaluate a result at numbers, or at arrays that broadcast, given for its symbols.
 
-    Raises ValueError for a symbol without a value: a size not given, or what a deleted assumption
-    would have fixed.
+    Raises ValueError for a symbol without a value: a size that is not given, or a quantity that a
+    deleted assumption would have fixed.
     """
     expression = formula.result if isinstance(formula, Derivation) else formula
     names, function = _compiled(expression)
@@ -78,14 +78,15 @@ def evaluate(
 
 @cache
 def _compiled(expression: sp.Expr) -> tuple[list[sp.Symbol], Callable[..., Any]]:
-    """The symbols in order, and the expression as a function of them; scipy knows erfc."""
+    """Return the symbols in order, and the expression as a function of them; scipy knows erfc."""
     names = sorted(expression.free_symbols, key=str)
     return names, sp.lambdify(names, expression, ["scipy", "numpy"], cse=True)
 
 
 def second_moment_of_sum(n: sp.Expr, second: sp.Expr, product: sp.Expr) -> sp.Expr:
-    """E[(z_1 + … + z_n)²], with E z² = second and E z z' = product for two different ones.
+    """Return E[(z_1 + … + z_n)²], with E z² = second and E z z' = product for two different ones.
 
-    The square has n diagonal terms and n(n − 1) products of two different ones: (eq-square-of-sum).
+    The square has n diagonal terms and n(n − 1) products of two different terms:
+    (eq-square-of-sum).
     """
     return n * second + n * (n - 1) * product

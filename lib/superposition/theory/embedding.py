@@ -1,4 +1,4 @@
-"""Overlaps and lengths of random directions (the post's section *Embedding matrix*)."""
+"""Random directions have overlaps and lengths (the post's section *Embedding matrix*)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DIMENSIONS = Assumption(
 
 
 def gaussian_moment(i: int, j: int) -> sp.Expr:
-    """E[x^i y^j] of two jointly Gaussian entries: derivatives of the moment generating function."""
+    """Return E[x^i y^j] of two jointly Gaussian entries, from the moment generating function."""
     s, t = sp.symbols("s t")
     exponent = entry_mean * (s + t) + entry_variance * (s**2 + t**2) / 2 + entry_covariance * s * t
     derivative = sp.diff(sp.exp(exponent), *([s] * i), *([t] * j))
@@ -39,7 +39,7 @@ def gaussian_moment(i: int, j: int) -> sp.Expr:
 
 @cache
 def overlap_mean() -> Derivation:
-    """E[e · e'] of two circuits' directions, D times a product's mean: (eq-overlap-mean)."""
+    """Derive E[e · e'] of two circuits' directions, D times a mean product: (eq-overlap-mean)."""
     return Derivation(
         r"\mathrm{E}[e \cdot e']", D * gaussian_moment(1, 1), (MEAN_ZERO, UNCORRELATED)
     )
@@ -47,9 +47,9 @@ def overlap_mean() -> Derivation:
 
 @cache
 def overlap_variance() -> Derivation:
-    """E[(e · e')²] of directions of two circuits, entries N(0, 1/D): (eq-overlap-variance).
+    """Derive E[(e · e')²] of two circuits' directions, entries N(0, 1/D): (eq-overlap-variance).
 
-    In short (eq-overlap); before anything is assumed, (eq-overlap-general).
+    (eq-overlap) is the short form, and (eq-overlap-general) the form before any assumption.
     """
     product = gaussian_moment(1, 1) ** 2 + dimension_covariance
     general = second_moment_of_sum(D, gaussian_moment(2, 2), product)
@@ -59,13 +59,13 @@ def overlap_variance() -> Derivation:
 
 @cache
 def length_mean() -> Derivation:
-    """E|e|² of one direction."""
+    """Derive E|e|² of one direction."""
     return Derivation(r"\mathrm{E}|e|^2", D * gaussian_moment(2, 0), (MEAN_ZERO, VARIANCE))
 
 
 @cache
 def length_variance() -> Derivation:
-    """Variance of |e|², zero for an orthonormal embedding: (eq-length-variance)."""
+    """Derive the variance of |e|², zero for an orthonormal embedding: (eq-length-variance)."""
     product = gaussian_moment(2, 0) ** 2 + dimension_covariance
     second = second_moment_of_sum(D, gaussian_moment(4, 0), product)
     general = sp.expand(second - (D * gaussian_moment(2, 0)) ** 2)
@@ -74,10 +74,10 @@ def length_variance() -> Derivation:
 
 @cache
 def leading_largest_overlap() -> sp.Expr:
-    """The largest of T²/2 overlaps of size 1/√D for very many circuits: (eq-largest).
+    """Return the largest of T²/2 overlaps of size 1/√D for very many circuits: (eq-largest).
 
-    Twice the logarithm of the number of pairs, to leading order in ln T, times the variance: the
-    largest of N Gaussians is √(2 ln N) standard deviations for large N.
+    The largest of N Gaussians is √(2 ln N) standard deviations for large N. So its square is twice
+    the logarithm of the number of pairs, to leading order in ln T, times the variance.
     """
     log_pairs = sp.expand_log(sp.log(T**2 / 2))
     leading = sp.log(T) * sp.limit(log_pairs / sp.log(T), T, sp.oo)
@@ -85,10 +85,10 @@ def leading_largest_overlap() -> sp.Expr:
 
 
 def largest_overlap(n_pairs: ArrayLike, size: ArrayLike) -> NDArray[np.floating]:
-    """Mean of the largest |e · e'| among independent pairs of unit vectors, no limit taken.
+    """Return the mean of the largest |e · e'| among independent pairs of unit vectors.
 
-    For unit vectors in `size` dimensions (e · e')² has a Beta(1/2, (size − 1)/2) distribution F;
-    the largest of n has mean ∫ (1 − F^n).
+    No limit is taken. For unit vectors in `size` dimensions (e · e')² has a Beta(1/2, (size − 1)/2)
+    distribution F, and the largest of n has mean ∫ (1 − F^n).
     """
 
     return np.vectorize(_mean_of_largest, otypes=[float])(n_pairs, size)
@@ -106,10 +106,10 @@ def _mean_of_largest(n_pairs: float, size: float) -> float:
 
 @cache
 def welch_bound() -> sp.Expr:
-    """Least root-mean-square overlap of n ≥ D unit vectors in D dimensions: (eq-welch).
+    """Return the least root-mean-square overlap of n ≥ D unit vectors in D dimensions: (eq-welch).
 
     Their Gram matrix has trace n and at most D non-zero eigenvalues λ, so Σ λ² is least when all
-    are n/D; Σ λ² is also n plus the n(n − 1) squared overlaps.
+    are n/D. Σ λ² is also n plus the n(n − 1) squared overlaps.
     """
     n = n_vectors
     least = D * (n / D) ** 2

@@ -1,8 +1,9 @@
-"""Gated circuits, some active at once (chapter *Gated superposition*).
+"""Gated circuits disturb each other if several are active (chapter *Gated superposition*).
 
-n slots, r of them each circuit's, c circuits on each; any two circuits share at most one slot of
-both codes together. A slot where values are written and one where they are read have at most one
-circuit in common: an active circuit is heard through the circuits that its slots meet.
+There are n slots. Each circuit has r of them, and each slot has c circuits. Any two circuits share
+at most one slot of both codes together. A slot where values are written and a slot where they are
+read have at most one circuit in common. An active circuit reaches another one through the circuits
+in common to their slots.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ own2, mean2, joined2 = (
     for name in (r"|\Delta{w}_{u}a|^{2}", r"|\bar{w}a|^{2}", r"|w_{t}a_{t} \to +w_{u}a|^{2}")
 )
 
-# what two circuits hear of each other, averaged over r slots, if they share none, or one
-heard2, heard_past2 = (
+# what two circuits read of each other, averaged over r slots, if they share none, or one
+crosstalk2, crosstalk_past2 = (
     sp.Symbol(rf"\mathrm{{E}}\,\overline{{h}}_{{{n}}}^{{2}}", positive=True) for n in (0, 1)
 )
 
@@ -58,7 +59,7 @@ INDEPENDENT = Assumption(
 
 @cache
 def slot_shared() -> Derivation:
-    """γ, the chance that a slot of one circuit is also another given one's: (eq-slot-shared).
+    """Derive γ, the chance that a circuit's slot is also a given other's: (eq-slot-shared).
 
     The slot carries c − 1 of the T − 1 others.
     """
@@ -67,11 +68,11 @@ def slot_shared() -> Derivation:
 
 @cache
 def slots_meet() -> Derivation:
-    """ϱ, the chance that slots of two circuits have a third in common: (eq-slots-meet).
+    """Derive ϱ, the chance that slots of two circuits have a third in common: (eq-slots-meet).
 
-    One slot from where t is written, one from where u is read, neither shared by both. Each of T
-    circuits has r² such pairs of slots, and joins (c − 1)² pairs (t, u) at each: those on its one
-    slot with those on its other one.
+    One slot is where t is written, the other where u is read, and t and u share neither. Each of T
+    circuits has r² such pairs of slots. At each it joins (c − 1)² pairs (t, u): the circuits on its
+    one slot with those on its other slot.
     """
     joined = T * r**2 * (load - 1) ** 2
     pairs = r**2 * T * (T - 1) * (1 - 2 * (load - 1) / (T - 1))
@@ -79,37 +80,37 @@ def slots_meet() -> Derivation:
 
 
 @cache
-def heard_on_slot() -> Derivation:
-    """Mean square of what a slot in use hears of one other active circuit: (eq-heard-on-slot).
+def slot_crosstalk() -> Derivation:
+    """Derive the mean square that a slot in use reads of one other circuit: (eq-heard-on-slot).
 
-    With equal weights w/r: through N different circuits, one for each of that circuit's slots
-    that it meets.
+    That circuit is active. The weights are equal, w/r. They act through N different circuits, one
+    for each of the other circuit's slots that the slot meets.
     """
     general = (met * own2 + met_square * mean2) / r**2
     return Derivation(r"\mathrm{E}|h|^2", general, (INDEPENDENT,), simplify=False)
 
 
 @cache
-def heard_in_common() -> Derivation:
-    """Mean product of what two slots of a circuit hear of another active one: (eq-in-common).
+def common_crosstalk() -> Derivation:
+    """Derive the mean product of what two slots of a circuit read of another one: (eq-in-common).
 
-    They meet different circuits, of which only the mean of all is common.
+    The slots meet different circuits, which have only the mean of all weights in common.
     """
     return Derivation(r"\mathrm{E}\,h h'", (met / r) ** 2 * mean2, (INDEPENDENT,), simplify=False)
 
 
 @cache
-def heard_by_circuit() -> sp.Expr:
-    """Mean square of the mean over a circuit's r slots: (eq-heard-by-circuit)."""
-    square = second_moment_of_sum(r, heard_on_slot().result, heard_in_common().result) / r**2
+def circuit_crosstalk() -> sp.Expr:
+    """Return the mean square of the mean over a circuit's r slots: (eq-heard-by-circuit)."""
+    square = second_moment_of_sum(r, slot_crosstalk().result, common_crosstalk().result) / r**2
     return sp.collect(sp.expand(square), [own2, mean2], sp.factor)
 
 
 @cache
-def heard_past_shared() -> sp.Expr:
-    """The same for a pair that shares a slot of either code: (eq-heard-past-shared).
+def crosstalk_past_shared() -> sp.Expr:
+    """Return the same mean square for a pair that shares a slot: (eq-heard-past-shared).
 
-    Of r² pairs of slots r cannot meet: N of those left do.
+    The shared slot is of either code. Of r² pairs of slots r cannot meet, and N of those left do.
     """
     pairs = r**2 - r
     chances = {
@@ -122,22 +123,22 @@ def heard_past_shared() -> sp.Expr:
 
 @cache
 def new_error() -> sp.Expr:
-    """Mean square that k − 1 others add to a circuit's state in a layer: (eq-gated-noise).
+    """Return the mean square that k − 1 others add to a state in a layer: (eq-gated-noise).
 
-    Through third circuits, whether a slot of one of the codes is shared or not; and where one is,
-    by what the other writes.
+    They add through third circuits, whether a slot of one of the codes is shared or not. Where a
+    slot is shared, they also add what they write there.
     """
     once = 2 * r * shared
-    return (k - 1) * ((1 - once) * heard2 + once * heard_past2 + shared * joined2 / r)
+    return (k - 1) * ((1 - once) * crosstalk2 + once * crosstalk_past2 + shared * joined2 / r)
 
 
 @cache
 def arrived() -> sp.Expr:
-    """What arrives of k − 1 others by the mean of all weights and on shared slots: (eq-arrived).
+    """Return what arrives of others by the mean weights and on shared slots: (eq-arrived).
 
-    Amplitudes add up over the layers, so that errors come back: if each of l layers adds κ of a
-    state with its error, that is y = (1 + κ)^l − 1 of it, and lκ, y̅ for each other circuit, without
-    the errors. What both differ by is kept to first order in y̅.
+    Amplitudes add up over the layers, so that errors come back. If each of l layers adds κ of a
+    state with its error, then y = (1 + κ)^l − 1 of it arrives. Without the errors lκ arrives, which
+    is y̅ for each other circuit. The difference between both is kept to first order in y̅.
     """
     each, size = sp.symbols("kappa_1 y", positive=True)
     binomial = layer * each + layer * (layer - 1) / 2 * each**2  # to second order
@@ -148,22 +149,22 @@ def arrived() -> sp.Expr:
 
 @cache
 def joint_error() -> sp.Expr:
-    """The part of it that is on shared slots, times r: (eq-joint)."""
+    """Return the part of `arrived` that is on shared slots, times r: (eq-joint)."""
     return (k - 1) * shared * joined2
 
 
 @cache
 def state_error() -> sp.Expr:
-    """E|δ|² of an active circuit's state, the mean over its slots: (eq-gated-law)."""
+    """Return E|δ|² of an active circuit's state, the mean over its slots: (eq-gated-law)."""
     return arrived2 + common + own_noise / r
 
 
 @cache
 def next_common() -> sp.Expr:
-    """Noise that a circuit's slots have in common, a layer on: (eq-gated-common).
+    """Return the noise that a circuit's slots share after one more layer: (eq-gated-common).
 
-    What all slots together are read as, passed on; and what the own part of the circuit's own
-    weights makes of others on its slots, where its bias is read from one gate for both.
+    One part is the noise of the mean over all slots, passed on. The other part is what the
+    circuit's own weights make of others on its slots, where one gate sets the bias for both.
     """
     passed = growth * (common + own_noise / r)
     return passed + (k - 1) * ((1 - shared) * itself * itself2 + own_bias * bias2)
@@ -171,10 +172,10 @@ def next_common() -> sp.Expr:
 
 @cache
 def next_own() -> sp.Expr:
-    """Noise of a slot of its own, a layer on: (eq-gated-own).
+    """Return the noise that each slot has for itself after one more layer: (eq-gated-own).
 
-    Others' states are heard with the noise on them: φ for what their slots have in common, ψ for
-    what each has of its own.
+    Others' states arrive with their noise: φ weights what their slots have in common, and ψ what
+    each slot has for itself.
     """
     alike_noise, of_slots = arrived2 - joint2 / r + common, own_noise + joint2
     heard = own_share * (1 + alike_noise / a2) + noise_share * of_slots / a2
@@ -183,10 +184,11 @@ def next_own() -> sp.Expr:
 
 @cache
 def inactive_square() -> sp.Expr:
-    """What an inactive circuit reads, squared: (eq-gated-inactive).
+    """Return the mean square of what an inactive circuit reads: (eq-gated-inactive).
 
-    On r slots, each one of a given active circuit's with chance γ; on each a state with its noise,
-    or two on top of each other, which are counted once for both; and products of two slots.
+    Each of its r slots is a given active circuit's with chance γ. There it holds a state with its
+    noise, or two states on top of each other, which are counted once for both. Products of two
+    slots are the second term.
     """
     other = (k - 1) * shared
     noise = arrived2 - joint2 / r + common + own_noise

@@ -1,8 +1,8 @@
-"""Circuits that feed each other (chapter *Generalising to circuits*).
+"""Circuits feed each other (chapter *Generalising to circuits*).
 
-In the post's network a circuit reads its sources where they are: its rows that read are its own
+In the post's network a circuit reads its sources where they are. Its reading rows are its own
 directions and, through maps C, those of all circuits that lead to it. In gated superposition edges
-have neurons of their own. A target has f edges, a source f' of them; k paths are active.
+have separate neurons. A target has f edges, a source has f', and k paths are active.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ RANDOM_ENDS = Assumption(
 
 @cache
 def linked_weights() -> tuple[Derivation, Derivation]:
-    """|w|² and |Σw|² of neurons that read others' states, too: (eq-linked-weights)."""
+    """Derive |w|² and |Σw|² of neurons that read others' states, too: (eq-linked-weights)."""
     squares = (
         (r"|wR|^2", w2 + through + 2 * read_products),
         (r"|\Sigma wR|^2", sum2 + through_sum + 2 * read_products_of_sum),
@@ -78,9 +78,9 @@ def linked_weights() -> tuple[Derivation, Derivation]:
 
 @cache
 def arriving_error() -> Derivation:
-    """|δ|² with which an active target begins: (eq-arriving).
+    """Derive |δ|² with which an active target begins: (eq-arriving).
 
-    One source is active, with its error; the others hold garbage.
+    One source is active and has its error; the other sources hold garbage.
     """
     general = mapped_error + (fan_in - 1) * (mapped_garbage + source_products)
     return Derivation(r"|\delta|^2", general, (UNRELATED_SOURCES,), simplify=False)
@@ -88,33 +88,36 @@ def arriving_error() -> Derivation:
 
 @cache
 def arriving_garbage() -> Derivation:
-    """|g|² with which a target begins that is not active, nor any of its sources: (eq-arriving)."""
+    """Derive |g|² with which an inactive target without active source begins: (eq-arriving)."""
     general = fan_in * (mapped_garbage + source_products)
     return Derivation("|g|^2", general, (UNRELATED_SOURCES,), simplify=False)
 
 
 @cache
-def heard_garbage() -> Derivation:
-    """Mean |g|² over inactive targets, those with an active source included: (eq-woken)."""
+def mean_garbage() -> Derivation:
+    """Derive the mean |g|² over inactive targets, also those with an active source: (eq-woken)."""
     general = garbage + woken_share * mapped_state
     return Derivation(r"\overline{|g|^2}", general, (EVEN,), simplify=False)
 
 
 @cache
 def woken_garbage() -> Derivation:
-    """|g|² after a layer, of which the woken ones write more: (eq-woken-garbage)."""
+    """Derive |g|² after a layer: (eq-woken-garbage).
+
+    Targets with an active source write more than others.
+    """
     mean = (1 - woken_share) * estimate_square + woken_share * woken_square
     return grown("|g|^2", garbage, mean, EVEN)
 
 
 @cache
 def stage_conflict() -> Derivation:
-    """The chance that another active circuit of its stage disturbs one: (eq-stage-conflict).
+    """Derive the chance that another active circuit of a stage disturbs one: (eq-stage-conflict).
 
-    Circuit (x, y) of the first c vertical lines of the plane has stream slot y and neurons' slot
-    y − x. One y' = y + Δ away is heard if −x ≤ Δ < c − x, and written from if x' − c < Δ ≤ x':
-    c + |a − b| of q values Δ, where a = c − 1 − x and b = x'; they share a slot at two of these.
-    (No Δ is counted twice modulo q as long as 2c − 1 ≤ q.)
+    Circuit (x, y) of the first c vertical lines of the plane has stream slot y and neurons' slot y
+    − x. A circuit at y' = y + Δ is read if −x ≤ Δ < c − x, and written from if x' − c < Δ ≤ x'.
+    Together these are c + |a − b| of q values Δ, where a = c − 1 − x and b = x'; at two of these
+    the circuits share a slot. (No Δ is counted twice modulo q as long as 2c − 1 ≤ q.)
     """
     a, b = sp.symbols("a b", integer=True, nonnegative=True)
     apart = 2 * sp.Sum(a - b, (b, 0, a - 1), (a, 0, stage_load - 1)).doit() / stage_load**2
@@ -125,10 +128,11 @@ def stage_conflict() -> Derivation:
 
 @cache
 def edge_conflict() -> Derivation:
-    """The chance that another active edge disturbs one in gated superposition: (eq-edge-conflict).
+    """Derive the chance that another active edge disturbs one: (eq-edge-conflict).
 
-    Unless they are on different slots of neurons, no edge leads from the other's source's slot to
-    this one's neurons, and none from the other's neurons to this one's target's slot.
+    The edges are in gated superposition. Two edges do not disturb each other if three things hold.
+    They are on different slots of neurons; no edge leads from the other's source's slot to this
+    one's neurons; and none leads from the other's neurons to this one's target's slot.
     """
     on_one = (edge_load - 1) / (n_edges - 1)  # that both are on the same slot of neurons
     general = 1 - (1 - on_one) * (1 - joined) ** 2
@@ -137,7 +141,10 @@ def edge_conflict() -> Derivation:
 
 @cache
 def path_undisturbed() -> Derivation:
-    """The chance that k − 1 other paths leave one of S stages as it is: (eq-path-undisturbed)."""
+    """Derive the chance that k − 1 other paths do not disturb one: (eq-path-undisturbed).
+
+    The path has S stages.
+    """
     alone = (1 - both_conflict) ** stages * (1 - edge_chance) ** (stages - 1)
     chances = Assumption(
         "conflicts in different places are independent",

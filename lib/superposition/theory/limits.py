@@ -1,8 +1,8 @@
-"""What any construction must pay (chapter *What must any construction pay?*).
+"""Any construction must pay a price (chapter *What must any construction pay?*).
 
-T circuits, k of them active; states of width d are embedded in D neurons by any linear map, and
-each circuit reads by any other, whoever is active. A layer writes m entries for each circuit to M
-neurons, by one matrix.
+There are T circuits, k of them active. States of width d are embedded in D neurons by any linear
+map. Each circuit reads by any other linear map, whichever circuits are active. A layer writes m
+entries for each circuit to M neurons, by one matrix.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ trace, rank, neurons = sp.symbols(r"\operatorname{tr}K \operatorname{rank}K D_{1
 read_share, written_share = sp.symbols("p p'", positive=True)
 kept, crosstalk, places = sp.symbols("x B G", positive=True)
 gain, leading_gain = sp.symbols("y g", positive=True)
-RELATIVE, HEARD = r"\mathrm{E}|\delta|^2/|a|^2", r"\mathrm{E}|h|^2/\mathrm{E}|wa|^2"
+RELATIVE, CROSSTALK = r"\mathrm{E}|\delta|^2/|a|^2", r"\mathrm{E}|h|^2/\mathrm{E}|wa|^2"
 
 READS_ITSELF = Assumption("each circuit reads its own state: all T blocks are 1", {trace: T * d})
 PASSES_D = Assumption("all states pass through D neurons", {rank: D})
@@ -37,14 +37,16 @@ ONE_SLOT = Assumption(
 
 @cache
 def price_of_one() -> Derivation:
-    """Parameters of a gated layer for each one of its circuits', k = 1: (eq-price-one)."""
+    """Derive a gated layer's parameters for each one of its circuits', k = 1: (eq-price-one)."""
     ratio = (neurons**2 + neurons) / (T * d * (d + 1))
     return Derivation("N/(Tn)", ratio, (ONE_SLOT,), simplify=False)
 
 
 @cache
 def read_floor() -> Derivation:
-    """Least mean square error, relative, of reading k states of D neurons: (eq-read-floor).
+    """Derive the least mean square error, relative, of reading k states: (eq-read-floor).
+
+    The states are read from D neurons.
 
     |K|² ≥ (tr K)²/rank K, in units of the circuits' own T d, which are left out.
     """
@@ -54,7 +56,7 @@ def read_floor() -> Derivation:
 
 @cache
 def shrunk() -> sp.Expr:
-    """The same if circuits may read x of their own state, for the best x: (eq-shrunk)."""
+    """Return the least error if circuits read x of their own state, for the best x: (eq-shrunk)."""
     error = (1 - kept) ** 2 + kept**2 * crosstalk
     best = sp.solve(sp.diff(error, kept), kept)[0]
     return sp.factor(error.subs(kept, best))
@@ -62,17 +64,17 @@ def shrunk() -> sp.Expr:
 
 @cache
 def layer_floor() -> Derivation:
-    """Least mean square that a layer adds, relative to |w a|²: (eq-layer-floor).
+    """Derive the least mean square that a layer adds, relative to |w a|²: (eq-layer-floor).
 
     E|K|² ≥ Σ 1/(p p') over T m d weights of mean square 1, of which the circuits' own are 1 each.
     """
     others = 1 / (read_share * written_share) - 1
-    return Derivation(HEARD, (k - 1) * others / (T - 1), (EQUAL_READ, EQUAL_WRITTEN), False)
+    return Derivation(CROSSTALK, (k - 1) * others / (T - 1), (EQUAL_READ, EQUAL_WRITTEN), False)
 
 
 @cache
 def most_under_floor() -> sp.Expr:
-    """T at which `layer_floor` reaches a tolerance: the larger root of (eq-layer-floor)."""
+    """Return the T at which `layer_floor` is a tolerance: the larger root of (eq-layer-floor)."""
     roots = sp.solve(sp.Eq(layer_floor().result, tolerance), T)
     at = {D: 100, M: 100, d: 1, m: 1, k: 2, tolerance: sp.Rational(1, 10)}
     return max(roots, key=lambda root: root.subs(at))
@@ -80,21 +82,21 @@ def most_under_floor() -> sp.Expr:
 
 @cache
 def most_circuits() -> sp.Expr:
-    """T at which the leading order of `layer_floor` is the tolerance: (eq-most-circuits)."""
+    """Return the T at which the leading order of `layer_floor` is ν: (eq-most-circuits)."""
     return sp.simplify(tolerance / sp.limit(layer_floor().result / T, T, sp.oo))
 
 
 @cache
 def gain_over_private() -> sp.Expr:
-    """`most_circuits` over M/m, as many as could have neurons of their own: (eq-gain)."""
+    """Return `most_circuits` over M/m, as many as could have separate neurons: (eq-gain)."""
     return sp.simplify(most_circuits() / (M / m))
 
 
 @cache
 def gain_in_full() -> sp.Expr:
-    """What `layer_floor` allows over M/m, if D/d = M/m and T ≫ 1: (eq-gain-in-full).
+    """Return what `layer_floor` allows over M/m, if D/d = M/m and T ≫ 1: (eq-gain-in-full).
 
-    By g, `gain_over_private`, which is its leading order.
+    It is a function of g, `gain_over_private`, which is its leading order.
     """
     of_many = (layer_floor().result * (T - 1) / T).subs(M, D * m / d).subs(T, gain * D / d)
     (allowed,) = sp.solve(sp.Eq(gain_over_private(), leading_gain), tolerance)
@@ -104,27 +106,30 @@ def gain_in_full() -> sp.Expr:
 
 @cache
 def weights_per_weight() -> sp.Expr:
-    """Weights of a layer for each one of its circuits', with `most_circuits`: (eq-weights-each)."""
+    """Return weights of a layer for each of its circuits': (eq-weights-each).
+
+    The layer holds `most_circuits`.
+    """
     return sp.simplify(M * D / (most_circuits() * m * d))
 
 
 @cache
 def equal_weights() -> Derivation:
-    """What a layer of the gated construction adds with equal weights: (eq-equal-total).
+    """Derive what a layer of the gated construction adds with equal weights: (eq-equal-total).
 
     Σ_t (e_t · e_v)²/r² is 1 for v itself and 1/r² for each of c − 1 others on each of r slots.
     """
     overlap = 1 + r * (load - 1) / r**2
     general = (k - 1) * (sp.expand(overlap) ** 2 - 1) / (T - 1)
-    return Derivation(HEARD, general, (EQUAL_LOAD,), simplify=False)
+    return Derivation(CROSSTALK, general, (EQUAL_LOAD,), simplify=False)
 
 
 @cache
 def enough_copies() -> sp.Expr:
-    """r at which any k active circuits find places, one of G each: (eq-copies).
+    """Return the r at which any k active circuits find places, each one of G: (eq-copies).
 
-    The bound of `codes.places.unplaced_bound` is at most x² + x³ + …, with
-    x = e² (T/k) (k/G)^(r−1): less than 1 at x = 1/2.
+    The bound of `codes.places.unplaced_bound` is at most x² + x³ + …, with x = e² (T/k)
+    (k/G)^(r−1). It is less than 1 at x = 1/2.
     """
     more, chance, ratio = sp.symbols("r_1 c s", positive=True)  # r − 1, log e² T/k, log G/k
     solved = sp.solve(chance - more * ratio - sp.log(sp.Rational(1, 2)), more)[0]

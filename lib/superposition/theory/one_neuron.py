@@ -1,8 +1,9 @@
-"""What carriers make of one small neuron: noise, collisions, the ReLU, and the mean over them.
+"""Carriers estimate one small neuron, in spite of noise, collisions and the ReLU.
 
-The scalar model behind the error analysis. A carrier hears y (for an active small neuron its
-pre-activation, for an inactive one −β), Gaussian noise of variance v, and j other active small
-neurons, each of which adds a jump w·a + b + β.
+This scalar model is behind the error analysis. A carrier's input has three parts. The first is y,
+the pre-activation of an active small neuron, or −β for an inactive one. The second is Gaussian
+noise of variance v. The third comes from j other active small neurons, each of which adds a jump
+w·a + b + β.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from superposition.theory.symbols import (
     both_chance,
     both_mean,
     both_square,
+    carrier_input,
     chance,
     collision_chance,
     collisions,
     common_noise,
     firing_share,
-    heard,
     jump_mean,
     jump_variance,
     mean_activation,
@@ -49,7 +50,7 @@ on_with, mean_with, square_with = sp.symbols("P_{+|j} R_{1|j} R_{2|j}")
 
 
 def _binomial(n: sp.Expr, j: sp.Expr) -> sp.Expr:
-    """How many ways to choose j of n; by logarithms, since factorials overflow."""
+    """Return the number of ways to choose j of n, by logarithms: factorials would overflow."""
     return sp.exp(sp.loggamma(n + 1) - sp.loggamma(j + 1) - sp.loggamma(n - j + 1))
 
 
@@ -71,8 +72,11 @@ FEW_SHARED = Assumption(
 
 @cache
 def gaussian_carrier() -> Assumption:
-    """Given j, what a carrier hears is Gaussian; a function, since its integrals take a second."""
-    hears = heard + collisions * jump_mean, noise + collisions * jump_variance
+    """Return the assumption that, given j, a carrier's input is Gaussian.
+
+    It is a function, because its integrals take a second.
+    """
+    hears = carrier_input + collisions * jump_mean, noise + collisions * jump_variance
     statement = "noise and other neurons' pre-activations are Gaussian"
     values = {
         on_with: relu_on(*hears),
@@ -83,40 +87,40 @@ def gaussian_carrier() -> Assumption:
 
 
 def _with_collisions(quantity: str, given: sp.Symbol) -> Derivation:
-    """What is so given j collisions, times the chance P_j of j: (eq-given-j)."""
+    """Derive a quantity given j collisions, times the chance P_j of j: (eq-given-j)."""
     assumptions = (gaussian_carrier(), INDEPENDENT_CHOICES)
     return Derivation(quantity, collision_chance * given, assumptions, simplify=False)
 
 
 @cache
 def firing() -> Derivation:
-    """P_j P(a carrier with j collisions is above zero); to be summed over j: (eq-firing)."""
+    """Derive P_j P(a carrier with j collisions is above zero), to be summed over j: (eq-firing)."""
     return _with_collisions("P_j P_{+|j}", on_with)
 
 
 @cache
 def carrier_mean() -> Derivation:
-    """P_j E[its activation], to be summed over j: (eq-carrier-mean)."""
+    """Derive P_j E[a carrier's activation], to be summed over j: (eq-carrier-mean)."""
     return _with_collisions("P_j R_{1|j}", mean_with)
 
 
 @cache
 def carrier_square() -> Derivation:
-    """P_j E[its square], to be summed over j: (eq-carrier-square)."""
+    """Derive P_j E[a carrier's squared activation], to be summed over j: (eq-carrier-square)."""
     return _with_collisions("P_j R_{2|j}", square_with)
 
 
 @cache
 def on_both() -> tuple[sp.Expr, sp.Expr, sp.Expr]:
-    """Mean and mean square with one collision on both carriers, and the mean with none."""
-    with_one = heard + jump_mean, jump_variance
-    return relu_mean(*with_one), relu_second(*with_one), relu_mean(heard, noise)
+    """Return mean and mean square with one collision on both carriers, and the mean with none."""
+    with_one = carrier_input + jump_mean, jump_variance
+    return relu_mean(*with_one), relu_second(*with_one), relu_mean(carrier_input, noise)
 
 
 def over_collisions(
     term: Derivation, values: Mapping[sp.Symbol, ArrayLike]
 ) -> NDArray[np.floating]:
-    """A term's sum over j = 0 … n (at most `MOST`), at values that broadcast."""
+    """Sum a term over j = 0 … n (at most `MOST`), at values that broadcast."""
     most = min(MOST, int(np.asarray(values[others])))
     axes = max(map(np.ndim, values.values()))
     j = np.arange(most + 1).reshape(-1, *[1] * axes)
@@ -125,35 +129,36 @@ def over_collisions(
 
 @cache
 def carriers_product() -> Derivation:
-    """E of the product of two carriers' activations: (eq-product).
+    """Derive E of the product of two carriers' activations: (eq-product).
 
-    R_1², and what they have in common: of n other active small neurons one on both, with the
-    chance η_2, changes both by as much; R_1² has that in the mean, with η².
+    It is R_1² and what the two have in common. With the chance η_2 one of n other active small
+    neurons is on both carriers, and changes both by as much. R_1² has that change in the mean, with
+    η².
     """
     general = mean_activation**2 + alike_noise + alike_collisions
     return Derivation("R_{12}", general, (LINEAR, FEW_SHARED), simplify=False)
 
 
 def mean_square_of_mean(product: sp.Expr) -> sp.Expr:
-    """E ĥ² of the mean over r carriers, of which two have that product: (eq-estimate)."""
+    """Return E ĥ² of the mean over r carriers, of which two have that product: (eq-estimate)."""
     return sp.expand(second_moment_of_sum(r, square_activation, product) / r**2)
 
 
 @cache
 def estimated_square() -> Derivation:
-    """E ĥ² of the mean over r carriers: (eq-estimate), with (eq-product)."""
+    """Derive E ĥ² of the mean over r carriers: (eq-estimate), with (eq-product)."""
     general = mean_square_of_mean(carriers_product().general)
     return Derivation(r"\mathrm{E}[\hat h^2]", general, (LINEAR, FEW_SHARED), simplify=False)
 
 
 @cache
 def estimation_error() -> Derivation:
-    """E(ĥ − h)², given h: (eq-estimate-error)."""
+    """Derive E(ĥ − h)², given h: (eq-estimate-error)."""
     general = estimated_square().general - 2 * activation * mean_activation + activation**2
     return Derivation(r"\varepsilon", general, (LINEAR, FEW_SHARED), simplify=False)
 
 
 @cache
 def estimation_drift() -> sp.Expr:
-    """E(ĥ − h) h, given h: (eq-estimate-drift)."""
+    """Return E(ĥ − h) h, given h: (eq-estimate-drift)."""
     return (mean_activation - activation) * activation

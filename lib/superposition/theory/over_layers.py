@@ -1,8 +1,9 @@
-"""How error feeds error in a stream that forgets nothing (the post's *Over the layers*).
+"""Error feeds error in a stream that forgets nothing (the post's *Over the layers*).
 
-Three numbers are followed: |g|², what the stream holds for an inactive circuit, and of an active
-one |δ|², its error, and c = E[a · δ]. A layer reads them through the stream's overlaps
-(`heard_by` and after), and adds what its neurons make of that (`next_garbage` and after).
+Three numbers are followed: |g|², what the stream holds for an inactive circuit; |δ|², an active
+circuit's error; and c = E[a · δ]. A layer reads them through the stream's overlaps (`noise_through`
+and the functions after it). It adds what its neurons make of that (`next_garbage` and the functions
+after it).
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ def _overlap() -> sp.Expr:
 
 @cache
 def free_entries() -> Assumption:
-    """Instead of ORTHONORMAL; a function, since what it assumes of overlaps is slow to derive."""
+    """Return the assumption that replaces ORTHONORMAL.
+
+    It is a function, because what it assumes of overlaps is slow to derive.
+    """
     return Assumption(
         "embeddings have entries N(0, 1/D)", {self_overlap: overlap_variance().result}
     )
@@ -90,23 +94,23 @@ def free_entries() -> Assumption:
 
 @cache
 def active_state() -> sp.Expr:
-    """|s|² of an active circuit in the stream: truth, error, their product: (eq-state)."""
+    """Return |s|² of an active circuit in the stream: truth, error, their product: (eq-state)."""
     return a2 + delta2 + 2 * drift
 
 
 @cache
 def stream_content() -> sp.Expr:
-    """All that the stream holds: k active circuits, and garbage for all others: (eq-content)."""
+    """Return the stream's content, k active circuits and garbage for others: (eq-content)."""
     return k * state2 + (T - k) * garbage
 
 
 @cache
 def active_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
-    """Squared error of what an active circuit reads: (eq-active-read-out).
+    """Derive the squared error of what an active circuit reads: (eq-active-read-out).
 
-    Its error in the stream; d dimensions' overlaps with all others; twice the product of both,
-    because errors came in through the same overlaps (χ, for k − 1 others); and, for entries
-    N(0, 1/D), what it misreads of itself: (eq-free-read-out).
+    It has four parts: the circuit's error in the stream; the overlaps of d dimensions with all
+    others; twice the product of both, because errors came in through the same overlaps (χ, for k −
+    1 others); and, for entries N(0, 1/D), what the circuit misreads of itself: (eq-free-read-out).
     """
     products = 2 * (k - 1) * feedback * _overlap() + stream_products
     itself = self_overlap * ((d + 1) * state2 - 1 + 2 * self_feedback)
@@ -117,15 +121,15 @@ def active_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
 
 @cache
 def inactive_read_out(embedding: Assumption = ORTHONORMAL) -> Derivation:
-    """Squared length of what an inactive circuit reads: (eq-inactive-read-out)."""
+    """Derive the squared length of what an inactive circuit reads: (eq-inactive-read-out)."""
     itself = self_overlap * (d + 1) * garbage
     general = garbage + d * _overlap() * (content - garbage) + itself + stream_products
     assumptions = (embedding, UNCORRELATED_STREAM, *_OVERLAPS)
     return Derivation(r"\mathrm{E}|\hat a_{\text{idle}}|^2", general, assumptions, simplify=False)
 
 
-def heard_by(weights: sp.Expr, bare: sp.Expr) -> sp.Expr:
-    """What squared weights on all other circuits hear: overlaps, and garbage itself: (eq-heard).
+def noise_through(weights: sp.Expr, bare: sp.Expr) -> sp.Expr:
+    """Return what squared weights read of all other circuits, overlaps and garbage: (eq-heard).
 
     bare: the squared weights without the indicator's entry, which garbage does not reach.
     """
@@ -133,9 +137,9 @@ def heard_by(weights: sp.Expr, bare: sp.Expr) -> sp.Expr:
     return (T - 1) * one + circuit_covariance
 
 
-def _heard_by(weights: sp.Expr) -> sp.Expr:
+def _noise_through(weights: sp.Expr) -> sp.Expr:
     bare = weights.subs({w2: bare_w2, sum2: bare_sum2}, simultaneous=True)
-    return heard_by(weights, bare)
+    return noise_through(weights, bare)
 
 
 def _carrier_assumptions(carriers: Assumption) -> tuple[Assumption, ...]:
@@ -145,23 +149,26 @@ def _carrier_assumptions(carriers: Assumption) -> tuple[Assumption, ...]:
 
 @cache
 def common_noise_of_carriers(carriers: Assumption = INDEPENDENT_CARRIERS) -> Derivation:
-    """What two carriers of a small neuron hear alike: (eq-heard), weights from (eq-alike)."""
-    general = _heard_by(shared_weights().general)
+    """Derive the noise that two carriers share: (eq-heard), with weights from (eq-alike).
+
+    They carry the same small neuron.
+    """
+    general = _noise_through(shared_weights().general)
     return Derivation(r"v_\text{alike}", general, _carrier_assumptions(carriers), simplify=False)
 
 
 @cache
 def own_noise_of_a_carrier(carriers: Assumption = INDEPENDENT_CARRIERS) -> Derivation:
-    """What one carrier hears by itself: (eq-heard), weights (eq-carried) less (eq-alike)."""
-    general = _heard_by(carried_weights().general - shared_weights().general)
+    """Derive a carrier's other noise: (eq-heard), with weights (eq-carried) minus (eq-alike)."""
+    general = _noise_through(carried_weights().general - shared_weights().general)
     return Derivation(r"v_\text{own}", general, _carrier_assumptions(carriers), simplify=False)
 
 
 @cache
 def active_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
-    """Variance of what an active small neuron misreads of its own circuit: (eq-misreading).
+    """Derive the variance of an active small neuron's misreading of its circuit: (eq-misreading).
 
-    As in (eq-active-read-out), through weights of length |w|; its circuit reads itself wrongly
+    It follows (eq-active-read-out), through weights of length |w|. The circuit reads itself wrongly
     by ω(|w|²|s|² + (w·a)²), with w·a = p + β. What (eq-drifted) explains is no noise.
     """
     explained = (bare_w2 * alignment * drift) ** 2 / pre_variance
@@ -174,7 +181,10 @@ def active_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
 
 @cache
 def inactive_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
-    """Variance of what an inactive small neuron reads of its own circuit: (eq-idle-reading)."""
+    """Derive the variance of what an inactive small neuron reads: (eq-idle-reading).
+
+    It reads its own circuit.
+    """
     itself = self_overlap * (w2 + bare_w2 * alignment) * garbage
     overlaps = w2 * _overlap() * (content - garbage)
     general = bare_w2 * alignment * garbage + overlaps + itself + stream_products
@@ -184,10 +194,10 @@ def inactive_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
 
 @cache
 def drifted() -> Derivation:
-    """What a carrier of an active neuron hears on average: (eq-drifted).
+    """Derive the mean input of a carrier of an active neuron: (eq-drifted).
 
-    Errors that follow the state (c ≠ 0) add the regression of w · δ on p, whose covariance is
-    |w|² c times the squared cosine.
+    Errors that follow the state (c ≠ 0) add the regression of w · δ on p, whose covariance is |w|²
+    c times the squared cosine.
     """
     slope = bare_w2 * alignment * drift / pre_variance
     return Derivation("y", wanted + slope * (wanted - pre_mean), (ISOTROPIC,), simplify=False)
@@ -195,7 +205,7 @@ def drifted() -> Derivation:
 
 @cache
 def jump() -> tuple[sp.Expr, Derivation]:
-    """Mean and variance of what another active small neuron adds on a carrier: (eq-jump)."""
+    """Return mean and variance of what another active small neuron adds on a carrier: (eq-jump)."""
     misread = bare_w2 * alignment * (delta2 + 2 * drift) + w2 * _overlap() * (content - state2)
     assumptions = (ISOTROPIC, *_OVERLAPS)
     variance = Derivation("s_c^2", pre_variance + misread, assumptions, simplify=False)
@@ -204,24 +214,27 @@ def jump() -> tuple[sp.Expr, Derivation]:
 
 @cache
 def next_garbage() -> Derivation:
-    """|g|² after a layer that adds Σ w'_i ĥ_i for an inactive circuit: (eq-next-garbage)."""
+    """Derive |g|² after a layer that adds Σ w'_i ĥ_i for an inactive circuit: (eq-next-garbage)."""
     return grown("|g|^2", garbage, estimate_square)
 
 
 @cache
 def next_error() -> Derivation:
-    """|δ|² after a layer that adds Σ w'_i (ĥ_i − h_i): (eq-next-error)."""
+    """Derive |δ|² after a layer that adds Σ w'_i (ĥ_i − h_i): (eq-next-error)."""
     return grown(r"|\delta|^2", delta2, squared_error)
 
 
 @cache
 def next_drift() -> Derivation:
-    """c = E[a · δ] after it: (eq-next-drift)."""
+    """Derive c = E[a · δ] after that layer: (eq-next-drift)."""
     return grown("c", drift, error_product)
 
 
 def grown(quantity: str, before: sp.Symbol, per_neuron: sp.Expr, *more: Assumption) -> Derivation:
-    """A square or product after m neurons have added to the vector; more: assumptions."""
+    """Derive a square or product after m neurons have added to it.
+
+    more: further assumptions.
+    """
     general = before + m * write2 * per_neuron + write_products + written_on_read
     assumptions = (UNCORRELATED_WRITES, READ_AND_WRITTEN, *more)
     return Derivation(quantity, general, assumptions, simplify=False)
@@ -229,23 +242,26 @@ def grown(quantity: str, before: sp.Symbol, per_neuron: sp.Expr, *more: Assumpti
 
 @cache
 def garbage_of_one_layer() -> sp.Expr:
-    """|g|² after the first layer, to leading order in 1/M: collisions alone: (eq-first-garbage)."""
+    """Return |g|² after the first layer, to leading order in 1/M: (eq-first-garbage).
+
+    It comes from collisions alone.
+    """
     first = next_garbage().result.subs(garbage, 0)
     return first.subs(estimate_square, leading_inactive_read_back())
 
 
 @cache
 def noise_from_garbage() -> sp.Expr:
-    """Variance in the mean of carriers that garbage causes in the second layer: (eq-garbage-noise).
+    """Return the variance that garbage causes in a mean of carriers, layer two: (eq-garbage-noise).
 
-    `leading_read_in_variance` with the garbage of T circuits in place of k active states, and, as
-    there, averaged over r carriers, each of which hears r times as much.
+    It is `leading_read_in_variance` with the garbage of T circuits in place of k active states. As
+    there, it is averaged over r carriers, each of which reads r times as much.
     """
     return leading_read_in_variance().subs(k * a2, T * garbage_of_one_layer()) / r
 
 
 @cache
 def deep_capacity() -> sp.Expr:
-    """The T at which that noise reaches ν: what two layers or more can hold: (eq-deep-capacity)."""
+    """Return the T at which that noise is ν, for two layers or more: (eq-deep-capacity)."""
     (solution,) = sp.solve(sp.Eq(noise_from_garbage(), tolerance), T)
     return sp.simplify(solution)

@@ -1,4 +1,4 @@
-"""Read-in interference of the large neurons (the post's section of that name)."""
+"""Large neurons suffer read-in interference (the post's section of that name)."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ NOISE = (
 
 @cache
 def read_in_variance() -> Derivation:
-    """Variance of a large neuron's read-in interference in the first layer: (eq-read-in).
+    """Derive the variance of a large neuron's read-in interference: (eq-read-in).
 
-    From circuit t ≠ u the neuron hears Σ_ij v_i O_ij a_j, where v are the weights with which it
-    reads t, a is u's state and O_ij the overlap of direction i of t with direction j of u. Its
-    variance is |v|²|a|² times theirs; k active circuits and T − 1 others make the pairs. (Pairs
-    (t, u) and (u, t) of two active circuits share one overlap matrix: a correction of relative
-    order k/T, left out. So is what a circuit hears of itself: embeddings are orthonormal within
-    each circuit.)
+    The layer is the first. From circuit t ≠ u the neuron reads Σ_ij v_i O_ij a_j. Here v are the
+    weights with which it reads t, a is u's state, and O_ij is the overlap of direction i of t with
+    direction j of u. The variance is |v|²|a|² times that of the overlaps; k active circuits and T −
+    1 others make the pairs. (Pairs (t, u) and (u, t) of two active circuits share one overlap
+    matrix: a correction of relative order k/T, left out. A circuit's reading of itself is left out,
+    too: embeddings are orthonormal within each circuit.)
     """
     pairs = k * (T - 1)
     one = carried_weights().general * a2 * overlap_variance().general
@@ -52,13 +52,13 @@ def read_in_variance() -> Derivation:
 
 @cache
 def leading_read_in_variance() -> sp.Expr:
-    """`read_in_variance` for many circuits (T ≫ 1) and few carriers (m r ≪ M): (eq-leading)."""
+    """Return `read_in_variance` for many circuits (T ≫ 1), few carriers (m r ≪ M): (eq-leading)."""
     many = T * sp.limit(sp.expand(read_in_variance().result) / T, T, sp.oo)
     return sp.simplify(sp.series(many, r, 0, 2).removeO())
 
 
 @cache
 def read_in_capacity() -> sp.Expr:
-    """The T at which the leading read-in variance reaches ν: the capacity law (eq-capacity)."""
+    """Return the T at which the leading read-in variance is ν, the capacity law: (eq-capacity)."""
     (solution,) = sp.solve(sp.Eq(leading_read_in_variance(), tolerance), T)
     return sp.simplify(solution)

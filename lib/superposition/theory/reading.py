@@ -1,4 +1,4 @@
-"""What a circuit reads of the stream (the post's *Reading from the residual stream*)."""
+"""A circuit reads the stream (the post's *Reading from the residual stream*)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ CIRCUITS = Assumption(
 
 @cache
 def self_read_error() -> Derivation:
-    """E|(E_t^T E_t − 1) a|², how a circuit misreads itself, entries N(0, 1/D): (eq-self-read).
+    """Derive E|(E_t^T E_t − 1) a|², a circuit's misreading of itself: (eq-self-read).
 
-    Entry i of the error is (|e_i|² − 1) a_i + Σ_{j≠i} (e_i · e_j) a_j.
+    The embedding has entries N(0, 1/D). Entry i of the error is (|e_i|² − 1) a_i + Σ_{j≠i} (e_i ·
+    e_j) a_j.
     """
     general = (
         length_variance().general * a2 + (d - 1) * overlap_variance().general * a2 + third_moment
@@ -40,7 +41,7 @@ def self_read_error() -> Derivation:
 
 @cache
 def other_read() -> Derivation:
-    """E|E_t^T E_u a|², what circuit t reads of one other active circuit u: (eq-other-read)."""
+    """Derive E|E_t^T E_u a|², what circuit t reads of another active circuit u: (eq-other-read)."""
     return Derivation(
         r"\mathrm{E}|\delta_{\text{other}}|^2", d * overlap_variance().general * a2, _ENTRIES
     )
@@ -48,13 +49,13 @@ def other_read() -> Derivation:
 
 @cache
 def active_read_error() -> Derivation:
-    """What an active circuit reads beyond itself, orthonormal embeddings: (eq-active-read)."""
+    """Derive what an active circuit reads of others, orthonormal embeddings: (eq-active-read)."""
     others = (k - 1) * other_read().general + (k - 1) * (k - 2) * circuit_covariance
     return Derivation(r"\mathrm{E}|\delta|^2", others, (*_ENTRIES, CIRCUITS))
 
 
 @cache
 def inactive_read() -> Derivation:
-    """E|E_t^T A|² of an inactive circuit t, which has nothing of its own: (eq-inactive-read)."""
+    """Derive E|E_t^T A|² of an inactive circuit t, which has no state in A: (eq-inactive-read)."""
     others = k * other_read().general + k * (k - 1) * circuit_covariance
     return Derivation(r"\mathrm{E}|\hat a|^2", others, (*_ENTRIES, CIRCUITS))

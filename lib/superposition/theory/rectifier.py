@@ -1,4 +1,4 @@
-"""What a ReLU makes of a Gaussian."""
+"""A ReLU turns a Gaussian into known moments."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _a = sp.symbols("a", real=True)
 
 @cache
 def _tail(power: int) -> sp.Expr:
-    """∫_a^∞ y^power φ(y) dy, with φ the density of a standard Gaussian.
+    """Return ∫_a^∞ y^power φ(y) dy, with φ the density of a standard Gaussian.
 
-    By parts from the first power on, since φ' = −yφ: a^(power − 1) φ(a) + (power − 1) times the
-    integral with two powers less.
+    From the first power on it is integrated by parts, because φ' = −yφ. The integral is a^(power −
+    1) φ(a), plus (power − 1) times the integral with two powers less.
     """
     y = sp.symbols("y", real=True)
     density = sp.exp(-(y**2) / 2) / sp.sqrt(2 * sp.pi)
@@ -25,7 +25,7 @@ def _tail(power: int) -> sp.Expr:
 
 
 def _moment(power: int, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
-    """E ReLU(mean + √variance y)^power: where it is not zero, y > −mean/√variance."""
+    """Return E ReLU(mean + √variance y)^power; it is not zero where y > −mean/√variance."""
     deviation = sp.sqrt(variance)
     terms = [
         sp.binomial(power, i) * mean ** (power - i) * deviation**i * _tail(i)
@@ -35,15 +35,15 @@ def _moment(power: int, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
 
 
 def relu_on(mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
-    """P(x > 0) of a Gaussian x; also the slope of `relu_mean` in the mean: (eq-relu-on)."""
+    """Return P(x > 0) of a Gaussian x, also the slope of `relu_mean` in the mean: (eq-relu-on)."""
     return _moment(0, mean, variance)
 
 
 def relu_mean(mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
-    """E ReLU(x) of a Gaussian x, integrated: (eq-relu-mean)."""
+    """Return E ReLU(x) of a Gaussian x: (eq-relu-mean)."""
     return _moment(1, mean, variance)
 
 
 def relu_second(mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
-    """E ReLU(x)² of a Gaussian x, integrated: (eq-relu-second)."""
+    """Return E ReLU(x)² of a Gaussian x: (eq-relu-second)."""
     return _moment(2, mean, variance)

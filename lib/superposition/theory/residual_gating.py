@@ -1,9 +1,10 @@
-"""Gated residual circuits, some active at once (chapter *Gated superposition*).
+"""Gated residual circuits disturb each other if several are active (chapter *Gated superposition*).
 
-A circuit has r slots of the stream and r' slots of neurons, lines of different slopes of one
-plane: circuits on a slot, γ and ϱ are those of `gating`, for every slope. An active circuit is
-heard by neurons of slots in use, through the circuits that these share with slots of the stream,
-and on slots of the stream, through those that these share with slots of neurons.
+A circuit has r slots of the stream and r' slots of neurons. The slots are lines of different slopes
+of one plane, so the circuits on a slot, γ and ϱ are those of `gating` for every slope. An active
+circuit reaches neurons of slots in use, through the circuits that these share with slots of the
+stream. It also reaches slots of the stream, through the circuits that these share with slots of
+neurons.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ stream, neurons = r, sp.Symbol("r'", positive=True)
 met_stream, met_neurons = sp.symbols("N N'", positive=True)
 # of one neuron: what a third circuit's weights and bias make of an active one's state, squared;
 # the share that fires; what a pre-activation changes on top of another one
-heard2, joined2 = (
+third2, joined2 = (
     sp.Symbol(name, positive=True)
     for name in (r"(w_{v}a_{u}+b_{v})^{2}", r"(h_{t} \to h_{t+u})^{2}")
 )
 firing = sp.Symbol("p_+", positive=True)
-# mean products of what is heard through the weights of two different circuits
-heard_product, written_product = sp.symbols("w_v{\\cdot}w_v' w'_v{\\cdot}w_v''", real=True)
+# mean products of what arrives through the weights of two different circuits
+third_product, written_product = sp.symbols("w_v{\\cdot}w_v' w'_v{\\cdot}w_v''", real=True)
 
 MEET = Assumption(
     "a slot of neurons and one of the stream have another circuit in common with chance ϱ",
@@ -35,21 +36,21 @@ MEET = Assumption(
 )
 UNRELATED = Assumption(
     "weights of different circuits have no mean in common",
-    {heard_product: sp.S.Zero, written_product: sp.S.Zero},
+    {third_product: sp.S.Zero, written_product: sp.S.Zero},
 )
 
 
 @cache
 def written_by_others() -> Derivation:
-    """Mean square that one other circuit adds to a circuit's state in a layer: (eq-through).
+    """Derive the mean square that one other circuit adds to a state in a layer: (eq-through).
 
-    With equal weights; where the two share no slot. A neuron's slot hears N of r slots of the
-    other's state, w/r of each; of m neurons a share p₊ passes it on to the mean over r' slots, and
-    w' to the state. A slot of the stream hears N' of the other's r' slots of neurons, w'/r' of
-    each; what is read is the mean over r.
+    Weights are equal, and the two circuits share no slot. A neuron's slot reads N of the r slots of
+    the other's state, w/r of each. A share p₊ of m neurons passes that on to the mean over r'
+    slots, and w' to the state. A slot of the stream reads N' of the other's r' slots of neurons,
+    w'/r' of each. The state is the mean over r slots.
     """
-    one_slot = met_stream * heard2 / stream**2
-    in_neurons = second_moment_of_sum(neurons, one_slot, heard_product) / neurons**2
+    one_slot = met_stream * third2 / stream**2
+    in_neurons = second_moment_of_sum(neurons, one_slot, third_product) / neurons**2
     one_entry = met_neurons * m * write2 * h2 / neurons**2
     in_stream = second_moment_of_sum(stream, one_entry, written_product) / stream**2
     general = m * write2 * firing * in_neurons + in_stream
@@ -58,11 +59,11 @@ def written_by_others() -> Derivation:
 
 @cache
 def new_error() -> sp.Expr:
-    """Mean square that k − 1 others add to a circuit's state in a layer: (eq-residual-noise).
+    """Return the mean square that k − 1 others add to a state in a layer: (eq-residual-noise).
 
-    Through third circuits (`written_by_others`), where no slot is shared; where one of neurons is,
-    by what the other's pre-activations change; where one of the stream is, by what neurons read of
-    the other's state.
+    Where no slot is shared, they add through third circuits (`written_by_others`). Where a slot of
+    neurons is shared, they add what the other's pre-activations change. Where a slot of the stream
+    is shared, they add what neurons read of the other's state.
     """
     read = firing * w2 / d * a2 / stream
     through = sp.Symbol(written_by_others().quantity, positive=True)

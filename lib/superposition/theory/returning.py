@@ -1,4 +1,4 @@
-"""What averaging over carriers removes, and what not (the post's *Writing back …*)."""
+"""Averaging over carriers removes some noise, and leaves some (the post's *Writing back …*)."""
 
 from __future__ import annotations
 
@@ -47,13 +47,16 @@ _SHARED = (*NOISE[:-4], DISTINCT_CARRIERS, *NOISE[-4:])
 
 
 def _together(j: int) -> tuple[sp.Expr, sp.Expr]:
-    """Mean and variance before the ReLU, with j active small neurons: Σ (p_i + β) − β."""
+    """Return mean and variance before the ReLU, with j active small neurons: Σ (p_i + β) − β."""
     return j * pre_mean + (j - 1) * margin, j * pre_variance
 
 
 @cache
 def gaussian() -> Assumption:
-    """What pre-activations are like; a function, since its integrals take a second."""
+    """Return the assumption on pre-activations.
+
+    It is a function, because its integrals take a second.
+    """
     activations = {}
     for j in range(1, MOST + 1):
         activations[square_when[j]] = relu_second(*_together(j))
@@ -64,7 +67,7 @@ def gaussian() -> Assumption:
 
 @cache
 def mean_of_carriers() -> Derivation:
-    """Variance of the mean over r carriers, with a shared and an own part: (eq-mean-of-carriers).
+    """Derive the variance of a mean over r carriers, shared and own part: (eq-mean-of-carriers).
 
     Var[(1/r) Σ_j x_j] = (1/r²) (r Var x + r(r − 1) Cov(x, x')), Cov = shared + residue.
     """
@@ -74,12 +77,12 @@ def mean_of_carriers() -> Derivation:
 
 @cache
 def shared_noise() -> Derivation:
-    """What all carriers of a small neuron hear alike: (eq-shared).
+    """Derive the noise that all carriers of a small neuron share: (eq-shared).
 
-    Through the small neuron itself, w · E_t^T E_u a_u of each other active circuit u; and through
-    the other circuits, because two carriers that read one with weights v and v' agree by
-    E[v · v'] (eq-alike), which is not small where weights have a common sign. For embeddings
-    orthonormal within each circuit, so that a circuit reads itself exactly.
+    One part comes through the small neuron itself: w · E_t^T E_u a_u of each other active circuit
+    u. The other part comes through the other circuits. Two carriers that read a circuit with
+    weights v and v' agree by E[v · v'] (eq-alike), which is not small where weights have a common
+    sign. Embeddings are orthonormal within each circuit, so that a circuit reads itself exactly.
     """
     overlap = a2 * overlap_variance().general
     itself = (k - 1) * w2 + (k - 1) * (k - 2) * circuit_covariance
@@ -89,10 +92,10 @@ def shared_noise() -> Derivation:
 
 @cache
 def own_noise() -> Derivation:
-    """What one carrier hears by itself: (eq-read-in) without what is shared: (eq-own-noise).
+    """Derive a carrier's separate noise: (eq-read-in) without what is shared: (eq-own-noise).
 
-    Choices of different small neurons add as much to both, and cancel. Over r, to leading order:
-    (eq-cancel).
+    Choices of different small neurons add as much to both, and cancel. The noise over r, to leading
+    order, is (eq-cancel).
     """
     alike = k * (T - 1) * shared_weights().general * a2 * overlap_variance().general
     general = read_in_variance().general - alike
@@ -101,7 +104,7 @@ def own_noise() -> Derivation:
 
 @cache
 def idle_activation() -> sp.Expr:
-    """E[ĥ²] that an inactive small neuron reads, nothing assumed: (eq-idle).
+    """Return the E[ĥ²] that an inactive small neuron reads, without assumptions: (eq-idle).
 
     The mean over r carriers has the second moment (1/r)(E[s²] + (r − 1) E[s s']). A carrier has j
     of the active small neurons with probability P_j. Two carriers s, s' have the same one with
@@ -116,7 +119,7 @@ def idle_activation() -> sp.Expr:
 
 @cache
 def inactive_read_back() -> Derivation:
-    """`idle_activation` for Gaussian pre-activations, without noise: (eq-inactive-read-back)."""
+    """Derive `idle_activation` for Gaussian pre-activations, no noise: (eq-inactive-read-back)."""
     assumptions = (gaussian(), REST, DISTINCT_CARRIERS, INDEPENDENT_CARRIERS, RANDOM_CARRIERS)
     general = idle_activation().doit()
     return Derivation(r"\mathrm{E}[\hat h^2]", general, assumptions, simplify=False)
@@ -124,7 +127,10 @@ def inactive_read_back() -> Derivation:
 
 @cache
 def leading_inactive_read_back() -> sp.Expr:
-    """`inactive_read_back` for few carriers, to first order in 1/M: (eq-inactive-leading)."""
+    """Return `inactive_read_back` to first order in 1/M: (eq-inactive-leading).
+
+    This holds for few carriers.
+    """
     whole = inactive_read_back()
     kept = whole.without(gaussian().statement).result.subs(square_when[1], h2)
     u = sp.symbols("u", positive=True)  # 1/M

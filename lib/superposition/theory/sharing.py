@@ -1,7 +1,7 @@
-"""Circuits that share neurons (chapters *A construction that survives depth*, *Rotations*).
+"""Circuits share neurons (chapters *A construction that survives depth*, *Rotations*).
 
-n = D/d slots, each of which stands for d neurons, one per entry of a circuit's state; T circuits
-have r slots each, and any two share at most one.
+There are n = D/d slots, each of which stands for d neurons, one per entry of a circuit's state. T
+circuits have r slots each, and any two share at most one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ pair_chance, shared_chance, overlap, density = sp.symbols(r"\pi p q rho", positi
 chi, gain, connections = sp.symbols("chi g N", positive=True)
 threshold = sp.Symbol(r"\alpha_*", positive=True)
 layer = sp.symbols("l", positive=True)
-# over how many layers errors add up; covariance of what two neurons of a circuit hear
+# over how many layers errors add up; covariance of what two neurons of a circuit read
 passed_noise, passed_collisions, neuron_covariance = sp.symbols(r"n_1 n_2 \kappa_n")
 # u: another active circuit. What its own part, the shared mean and both make of its state.
 difference2, mean2, doubled2 = (
@@ -48,18 +48,18 @@ ISOMETRIC = Assumption(
 
 @cache
 def sharing_chance() -> Derivation:
-    """p, the chance that two given circuits share a slot: (eq-sharing).
+    """Derive p, the chance that two given circuits share a slot: (eq-sharing).
 
-    On each of a circuit's r slots there are c̃ − 1 of the T − 1 others, and none twice.
+    On each of a circuit's r slots there are c̃ − 1 of the T − 1 others, and none is there twice.
     """
     return Derivation("p", r * (own_load - 1) / (T - 1), (EQUAL_LOAD, SLOTS))
 
 
 @cache
 def overlap_square() -> Derivation:
-    """q, the mean square of what one circuit reads of another's entry 1: (eq-overlap-square).
+    """Derive q, the mean square that a circuit reads of another's entry 1: (eq-overlap-square).
 
-    A shared slot is one of the r that are averaged over: p/r².
+    A shared slot is one of the r that are averaged over, so q = p/r².
     """
     general = r * (own_load - 1) / T / r**2  # T for T − 1, as published
     return Derivation("q", sp.expand(general), (EQUAL_LOAD, SLOTS))
@@ -67,16 +67,19 @@ def overlap_square() -> Derivation:
 
 @cache
 def inactive_square() -> Derivation:
-    """Mean square of what an inactive circuit reads of k active ones: (eq-inactive-shared)."""
+    """Derive the mean square that an inactive circuit reads: (eq-inactive-shared).
+
+    It reads k active circuits.
+    """
     general = k * overlap * a2 + k * (k - 1) * circuit_covariance
     return Derivation(r"\mathrm{E}|\hat a|^2", general, (CIRCUITS,), simplify=False)
 
 
 @cache
 def connection_density() -> Derivation:
-    """ρ, the share of slots of one layer that a slot of the next is connected to: (eq-density).
+    """Derive ρ, the share of slots of one layer to which a slot of the next connects: (eq-density).
 
-    One less the chance that none of T circuits has both.
+    It is one minus the chance that none of T circuits has both slots.
     """
     general = 1 - (1 - pair_chance) ** T
     return Derivation("rho", general, (INDEPENDENT_PAIRS, SLOTS), simplify=False)
@@ -84,32 +87,34 @@ def connection_density() -> Derivation:
 
 @cache
 def balanced() -> sp.Expr:
-    """χ at which a slot hears nothing of a random other one, on average: (eq-balance)."""
-    heard = density / r - (1 - density) * chi
-    return heard.subs(chi, 0) / -heard.coeff(chi)  # heard is linear in χ
+    """Return the χ at which a slot's mean input from a random other one is zero: (eq-balance)."""
+    received = density / r - (1 - density) * chi
+    return received.subs(chi, 0) / -received.coeff(chi)  # received is linear in χ
 
 
 @cache
-def heard_of_active() -> sp.Expr:
-    """What a slot connected to N of an active circuit's r hears of its indicator, given χ."""
+def input_from_active() -> sp.Expr:
+    """Return the indicator's input to a slot connected to N of an active circuit's r, given χ."""
     return connections / r - chi * (r - connections)
 
 
 @cache
 def false_threshold() -> sp.Expr:
-    """N from which on a slot connected to N of an active circuit's r is falsely on: (eq-false).
+    """Return the N from which on a slot connected to N of r is falsely on: (eq-false).
 
-    It hears N/r − χ(r − N), χ balanced; the step starts at α_* − 1/(2g).
+    The r slots are an active circuit's. The slot's input is N/r − χ(r − N), with χ balanced, and
+    the step starts at α_* − 1/(2g).
     """
-    heard = heard_of_active().subs(chi, balanced())
-    least = sp.solve(heard - (threshold - 1 / (2 * gain)), connections)[0]
+    received = input_from_active().subs(chi, balanced())
+    least = sp.solve(received - (threshold - 1 / (2 * gain)), connections)[0]
     return sp.collect(sp.expand(least / r), density) * r
 
 
 def occupied(n: int, hits: int, places: int) -> sp.Expr:
-    """Chance that `hits` random places out of `places` are n different ones: (eq-occupied).
+    """Return the chance that `hits` of `places` random places are n different ones: (eq-occupied).
 
-    places!/(places − n)! orders in which to meet n, times Stirling's number of ways to split hits.
+    There are places!/(places − n)! orders in which to meet n places, and Stirling's number of ways
+    to split the hits.
     """
     ways = sp.functions.combinatorial.numbers.stirling(hits, n)
     return sp.ff(places, n) * ways / sp.Integer(places) ** hits
@@ -117,10 +122,12 @@ def occupied(n: int, hits: int, places: int) -> sp.Expr:
 
 @cache
 def inactive_noise() -> Derivation:
-    """What r neurons hear, on average over them, of inactive circuits' own parts: (eq-idle-noise).
+    """Derive the mean square of what r neurons read of inactive circuits: (eq-idle-noise).
 
-    On each neuron c̃ − 1 others read k active circuits by chance. By (eq-overlap-square) that is
-    rTq of them.
+    It is what their own parts of weights make, on average over the neurons.
+
+    On each neuron c̃ − 1 other circuits read k active ones by chance. By (eq-overlap-square) these
+    are rTq circuits.
     """
     heard = (own_load - 1) * overlap * k * difference2
     on_slot = sp.solve(overlap_square().general - overlap, own_load)[0]
@@ -131,10 +138,11 @@ def inactive_noise() -> Derivation:
 
 @cache
 def shared_noise() -> Derivation:
-    """What they hear of other active circuits through the shared mean: (eq-shared-noise).
+    """Derive the mean square of what r neurons read through the shared mean: (eq-shared-noise).
 
-    Each of r slots of another circuit is connected with probability ρ, and then adds 1/r, else
-    −χ: a variance of ρ(1 − ρ)(1/r + χ)², to leading order in ρ.
+    The neurons read other active circuits. Each of r slots of another circuit is connected with
+    probability ρ. It then adds 1/r, else −χ. The variance is ρ(1 − ρ)(1/r + χ)², to leading order
+    in ρ.
     """
     connection = density * (1 - density) * (1 / r + balanced()) ** 2
     leading = sp.series(sp.simplify(connection), density, 0, 2).removeO()
@@ -145,10 +153,10 @@ def shared_noise() -> Derivation:
 
 @cache
 def linear_law() -> Derivation:
-    """Mean squared error of an active circuit after l layers, noise staying small: (eq-linear-law).
+    """Derive an active circuit's mean squared error after l layers of small noise: (eq-linear-law).
 
-    Both noises in every layer after the first; in all layers a neuron shared with another active
-    circuit holds its values, too, of which a reading has the mean square q |…|².
+    Both noises enter in every layer after the first. In all layers a neuron that is shared with
+    another active circuit holds its values, too; a reading of them has the mean square q |…|².
     """
     collisions = overlap * (k - 1) * doubled2
     general = passed_noise * (inactive_noise().general + shared_noise().general)
@@ -159,10 +167,10 @@ def linear_law() -> Derivation:
 
 @cache
 def rotation_squares() -> dict[sp.Symbol, sp.Expr]:
-    """The three squares of (eq-linear-law) for conditional rotations, averaged over angles.
+    """Return the three squares of (eq-linear-law) for conditional rotations, averaged over angles.
 
-    A circuit's own part turns x, |R x|²; the shared part is 2α on both entries; a shared neuron
-    hears both, R x + 2α, on top of its own circuit's.
+    A circuit's own part turns x, |R x|². The shared part is 2α on both entries. A shared neuron
+    reads both, R x + 2α, on top of its own circuit's.
     """
     angle = sp.symbols("varphi", real=True)
     x, shift = sp.Matrix([sp.cos(angle), sp.sin(angle)]), sp.Matrix([2, 2])
@@ -180,12 +188,12 @@ def rotation_squares() -> dict[sp.Symbol, sp.Expr]:
 
 @cache
 def rotation_law() -> sp.Expr:
-    """The published law for conditional rotations: (eq-rotation-law)."""
+    """Return the published law for conditional rotations: (eq-rotation-law)."""
     return by_overlap(linear_law().result.subs(rotation_squares()))
 
 
 def by_overlap(expression: sp.Expr) -> sp.Expr:
-    """The same, ordered by powers of q and then by squares."""
+    """Return the expression ordered by powers of q and then by squares."""
 
     def ordered(coefficient: sp.Expr) -> sp.Expr:
         squares = [difference2, mean2, doubled2]

@@ -1,4 +1,4 @@
-"""The symbols of all derivations; capital and small letters are the post's."""
+"""All derivations use these symbols; capital and small letters are the post's."""
 
 import sympy as sp
 
@@ -14,7 +14,7 @@ carrying_probability, carrier_covariance = sp.symbols(r"p \kappa")
 third_moment, circuit_covariance = sp.symbols(r"\tau g")
 # Two given large neurons both carry a given small one; none of the others chooses a large neuron;
 # what losing one carrier says about losing another.
-pair_probability, nobody, loss_covariance = sp.symbols(r"p_2 P_0 \ell")
+pair_probability, no_other_choice, loss_covariance = sp.symbols(r"p_2 P_0 \ell")
 # Of one circuit's two different small neurons, on two different large ones.
 cross_covariance = sp.symbols(r"\kappa_2")
 # P_j: probability that a large neuron carries j of the active small neurons; F_j and G_j: mean
@@ -30,8 +30,8 @@ MOST = 8  # active small neurons on one large neuron: more are left out
 garbage, delta2, state2, content = sp.symbols(r"|g|^{2} |\delta|^{2} |s|^{2} G", nonnegative=True)
 drift, feedback, self_feedback = sp.symbols(r"a{\cdot}\delta \chi \chi_0", real=True)
 bare_w2, bare_sum2, write2 = sp.symbols(r"|w_0|^{2} |Σw_0|^{2} |w'|^{2}", positive=True)
-# One neuron: what it should hear, what a carrier hears, and what carriers make of it.
-wanted, heard = sp.symbols("x y", real=True)
+# One neuron: its own input, the input of a carrier, and what carriers make of it.
+wanted, carrier_input = sp.symbols("x y", real=True)
 noise, common_noise, jump_variance = sp.symbols(r"v v_{\text{com}} s_c^{2}", positive=True)
 jump_mean, others, chance = sp.symbols(r"\mu_c n_{\text{act}} \eta", positive=True)
 collisions, collision_chance = sp.symbols("j P_j", nonnegative=True)
