@@ -31,19 +31,33 @@ def measure_error(
     sample_inputs: InputSampler | None = None,
     observe: Observer | None = None,
 ) -> pd.DataFrame:
-    """Errors of the circuits' states, one row per small layer 0 … L.
+    """Measure the errors of the circuits' states, in one row for each small layer 0 … L.
 
-    Each of `n_samples` samples has `n_active` random circuits active, with inputs from
-    `sample_inputs(active, rng)` → (batch, k, d); by default the circuits' own. `observe` maps
-    states (…, d) to what is compared. With δ = estimate − truth of an active circuit's state:
+    Each of `n_samples` samples has `n_active` random circuits active.
 
-    mse: mean ‖δ‖² over samples and active circuits. relative_mse: mse / mean ‖truth‖².
-    worst: largest ‖δ‖. inactive_mse: mean ‖what an inactive circuit reads‖² (NaN if all are
-    active). firing: share of large neurons above zero in the large layers of that small layer
-    (NaN at layer 0, before any).
+    sample_inputs: (active, rng) → (batch, k, d); None: the circuits' own inputs.
+    observe: a map of states (…, d) to what is compared; None: the states themselves.
+
+    Let δ = estimate − truth of an active circuit's state. The columns are `layer` and these:
+
+    mse: the mean of ‖δ‖² over samples and active circuits.
+    relative_mse: mse divided by the mean of ‖truth‖².
+    worst: the largest ‖δ‖.
+    inactive_mse: the mean of ‖what an inactive circuit reads‖²; NaN if all circuits are active.
+    firing: the share of large neurons above zero on the way to that small layer; NaN at layer 0.
 
     Raises TypeError or ValueError for counts ≤ 0, n_active > T, an `rng` that is no Generator,
     samples or observations of another shape; MemoryError for more samples than fit.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits, measure_error
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> errors = measure_error(large, n_active=1, n_samples=100, rng=rng)
+    >>> errors["layer"].tolist()
+    [0, 1, 2]
+    >>> bool(errors["worst"].max() < 1e-9)  # this construction is exact for one active circuit
+    True
     """
     instance("superposition", superposition, Superposition)
     circuits = superposition.circuits

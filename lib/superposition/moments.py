@@ -19,21 +19,33 @@ N_NODES = 64  # equally likely values that stand for all pre-activations of a la
 class Moments:
     """Means over circuits, neurons and inputs of residual circuits, layer by layer.
 
-    width:           d, of a circuit's state.
-    n_neurons:       m, of one circuit in one layer.
-    state2:          (L+1,), |a|² of states after 0 … L layers.
-    weight2:         (L,), |w|² of one neuron's input weights.
-    weight_sum2:     (L,), |Σw|² of the sum of a circuit's m of them.
-    bias, bias2:     (L,), b and b². bias_sum2: (L,), (Σb)², likewise.
-    write2:          (L,), |w'|² of one neuron's write-out vector.
-    pre_activations: (L, n), w·a + b of all neurons: means of n equally large quantile groups.
-    feedback:        (L+1,), Σ E[tr J] E[a·a' + 1] over the layers before: (eq-feedback).
-    self_feedback:   (L+1,), Σ E[tr J (a·a' + 1) + a·J a'] over them: (eq-feedback).
+    width: d, the width of a circuit's state.
+    n_neurons: m, the neurons of one circuit in one layer.
+    state2: (L+1,), |a|² of states after 0 … L layers.
+    weight2: (L,), |w|² of one neuron's input weights.
+    weight_sum2: (L,), |Σw|² of the sum of the input weights of a circuit's m neurons.
+    bias: (L,), the mean of b.
+    bias2: (L,), the mean of b².
+    bias_sum2: (L,), the mean of (Σb)², summed over a circuit's m neurons.
+    write2: (L,), |w'|² of one neuron's write-out vector.
+    pre_activations: (L, n), w·a + b of all neurons, as the means of n equally large quantile
+        groups.
+    feedback: (L+1,), Σ E[tr J] E[a·a' + 1] over the layers before: (eq-feedback).
+    self_feedback: (L+1,), Σ E[tr J (a·a' + 1) + a·J a'] over the layers before: (eq-feedback).
 
-    J is the Jacobian of what a layer adds, a the state before it, a' the state now; in `feedback`
-    of two different circuits, in `self_feedback` of one.
+    J is the Jacobian of what a layer adds, a the state before that layer, and a' the state now. In
+    `feedback` J and a belong to two different circuits, in `self_feedback` to one.
 
     Raises TypeError or ValueError for arrays of other kinds or shapes.
+
+    >>> import numpy
+    >>> from superposition import ResidualCircuits
+    >>> rng = numpy.random.default_rng(0)
+    >>> moments = ResidualCircuits.random(5, width=2, n_neurons=4, n_layers=3, rng=rng).moments(rng)
+    >>> moments.n_layers, moments.pre_activations.shape
+    (3, (3, 64))
+    >>> round(float(moments.state2[0]), 6)  # the inputs are unit vectors
+    1.0
     """
 
     width: int

@@ -27,10 +27,22 @@ class Network(Protocol):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ResidualNetwork:
-    """A residual ReLU network; layer l maps A to A + write_out · relu(read_in · A + bias).
+    """A residual ReLU network in which layer l maps A to A + write_out · relu(read_in · A + bias).
 
-    read_in (L, M, D), bias (L, M), write_out (L, D, M): L layers, M neurons per layer, a residual
-    stream of D dimensions. Raises TypeError or ValueError for arrays of another kind or shape.
+    read_in: (L, M, D), from the residual stream of D dimensions to the M neurons of each layer.
+    bias: (L, M), one for each neuron.
+    write_out: (L, D, M), from the neurons back to the stream.
+
+    Raises TypeError or ValueError for arrays of another kind or shape.
+
+    >>> import numpy
+    >>> from superposition import ResidualNetwork
+    >>> unit = numpy.eye(2)[None]
+    >>> keep_positive = ResidualNetwork(-unit, numpy.zeros((1, 2)), unit)
+    >>> keep_positive
+    ResidualNetwork(1 layers, stream 2, neurons 2)
+    >>> keep_positive.run(numpy.array([[3.0, -3.0]]))[-1].tolist()
+    [[3.0, 0.0]]
     """
 
     read_in: Floats
@@ -95,11 +107,22 @@ class ResidualNetwork:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MLPNetwork:
-    """A network without a residual stream; layer l maps A to f(weights[l] · A + biases[l]).
+    """A network without a residual stream, in which layer l maps A to f(weights[l] · A +
+    biases[l]).
 
-    weights: one array per layer, (D_out, D_in). biases: one per layer, (D_out,). activations: f of
-    all layers or of each, "relu" or "linear".
+    weights: one array for each layer, (D_out, D_in).
+    biases: one array for each layer, (D_out,).
+    activations: f, "relu" or "linear", one for all layers or one for each.
+
     Raises TypeError or ValueError for arrays of another kind or shape, or another activation.
+
+    >>> import numpy
+    >>> from superposition import MLPNetwork
+    >>> network = MLPNetwork([numpy.ones((1, 2))], [numpy.array([-1.0])])
+    >>> network
+    MLPNetwork(widths 2 → 1)
+    >>> network.run(numpy.array([[1.0, 1.0], [0.0, 0.0]]))[-1].tolist()
+    [[1.0], [0.0]]
     """
 
     weights: Sequence[Floats]

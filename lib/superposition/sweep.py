@@ -35,28 +35,43 @@ def sweep(
     progress: bool = True,
     header: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """`measure(**setting, rng=…)` for every setting and seed; all its rows in one tidy table.
+    """Run `measure(**setting, rng=…)` for every setting and seed, and return one tidy table.
 
-    settings: dicts of numbers and texts with the same keys, no two alike. Each pair of setting
-    and seed number 0 … n_seeds − 1 is a run with a generator of its own, made from one draw of
-    `rng`, the setting itself and the seed number: workers, order and neighbours change nothing.
+    settings: dicts of numbers and texts with the same keys, no two alike.
+    n_seeds: how many runs each setting has, with seed numbers 0 … n_seeds − 1.
+    path: the file for the table, or None.
+    n_jobs: how many processes compute the runs; None: as joblib is configured.
+    progress: whether to show a progress bar.
+    header: lines that stand above the table as comments.
 
-    Where runs are computed is joblib's business: in `n_jobs` processes, or as the surrounding
-    `joblib.parallel_config` says, else one after the other. With a `distributed.Client`,
-    `joblib.parallel_config("dask")` takes them to its cluster, whatever n_jobs says. Each run
-    computes on one thread, wherever it is: sums depend on how many share them, and workers that
-    take all cores each get in each other's way. The rows are the same, digit for digit.
+    Each run has its own generator. The generator is made from one draw of `rng`, the setting and
+    the seed number, so that workers, order and other settings do not change a run.
 
-    With a `path`, finished runs are kept in `<name>.partial.csv`, and the whole table goes to
-    `path` once all are done (`results.Results`); a sweep begun before continues from either file,
-    wherever it was begun. That they can be written is tried first. `header` lines stand above the
-    table as comments; a file with another header is refused.
+    Runs are computed in `n_jobs` processes, or as the surrounding `joblib.parallel_config` says,
+    else one after the other. With a `distributed.Client`, `joblib.parallel_config("dask")` takes
+    them to its cluster, whatever n_jobs is. Each run computes on one thread, because sums depend on
+    the number of threads. The rows are the same everywhere, digit for digit.
 
-    Returns settings' columns, `seed`, then the measurement's columns, in the order of settings.
+    With a `path`, finished runs are kept in `<name>.partial.csv`. The whole table goes to `path`
+    once all runs are done (`results.Results`). A sweep that was interrupted continues from either
+    file, on any machine. Whether the files can be written is tried first. A file with another
+    header is refused.
+
+    The columns are those of the settings, `seed`, then those of the measurement, in the order of
+    the settings.
     Raises ValueError for settings that repeat, differ in their keys or hold other kinds of value
-    (text that reads as a number, is empty or has several lines included), for headers of more
-    than one line, for a measurement without rows, or for a file that is not whole or belongs to
-    another sweep; OSError, naming the file, if it cannot be read or written.
+    (text that reads as a number, is empty or has several lines included), for headers of more than
+    one line, for a measurement without rows, or for a file that is not whole or belongs to another
+    sweep; OSError, naming the file, if it cannot be read or written.
+
+    >>> import numpy, pandas
+    >>> from superposition import sweep
+    >>> def dice(sides, rng):
+    ...     return pandas.DataFrame({"roll": [rng.integers(1, sides + 1)]})
+    >>> settings = [{"sides": 6}, {"sides": 20}]
+    >>> table = sweep(dice, settings, n_seeds=3, rng=numpy.random.default_rng(0), progress=False)
+    >>> list(table), len(table)
+    (['sides', 'seed', 'roll'], 6)
     """
     settings = _check_settings(settings)
     n_seeds = positive_int("n_seeds", n_seeds)

@@ -28,9 +28,24 @@ _ITERATIONS = 50  # of an F1 that rises; a few do
 
 @dataclass(frozen=True, eq=False)
 class Contest:
-    """A target taken apart after its middle layer.
+    """A target that methods take apart after its middle layer.
 
-    truth: of the target. n_active: k. layer: the small layer; matrix: the weights that wrote last.
+    truth: the ground truth of the target.
+    n_active: k, how many circuits are active at once.
+    layer: the small layer after which the states are taken.
+    matrix: the weights that wrote to those states last.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import Contest, ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> contest = Contest.of(ground_truth(large), n_active=1)
+    >>> contest.layer, contest.matrix.name
+    (1, 'weights[0]')
+    >>> states, labels = contest.states(6, rng)
+    >>> states.shape, labels.on.sum(axis=1).tolist()
+    ((6, 20), [1, 1, 1, 1, 1, 1])
     """
 
     truth: GroundTruth
@@ -202,9 +217,24 @@ def score(
     *,
     together: bool = False,
 ) -> pd.DataFrame:
-    """What `method` finds of a network whose truth is known, in one row: `Contest.score`.
+    """Score what `method` finds of a network whose truth is known, in the row of `Contest.score`.
 
-    Raises TypeError for another kind of method, KeyError for a setting that it has not.
+    setting: the name of one of the method's settings.
+
+    Raises TypeError for another kind of method, KeyError for a setting that the method does not
+    have.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import METHODS, ground_truth, score
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> method = METHODS["random directions"]
+    >>> row = score(method, "only", ground_truth(large), n_active=1, rng=rng)
+    >>> list(row)
+    ['mmcs', 'mmcs_found', 'weight_mmcs', 'weight_ml2r', 'precision', 'recall']
+    >>> bool(row["mmcs"].item() < 0.7)  # 1 if every direction were found
+    True
     """
     instance("method", method, Method)
     contest = Contest.of(truth, n_active)

@@ -19,12 +19,23 @@ _BATCH = 256  # states at a time
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What a method is given: no labels, and nothing of the circuits but how many there are.
+    """What a method is given: states and weights, no labels, and the number and width of the
+    circuits.
 
-    states:  (n, D), the network's states after one small layer, on n random inputs; read-only.
-    weight:  (D, D_in), the matrix that wrote to them last.
-    n_circuits: T. width: d, of a circuit's state.
-    network: all of it, and after: after how many of its layers the states are.
+    states: (n, D), the network's states after one small layer, on n random inputs; read-only.
+    weight: (D, D_in), the matrix that wrote to the states last.
+    n_circuits: T, the number of circuits.
+    width: d, the width of a circuit's state.
+    network: the whole large network.
+    after: how many of the network's layers come before the states.
+
+    >>> import numpy
+    >>> from superposition import MLPNetwork
+    >>> from superposition.bench import Given
+    >>> network = MLPNetwork([numpy.eye(4)], [numpy.zeros(4)])
+    >>> given = Given(numpy.ones((10, 4)), numpy.eye(4), 3, 2, network, after=1)
+    >>> given.room(per_circuit=2)  # so many components, for three circuits
+    6
     """
 
     states: Floats
@@ -43,10 +54,16 @@ class Given:
 class Found:
     """What a method returns.
 
-    directions: (C, D), along which states are taken apart.
-    activity:   (n, D) → (n, C'), how active each component is on each state.
-    signed:     whether a direction's sign means something.
-    pieces:     components of the weight as factors, (C, D, R) and (C, R, D_in); or None.
+    directions: (C, D), the directions along which states are taken apart.
+    activity: (n, D) → (n, C'), how active each component is on each state.
+    signed: whether a direction's sign means something.
+    pieces: components of the weight as factors, (C, D, R) and (C, R, D_in); or None.
+
+    >>> import numpy
+    >>> from superposition.bench import Found
+    >>> found = Found(numpy.eye(3), activity=numpy.abs, signed=False)
+    >>> found.activity(numpy.array([[0.0, -2.0, 1.0]])).tolist()
+    [[0.0, 2.0, 1.0]]
     """
 
     directions: Floats
@@ -57,10 +74,20 @@ class Found:
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table. `METHODS` has the book's; any other can be scored in the same way.
+    """A method that can be scored. `METHODS` has the book's, and any other is scored in the same
+    way.
 
-    find:     (given, rng, **setting) → Found.
-    settings: what was tried; by name.
+    find: (given, rng, **setting) → Found.
+    settings: the settings that were tried, by name.
+
+    >>> import numpy
+    >>> from superposition.bench import Found, Method
+    >>> def largest_states(given, rng, n):
+    ...     order = numpy.argsort(-numpy.linalg.norm(given.states, axis=1))
+    ...     rows = given.states[order[:n]]
+    ...     return Found(rows, activity=lambda states: states @ rows.T)
+    >>> Method(largest_states, {"a few": {"n": 10}}).settings["a few"]
+    {'n': 10}
     """
 
     find: Callable[..., Found]

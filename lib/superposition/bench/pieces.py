@@ -119,13 +119,26 @@ class NoPieces:
 
 @dataclass(frozen=True, eq=False)
 class TrueMatrix:
-    """One large weight matrix as a sum of low-rank pieces, one per circuit, and a rest.
+    """One large weight matrix as a sum of low-rank pieces of circuits, and a rest.
 
-    name:   where it is in the network: "weights[2]", "read_in[0]".
-    owners: (n,), the circuit that each piece belongs to; a circuit may have several, or none.
-    pieces: as factors.
-    rest:   (D_out, D_in), sparse: what belongs to no circuit (gates, cleaning, a shared mean).
-    n_circuits: T.
+    name: where the matrix is in the network: "weights[2]", "read_in[0]".
+    owners: (n,), the circuit that each piece belongs to; a circuit may have several pieces, or
+        none.
+    pieces: the pieces as factors.
+    rest: (D_out, D_in), sparse: what belongs to no circuit (gates, cleaning, a shared mean).
+    n_circuits: T, the number of circuits.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> matrix = ground_truth(large)["weights[1]"]
+    >>> left, right = matrix.factors(circuit=7)
+    >>> left.shape, right.shape
+    ((20, 2), (2, 20))
+    >>> numpy.allclose(matrix.total(), large.network.weights[1])
+    True
     """
 
     name: str

@@ -37,16 +37,21 @@ _EXACT = 1e-20  # relative_mse below which nothing but rounding is left
 
 @dataclass(frozen=True)
 class Target:
-    """One network to decompose. `TARGETS` has the suite.
+    """One network to take apart. `TARGETS` has the suite.
 
-    name:     by which results refer to it.
-    make:     the superposition, from a generator; `build` gives it that of `seed`.
+    name: the name by which results refer to the target.
+    make: a function of a generator that returns the superposition; `build` gives it that of `seed`.
     n_active: k, how many circuits are active at once.
-    seed:     of circuits and codes.
-    checksum: of the integers of its codes, which are the same on any machine.
-    probe:    `probe` of the whole network, the same to rounding.
-    hard:     what makes it hard.
-    observe:  what of a state its errors are of; None: all of it.
+    seed: the seed of circuits and codes.
+    checksum: the checksum of the integers of its codes, which are the same on any machine.
+    probe: the value of `probe` for the whole network, which is the same up to rounding.
+    hard: what makes the target hard.
+    observe: a map of states to what the errors are of; None: the states themselves.
+
+    >>> from superposition.bench import TARGETS
+    >>> target = TARGETS["ping-pong"]
+    >>> target.n_active, target.build().network
+    (1, MLPNetwork(widths 66 → 66 → 66 → 66))
     """
 
     name: str

@@ -20,9 +20,20 @@ from superposition.inputs import marked, sample_active
 class Batch:
     """Labelled inputs of a large network.
 
-    active: (batch, k), which circuits are active; on: (batch, T), the same as true or false.
-    inputs: (batch, k, d_0), what they start from; first: (batch, D), the network's first state.
-    states: L+1 arrays (batch, k, d_l), what the active circuits' states truly are.
+    active: (batch, k), the numbers of the active circuits.
+    on: (batch, T), whether each circuit is active.
+    inputs: (batch, k, d_0), the inputs of the active circuits.
+    first: (batch, D), the network's first state.
+    states: L+1 arrays (batch, k, d_l), the true states of the active circuits.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> batch = ground_truth(large).batch(n_active=1, n_samples=6, rng=rng)
+    >>> batch.active.shape, batch.on.shape, batch.first.shape
+    ((6, 1), (6, 25), (6, 20))
     """
 
     active: Integers
@@ -34,10 +45,21 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """What a decomposition of a superposition's network is to find.
+    """What a decomposition of a superposition's network should find.
 
-    superposition: the network, its circuits, its doors.
-    matrices:      its weight matrices in the order of its layers, as sums over circuits.
+    superposition: the network, its circuits, and the maps in and out.
+    matrices: the network's weight matrices in the order of its layers, as sums over circuits.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> truth = ground_truth(large)
+    >>> [matrix.name for matrix in truth.matrices]
+    ['weights[0]', 'weights[1]']
+    >>> truth.directions(layer=1).shape  # of 25 circuits with two entries, in 20 dimensions
+    (25, 2, 20)
     """
 
     superposition: Superposition
@@ -99,12 +121,21 @@ class GroundTruth:
 
 
 def ground_truth(superposition: Superposition) -> GroundTruth:
-    """The components of every weight matrix, and what else is known of the network.
+    """Return the components of every weight matrix, and what else is known of the network.
 
-    Biases are shared or stand in for gates, and are nobody's: circuits' own biases are columns of
-    their pieces, read from indicators or gates.
-    Raises TypeError for what is not a superposition, or of a kind whose weights are no sum over
-    circuits (gates found again, graphs with gates, networks in factors).
+    Biases of the large network are shared or stand in for gates, and belong to no circuit. The
+    circuits' own biases are columns of their pieces, which are read from indicators or gates.
+    Raises TypeError for what is not a superposition, and for kinds whose weights are no sum over
+    circuits (recomputed gates, graphs with gates, networks in factors).
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> truth = ground_truth(large)
+    >>> truth.n_circuits, truth["weights[0]"].component(3).shape
+    (25, (20, 20))
     """
     found = matrices_of(superposition)
     n_circuits = superposition.circuits.n_circuits

@@ -25,18 +25,33 @@ from superposition.inputs import InputSampler
 
 @dataclass(frozen=True, eq=False)
 class CircuitGraph:
-    """T small networks, of which some take others' outputs: (eq-graph) of *Generalising*.
+    """T small networks, some of which take the outputs of others: (eq-graph) of *Generalising*.
 
-    stages: by name. edges: between them. sampler: the inputs that circuits bring; by default random
-    unit vectors for circuits that no edge leads to, zeros for the others.
+    stages: the groups of circuits, by name.
+    edges: the maps between circuits of different stages.
+    sampler: the inputs that circuits bring, or None for the default.
 
-    Circuits are numbered through all stages in order; states are as wide as the widest, and zero
-    beyond a circuit's own width. Inputs of circuits that an edge leads to may be zero or not: they
-    are added to what comes along edges.
+    By default a circuit that no edge leads to brings a random unit vector, and the others bring
+    zeros. Circuits are numbered through all stages in order. All states are as wide as the widest
+    circuit's, and zero beyond a circuit's own width. What arrives along edges is added to what a
+    circuit brings.
 
     Raises TypeError or ValueError for stages or edges of another kind, an unknown stage, a map of
     another shape, an edge that is given twice, a cycle, and a circuit that would be read before it
-    is done: the message names the circuits.
+    is done. The message names the circuits.
+
+    >>> import numpy
+    >>> from superposition import CircuitGraph, ResidualCircuits
+    >>> from superposition.circuits import Edges, Stage
+    >>> rng = numpy.random.default_rng(0)
+    >>> small = ResidualCircuits.random(3, width=2, n_neurons=4, n_layers=1, rng=rng)
+    >>> stages = {"first": Stage(small), "second": Stage(small, start=1)}
+    >>> edges = Edges("first", "second", pairs=numpy.array([[0, 2]]), maps=numpy.eye(2))
+    >>> graph = CircuitGraph(stages, [edges])
+    >>> graph.n_circuits, graph.n_edges, graph.n_layers
+    (6, 1, 2)
+    >>> graph.name(5)
+    'second[2]'
     """
 
     stages: Mapping[str, Stage]

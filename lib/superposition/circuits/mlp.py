@@ -30,15 +30,23 @@ from superposition.moments import MLPMoments, mlp_moments
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MLPCircuits:
-    """T small networks of one shape: layer l maps a state a to f(weights · a + bias).
+    """T small networks of one shape, in which layer l maps a state a to f(weights · a + bias).
 
-    weights:     one array per layer, (T, d_out, d_in); widths may change from layer to layer.
-    biases:      one array per layer, (T, d_out).
-    activations: f of all layers or of each: "relu" or "linear".
-    sampler:     inputs to measure with, (active, rng) → (batch, k, d_0); None: random unit vectors.
+    weights: one array for each layer, (T, d_out, d_in); widths may change from layer to layer.
+    biases: one array for each layer, (T, d_out).
+    activations: f, "relu" or "linear", one for all layers or one for each.
+    sampler: the inputs to measure with, (active, rng) → (batch, k, d_0); None: random unit vectors.
 
     Raises TypeError for arrays that are not real or of mixed dtypes, ValueError for NaN, infinity,
     empty axes, shapes that do not fit together, or an unknown activation.
+
+    >>> import numpy
+    >>> from superposition import MLPCircuits
+    >>> double = MLPCircuits([2 * numpy.eye(2)[None]], [numpy.zeros((1, 2))])
+    >>> double.n_circuits, double.widths
+    (1, (2, 2))
+    >>> double.run(numpy.array([[[1.0, -1.0]]]), numpy.array([[0]]))[-1].tolist()
+    [[[2.0, 0.0]]]
     """
 
     weights: Sequence[Floats]

@@ -31,15 +31,25 @@ class ResidualCircuits:
 
     Layer l maps a circuit's state a to a + write_out · relu(read_in · a + bias).
 
-    read_in:   (L, T, m, d), from the small residual stream to the neurons.
-    bias:      (L, T, m).
+    read_in: (L, T, m, d), from the small residual stream to the neurons.
+    bias: (L, T, m), one for each neuron.
     write_out: (L, T, d, m), from the neurons back to the small stream.
 
-    L layers, T circuits, m neurons per layer, d the width of a circuit's stream. Arrays are kept as
-    read-only views (float32 or float64; whole numbers become float64).
+    There are L layers, T circuits and m neurons in a layer; d is the width of a circuit's stream.
+    The arrays are kept as read-only views, of float32 or float64. Whole numbers become float64.
 
-    Raises TypeError for complex, boolean or object arrays, ValueError for NaN, infinity, empty
-    axes or shapes that do not fit together.
+    Raises TypeError for complex, boolean or object arrays, ValueError for NaN, infinity, empty axes
+    or shapes that do not fit together.
+
+    >>> import numpy
+    >>> from superposition import ResidualCircuits
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = ResidualCircuits.random(n_circuits=5, width=2, n_neurons=4, n_layers=3, rng=rng)
+    >>> circuits
+    ResidualCircuits(5 circuits, 3 layers, width 2, neurons 4)
+    >>> states = circuits.run(numpy.ones((1, 2, 2)), active=numpy.array([[0, 3]]))
+    >>> len(states), states[-1].shape
+    (4, (1, 2, 2))
     """
 
     read_in: Floats
@@ -205,14 +215,23 @@ class ResidualCircuits:
 
 
 def with_indicator(circuits: ResidualCircuits, margin: float) -> ResidualCircuits:
-    """The same circuits with one more dimension, the on-indicator: 1 while a circuit is active.
+    """Return the same circuits with an on-indicator, a last dimension that is 1 while one is
+    active.
 
-    Every bias b moves onto it: w·a + b = w·a + (b + margin)·1 − margin, equation (eq-indicator)
-    of *The construction*. An active
-    circuit computes what it did; all neurons now share the bias −margin, and a circuit whose
-    state is all zeros (indicator included) has every neuron `margin` below its threshold.
+    Every bias b moves onto the indicator: w·a + b = w·a + (b + margin)·1 − margin, equation
+    (eq-indicator) of *The construction*. An active circuit computes what it did before. All neurons
+    now share the bias −margin. A circuit whose state is all zeros, indicator included, has every
+    neuron `margin` below its threshold.
 
-    Returns circuits of width d + 1, the indicator last. Raises ValueError for margin ≤ 0.
+    The circuits returned have width d + 1. Raises ValueError for margin ≤ 0.
+
+    >>> import numpy
+    >>> from superposition import ResidualCircuits, with_indicator
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = ResidualCircuits.random(5, width=2, n_neurons=4, n_layers=1, rng=rng)
+    >>> switched = with_indicator(circuits, margin=1.0)
+    >>> switched.width, numpy.unique(switched.bias).tolist()
+    (3, [-1.0])
     """
     instance("circuits", circuits, ResidualCircuits)
     margin = positive_real("margin", margin)

@@ -23,10 +23,21 @@ from superposition.codes.base import check_reads, check_state, check_values
 
 @dataclass(frozen=True, eq=False)
 class GaussianCode:
-    """Dense directions in the large residual stream; read by their transpose.
+    """Dense directions in the large residual stream, which are read by their transpose.
 
-    directions: (T, d, D), row i of circuit t is where entry i of its vector is written: the
-    post's E_t, transposed. `draw` makes random ones; explicit ones may be anything.
+    directions: (T, d, D); entry i of circuit t's vector is written along row i of circuit t.
+
+    The rows of circuit t are the post's E_t, transposed. `draw` makes random directions; explicit
+    directions may be anything. Raises ValueError for an empty axis.
+
+    >>> import numpy
+    >>> from superposition import GaussianCode
+    >>> code = GaussianCode.draw(n_circuits=50, width=2, size=400, rng=numpy.random.default_rng(0))
+    >>> state = code.encode(numpy.array([[[1.0, -2.0]]]), active=numpy.array([[7]]))
+    >>> state.shape
+    (1, 400)
+    >>> code.decode(state, numpy.array([[7]])).round(6).tolist()
+    [[[1.0, -2.0]]]
     """
 
     directions: Floats

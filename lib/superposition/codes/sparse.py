@@ -27,11 +27,24 @@ from superposition.codes.packings import capacity as packing_capacity
 
 @dataclass(frozen=True, eq=False)
 class SparseCode:
-    """Each entry of each circuit's vector is carried by r slots of the wide space.
+    """A code in which r slots of the wide space carry each entry of each circuit's vector.
 
-    slots: (T, width, r) slot numbers below `size`, distinct within an entry. Writing puts the
-    entry on each of its slots (the post's V_t, 0/1); reading averages over them (V_t^T / r, which
-    is the post's V_t^+ wherever the entries of one circuit share no slot).
+    slots: (T, width, r), slot numbers below `size`, distinct within an entry.
+    size: the number of slots.
+    dtype: float32 or float64, the precision of the code's matrices.
+
+    Writing puts an entry on each of its slots, which is the post's V_t of zeros and ones. Reading
+    averages over the slots, which is V_t^T / r. This is the post's V_t^+ wherever the entries of
+    one circuit share no slot. Raises ValueError for a repeated slot or one out of range.
+
+    >>> import numpy
+    >>> from superposition import SparseCode
+    >>> code = SparseCode(numpy.array([[[0, 1]], [[1, 2]]]), size=3)
+    >>> state = code.encode(numpy.array([[[4.0]]]), active=numpy.array([[0]]))
+    >>> state.tolist()
+    [[4.0, 4.0, 0.0]]
+    >>> code.decode_all(state).tolist()  # circuit 1 shares one of its two slots
+    [[[4.0], [2.0]]]
     """
 
     slots: Integers

@@ -27,14 +27,24 @@ class CircuitSum(NamedTuple):
 
 
 def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None = None) -> Floats:
-    """Σ_t write_t · w_t · read_t: the one sum by which every large weight matrix is made.
+    """Return Σ_t write_t · w_t · read_t, the one sum by which every large weight matrix is made.
 
-    Both lines of equation (eq-weights) of *The construction*. Linear in T, in time and memory.
+    This is both lines of equation (eq-weights) of *The construction*. Time and memory grow linearly
+    with T.
 
-    weights (T, write.width, read.width): circuit t's own small matrix. Returns a dense array
-    (write.size, read.size); or adds to `onto`, one of that shape, in place.
+    weights: (T, write.width, read.width), circuit t's own small matrix.
+    onto: an array of shape (write.size, read.size) to which the sum is added in place, or None.
+
+    Returns a dense array of shape (write.size, read.size).
     Raises ValueError where codes, weights and `onto` do not fit together, MemoryError where the
     result does not fit into memory.
+
+    >>> import numpy
+    >>> from superposition import SparseCode, superpose
+    >>> code = SparseCode(numpy.array([[[0, 1]], [[1, 2]]]), size=3)
+    >>> weights = numpy.array([[[2.0]], [[10.0]]])  # the weights of two circuits, of width 1 each
+    >>> superpose(code, weights, code).tolist()
+    [[1.0, 1.0, 0.0], [1.0, 6.0, 5.0], [0.0, 5.0, 5.0]]
     """
     sizes = {"circuits": write.n_circuits, "outputs": write.width, "inputs": read.width}
     weights = real_array("weights", weights, "circuits outputs inputs", sizes)

@@ -21,12 +21,26 @@ from superposition.network import MLPNetwork, Network, ResidualNetwork
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Superposition(ABC):
-    """Many circuits in one network, with the doors by which their states go in and come out.
+    """Many circuits in one network, with the maps by which their states go in and come out.
 
-    circuits:     the small networks as given (T of them, L layers).
+    circuits: the small networks as given, T of them with L layers.
     construction: the parameters by which they were compressed.
-    network:      the large network; it knows nothing of the circuits.
-    checkpoints:  L+1 integers; after that many large layers small layer l can be read.
+    network: the large network, which knows nothing of the circuits.
+    checkpoints: L+1 integers; after that many large layers small layer l can be read.
+
+    Each construction's `compress` returns one.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits, Superposition
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
+    >>> isinstance(large, Superposition), large.network
+    (True, MLPNetwork(widths 20 → 20 → 20))
+    >>> inputs, active = numpy.array([[[0.6, 0.8]]]), numpy.array([[11]])
+    >>> estimates, truths = large.run(inputs, active), circuits.run(inputs, active)
+    >>> numpy.allclose(estimates[-1], truths[-1])
+    True
     """
 
     circuits: Circuits

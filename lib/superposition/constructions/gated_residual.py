@@ -33,17 +33,27 @@ from superposition.moments import Moments
 
 @dataclass(frozen=True)
 class GatedResidualConstruction:
-    """Sizes of gated superposition for residual networks (chapter *Gated superposition*).
+    """The sizes of gated superposition for residual networks (chapter *Gated superposition*).
 
-    stream_width:      D, dimensions at most; None: as many as the circuits need.
-    redundancy:        how many slots of the stream hold each entry of a circuit's state.
+    stream_width: D, the most dimensions; None: as many as the circuits need.
+    redundancy: how many slots of the stream hold each entry of a circuit's state.
     neuron_redundancy: how many large neurons carry each small one.
-    input_bound:       largest length |x| of an input; longer ones are refused when embedded.
-    headroom:          how many times as large as one active circuit can need gates are.
-    quiet:             weights by which circuits hear least of others, (eq-quiet); else equal ones.
-    sparing:           fewer neurons that clean, up to rounding of the largest bound: (eq-sparing).
+    input_bound: the largest length |x| of an input; `embed` refuses longer ones.
+    headroom: how many times as large as for one active circuit gates are.
+    quiet: whether to use the weights with least crosstalk, (eq-quiet), or equal ones.
+    sparing: whether to clean with fewer neurons, up to rounding of the largest bound: (eq-sparing).
 
     Raises TypeError or ValueError for sizes or bounds ≤ 0, or a headroom below 1.
+
+    >>> import numpy
+    >>> from superposition import GatedResidualConstruction, ResidualCircuits, measure_error
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = ResidualCircuits.random(121, width=2, n_neurons=3, n_layers=2, rng=rng)
+    >>> large = GatedResidualConstruction().compress(circuits, rng)
+    >>> large.network  # a layer that cleans lies between the two that compute
+    ResidualNetwork(3 layers, stream 44, neurons 44)
+    >>> bool(measure_error(large, 1, 100, rng)["worst"].max() < 1e-9)
+    True
     """
 
     stream_width: int | None = None

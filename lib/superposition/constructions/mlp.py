@@ -28,14 +28,23 @@ LAWS = ("followed", "published", "small noise")
 
 @dataclass(frozen=True)
 class MLPConstruction:
-    """Sizes of the sequel's construction (chapter *A construction that survives depth*).
+    """The sizes of the sequel's construction (chapter *A construction that survives depth*).
 
-    width:       D, neurons per layer of the large network.
-    redundancy:  r, how many of them hold each entry of a circuit's state.
-    code:        "prime_step", as published, or "finite_plane"; two circuits share at most one slot.
+    width: D, the neurons in each layer of the large network.
+    redundancy: r, how many of them hold each entry of a circuit's state.
+    code: "prime_step", as published, or "finite_plane"; two circuits share at most one slot.
     suppression: how much stronger than balanced circuits inhibit each other (1: (eq-balance)).
 
     Raises TypeError or ValueError for sizes ≤ 0, r > D, another code, a suppression ≤ 0.
+
+    >>> import numpy
+    >>> from superposition import MLPConstruction, rotation_circuits
+    >>> construction = MLPConstruction(width=400, redundancy=4)
+    >>> construction.holds([4, 4, 4])  # circuits; side by side fit 100
+    295
+    >>> rng = numpy.random.default_rng(0)
+    >>> construction.compress(rotation_circuits(200, 2, rng), rng).network
+    MLPNetwork(widths 400 → 400 → 400)
     """
 
     width: int

@@ -30,16 +30,27 @@ from superposition.network import ResidualNetwork
 
 @dataclass(frozen=True)
 class ResidualConstruction:
-    """Sizes of the post's construction (section *The construction*).
+    """The sizes of the post's construction (section *The construction*).
 
-    stream_width: D, dimensions of the large residual stream.
-    n_neurons:    M, large neurons per layer.
-    redundancy:   r, how many large neurons carry each small one; None: round(ln M), at least 1.
-    margin:       β, how far below its threshold an inactive circuit's neuron is kept.
-    orthonormal:  embeddings orthonormal within each circuit, or entries N(0, 1/D) as in the post.
-    disjoint_carriers: no large neuron carries two neurons of one circuit (not in the post).
+    stream_width: D, the dimensions of the large residual stream.
+    n_neurons: M, the large neurons in each layer.
+    redundancy: r, how many large neurons carry each small one; None: round(ln M), at least 1.
+    margin: β, how far below its threshold an inactive circuit's neuron is kept.
+    orthonormal: whether embeddings are orthonormal within each circuit, or N(0, 1/D) as in the
+        post.
+    disjoint_carriers: whether no large neuron carries two neurons of one circuit (not in the post).
 
     Raises TypeError or ValueError for sizes ≤ 0, r > M, a margin ≤ 0 or not finite.
+
+    >>> import numpy
+    >>> from superposition import ResidualCircuits, ResidualConstruction
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = ResidualCircuits.random(100, width=2, n_neurons=3, n_layers=2, rng=rng)
+    >>> large = ResidualConstruction(stream_width=256, n_neurons=512).compress(circuits, rng)
+    >>> large.network
+    ResidualNetwork(2 layers, stream 256, neurons 512)
+    >>> large.construction.n_carriers  # round(ln 512)
+    6
     """
 
     stream_width: int

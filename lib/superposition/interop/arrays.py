@@ -17,16 +17,28 @@ Layer = tuple[Floats, Floats]
 
 
 def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
-    """Small networks given layer by layer, as circuits that compute the same: (eq-padding).
+    """Make circuits of small networks that are given layer by layer: (eq-padding).
 
-    networks[t][l]: weight (d', d) and bias (d',) of layer l of network t. All layers but the last
-    are followed by ReLU, the last one is linear. Widths and depths may differ: narrow layers get
-    neurons that are always zero, shallow networks layers that copy what is there. Circuit t reads
-    the first entries of its input and answers in the first of its output; the rest is not used,
-    and zero.
+    networks: networks[t][l] is a pair, weight (d', d) and bias (d',) of layer l of network t.
+
+    A ReLU follows all layers but the last, which is linear. Widths and depths may differ. Narrow
+    layers get neurons that are always zero, and shallow networks get layers that copy what is
+    there. Circuit t reads the first entries of its input and answers in the first entries of its
+    output. The other entries are not used, and zero.
+
     Raises TypeError or ValueError for no networks, a network without layers, arrays that are not
     real, finite or do not fit together, and precisions that differ: the message names network and
     layer. MemoryError for more than fits.
+
+    >>> import numpy
+    >>> from superposition.interop import from_arrays
+    >>> double = [([[2.0]], [0.0])]
+    >>> size = [([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])]
+    >>> circuits = from_arrays([double, size])
+    >>> circuits
+    MLPCircuits(2 circuits, widths 1 → 2 → 1)
+    >>> circuits.run(numpy.array([[[-3.0], [-3.0]]]), numpy.array([[0, 1]]))[-1].tolist()
+    [[[-6.0], [3.0]]]
     """
     check_sequence("networks", networks, "of them")
     return as_circuits([checked_network(f"networks[{t}]", n) for t, n in enumerate(networks)])

@@ -24,13 +24,27 @@ def torch_or_error(asked_by: str) -> Any:
 
 
 def to_torch(superposition: Superposition) -> Any:
-    """The large network as a `torch.nn.Module`: first state (batch, D) → last state.
+    """Return the large network as a `torch.nn.Module` that maps the first state (batch, D) to the
+    last.
 
-    The same numbers in the same precision, copied. An MLP becomes a Sequential of layer0, relu0,
-    layer1, …; a residual network one of block0, block1, …, each with read_in, relu and write_out.
-    Parameters can be trained; every state after the first is the output of a named module, for
-    hooks. What goes in is `superposition.embed`, what comes out is read by `superposition.read`.
+    The module holds a copy of the same numbers, in the same precision. An MLP becomes a Sequential
+    of layer0, relu0, layer1, …; a residual network becomes one of block0, block1, …, each with
+    read_in, relu and write_out. Parameters can be trained. Every state after the first is the
+    output of a named module, for hooks. `superposition.embed` makes the module's input,
+    `superposition.read` reads its output.
     Raises ImportError without PyTorch, TypeError for other objects, or a network in factors.
+
+    >>> import numpy
+    >>> import torch
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.interop import to_torch
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> module = to_torch(large)
+    >>> [name for name, _ in module.named_children()]
+    ['layer0', 'relu0', 'layer1', 'relu1']
+    >>> tuple(module(torch.zeros(3, 20, dtype=torch.float64)).shape)
+    (3, 20)
     """
     instance("superposition", superposition, Superposition)
     torch_or_error("to_torch")
@@ -40,14 +54,21 @@ def to_torch(superposition: Superposition) -> Any:
 
 
 def from_torch(models: Sequence[Any]) -> MLPCircuits:
-    """Each `torch.nn.Sequential` of Linear and ReLU in turn as a circuit that computes the same.
+    """Make circuits that compute the same as `torch.nn.Sequential` models of Linear and ReLU in
+    turn.
 
-    They may be nested, on any device, with or without biases, and end with either; a ReLU at the
-    end gets a last layer that copies. Shapes may differ, as in `from_arrays`.
+    The models may be nested, on any device, and with or without biases. They may end with either
+    module. A model that ends with a ReLU gets a last layer that copies. Shapes may differ, as in
+    `from_arrays`.
     Raises ImportError without PyTorch, TypeError for other models, layers or precisions, ValueError
     for layers that are not in turn, without values, or with hooks: the message names model and
-    layer.
-    Otherwise as `from_arrays`.
+    layer. Otherwise as `from_arrays`.
+
+    >>> import torch
+    >>> from superposition.interop import from_torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    >>> from_torch([model, torch.nn.Linear(3, 1)])
+    MLPCircuits(2 circuits, widths 3 → 6 → 2)
     """
     check_sequence("models", models, "of them")
     torch = torch_or_error("from_torch")
