@@ -59,7 +59,7 @@ def free_memory() -> float:
 
 
 @cache
-def keep_what_is_freed() -> None:
+def reuse_freed_memory() -> None:
     """Have the C library keep the memory of large arrays for the next, where it can learn to.
 
     glibc hands back to the system what is freed, and asks for it again page by page, until it has

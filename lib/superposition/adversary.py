@@ -11,13 +11,13 @@ import numpy as np
 from superposition._check import Floats, Integers, generator, instance, positive_int
 from superposition.constructions.bounds import value_bounds
 from superposition.constructions.compiled import GatedSuperposition
-from superposition.constructions.heard import Heard
+from superposition.constructions.heard import CrosstalkBounds
 from superposition.constructions.slots import SlotWeights, slot_weights_of, two_codes
 
 _SETS, _STARTS = 160, 4  # active sets, and inputs to start from in each
 _STEPS = 40
 _TINY = np.finfo(float).tiny
-_SPARE = 3  # partners that are tried besides those that seem worst
+_EXTRA_PARTNERS = 3  # partners that are tried besides those that seem worst
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +69,13 @@ def _candidates(
     sizes = value_bounds(circuits, superposition.construction.input_bound)
     heard = np.sum(
         [
-            _heard_of(Heard(layer, sizes[i], None, 2)) / sizes[i + 1].max()
+            _mean_crosstalk(CrosstalkBounds(layer, sizes[i], None, 2)) / sizes[i + 1].max()
             for i, layer in enumerate(layers)
         ],
         axis=0,
     )
     np.fill_diagonal(heard, -np.inf)
-    n_partners = min(n_active - 1 + _SPARE, circuits.n_circuits - 1)
+    n_partners = min(n_active - 1 + _EXTRA_PARTNERS, circuits.n_circuits - 1)
     partners = np.argsort(-heard, axis=1)[:, :n_partners]
     chosen = np.array(list(combinations(range(n_partners), n_active - 1)), int)
     sets = partners[:, chosen]  # t, which, k - 1
@@ -84,13 +84,13 @@ def _candidates(
     return np.column_stack([first[0], sets[first]])
 
 
-def _heard_of(heard: Heard) -> Floats:
+def _mean_crosstalk(crosstalk: CrosstalkBounds) -> Floats:
     """(T, T): about how much circuit [t, .]'s slots hear of [., u], each and all together."""
-    write = heard.layer.write
-    matrices = heard.matrices[write].mean(axis=1)
-    alike = np.linalg.norm(matrices, axis=(2, 3)) * heard.sizes
-    alike += np.linalg.norm(heard.biases[write].mean(axis=1), axis=2)
-    each = heard.norms * heard.sizes + np.linalg.norm(heard.biases, axis=2)
+    write = crosstalk.layer.write
+    matrices = crosstalk.matrices[write].mean(axis=1)
+    alike = np.linalg.norm(matrices, axis=(2, 3)) * crosstalk.sizes
+    alike += np.linalg.norm(crosstalk.biases[write].mean(axis=1), axis=2)
+    each = crosstalk.norms * crosstalk.sizes + np.linalg.norm(crosstalk.biases, axis=2)
     return alike + each[write].mean(axis=1)
 
 

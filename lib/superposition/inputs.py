@@ -38,7 +38,7 @@ def sample_active(
     return active
 
 
-def marked(active: Integers, n_circuits: int) -> NDArray[np.bool_]:
+def active_mask(active: Integers, n_circuits: int) -> NDArray[np.bool_]:
     """Active sets (batch, k) as true or false, (batch, T)."""
     on = np.zeros((len(active), n_circuits), bool)
     np.put_along_axis(on, active, True, axis=1)
@@ -68,7 +68,7 @@ class UnitInputs:
         return draws / np.linalg.norm(draws, axis=-1, keepdims=True)
 
 
-def taken(sampler: InputSampler, which: Integers) -> InputSampler:
+def take_inputs(sampler: InputSampler, which: Integers) -> InputSampler:
     """The sampler of circuits `which`, (n,): by its own `take`, if it has one; else itself."""
     take = getattr(sampler, "take", None)
     return sampler if take is None else take(which)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from superposition._check import Floats, Integers, instance, positive_int, real_array
-from superposition._memory import check_memory, keep_what_is_freed
+from superposition._memory import check_memory, reuse_freed_memory
 from superposition.circuits import Circuits, ResidualCircuits, with_indicator
 from superposition.constructions.compiled import ResidualSuperposition, Superposition
 from superposition.inputs import InputSampler, sample_active
@@ -64,12 +64,14 @@ def measure_error(
     because = ", the number of circuits"
     n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
     n_samples = positive_int("n_samples", n_samples)
-    check_memory("n_samples", n_samples, _needs(circuits, n_active), fits="{:,} samples".format)
+    check_memory(
+        "n_samples", n_samples, _bytes_needed(circuits, n_active), fits="{:,} samples".format
+    )
     active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
     sample_inputs = circuits.default_inputs if sample_inputs is None else sample_inputs
     sizes = {"samples": n_samples, "active": n_active, "width": circuits.widths[0]}
     inputs = real_array("sample_inputs", sample_inputs(active, rng), "samples active width", sizes)
-    keep_what_is_freed()
+    reuse_freed_memory()
     tallies = [_Tally() for _ in superposition.checkpoints]
     for start in range(0, n_samples, _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -114,7 +116,9 @@ def read_in_interference(
     on = np.ones((*active.shape, 1))
     own = np.concatenate([inputs, on], axis=-1)
     heard = state @ superposition.network.read_in[0].T
-    return heard - superposition.neuron_codes[0].encode(inner.hear(own, active, 0), active)
+    return heard - superposition.neuron_codes[0].encode(
+        inner.weighted_inputs(own, active, 0), active
+    )
 
 
 def _checked(observe: Observer | None) -> Observer:
@@ -197,7 +201,7 @@ def _compare(reads: Floats, truth: Floats, active: Integers) -> tuple[Floats, Fl
     return _squares(own - truth).ravel(), _squares(truth).ravel(), _total(reads), n_inactive
 
 
-def _needs(circuits: Circuits, n_active: int) -> Callable[[int], float]:
+def _bytes_needed(circuits: Circuits, n_active: int) -> Callable[[int], float]:
     """Bytes by n_samples: of the samples, and of what is read at once, and observed of it."""
     width, n = max(circuits.widths), circuits.n_circuits
     one = n * (width + 1) * 8  # of a state, and of a gate

@@ -186,7 +186,9 @@ def residual_moments(
     states: after 0 … L layers, (n, d) each, of the circuits `which`, (n,).
     """
     feedback, self_feedback = _feedbacks(read_in, bias, write_out, which, states)
-    grouped = [groups(_heard(read_in[i], bias[i], which, states[i])) for i in range(len(bias))]
+    grouped = [
+        groups(_pre_activations(read_in[i], bias[i], which, states[i])) for i in range(len(bias))
+    ]
     return Moments(
         width=read_in.shape[3],
         n_neurons=read_in.shape[2],
@@ -208,7 +210,7 @@ def _square(vectors: Floats) -> float:
     return float(np.mean(np.sum(np.asarray(vectors, float) ** 2, axis=-1)))
 
 
-def _heard(weights: Floats, bias: Floats, which: Integers, states: Floats) -> Floats:
+def _pre_activations(weights: Floats, bias: Floats, which: Integers, states: Floats) -> Floats:
     """Pre-activations (n, m) of the circuits `which` in one layer."""
     return np.einsum("nmd,nd->nm", weights[which], states) + bias[which]
 
@@ -226,7 +228,7 @@ def _feedbacks(
     """`feedback` and `self_feedback`, (L+1,) each."""
     jacobians = []
     for layer, state in enumerate(states[:-1]):
-        on = _heard(read_in[layer], bias[layer], which, state) > 0
+        on = _pre_activations(read_in[layer], bias[layer], which, state) > 0
         # (n, d, m) by (n, m, d)
         jacobians.append((write_out[layer][which] * on[:, None]) @ read_in[layer][which])
     others, itself = np.zeros(len(states)), np.zeros(len(states))

@@ -119,9 +119,9 @@ class Contest:
         if found.pieces is not None:
             scores = component_scores(self.matrix, *found.pieces)
             row["weight_mmcs"], row["weight_ml2r"] = scores
-        told = _Detector.fit(_activity(found, states), known.on, together)
+        detector = _Detector.fit(_activity(found, states), known.on, together)
         fresh, batch = self.states(N_SCORED, rng)
-        active = active_sets_found(told.on(_activity(found, fresh)), batch.on)
+        active = active_sets_found(detector.on(_activity(found, fresh)), batch.on)
         return pd.DataFrame([{**row, "precision": active.precision, "recall": active.recall}])
 
 
@@ -244,7 +244,7 @@ def score(
     return contest.score(found, states, known, for_scores, together=together)
 
 
-def told(truth: GroundTruth, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
+def score_known_truth(truth: GroundTruth, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
     """The same row for one who is told the truth: `known_activity`, and the true directions."""
     contest = Contest.of(truth, n_active)
     for_states, _, for_scores = generator(rng).spawn(3)

@@ -12,7 +12,7 @@ import numpy as np
 from superposition._check import Floats
 from superposition.network import Network
 
-MOST = 2048  # components that any method is given room for
+MAX_COMPONENTS = 2048  # components that any method is given room for
 PASSES = 30  # over all states, of NMF
 _BATCH = 256  # states at a time
 
@@ -34,7 +34,7 @@ class Given:
     >>> from superposition.bench import Given
     >>> network = MLPNetwork([numpy.eye(4)], [numpy.zeros(4)])
     >>> given = Given(numpy.ones((10, 4)), numpy.eye(4), 3, 2, network, after=1)
-    >>> given.room(per_circuit=2)  # so many components, for three circuits
+    >>> given.n_components(per_circuit=2)  # so many components, for three circuits
     6
     """
 
@@ -45,9 +45,9 @@ class Given:
     network: Network
     after: int
 
-    def room(self, per_circuit: int) -> int:
-        """How many components: so many for each circuit, `MOST` at most."""
-        return min(per_circuit * self.n_circuits, MOST)
+    def n_components(self, per_circuit: int) -> int:
+        """How many components: so many for each circuit, `MAX_COMPONENTS` at most."""
+        return min(per_circuit * self.n_circuits, MAX_COMPONENTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def neurons(given: Given, rng: np.random.Generator) -> Found:
 
 def random_directions(given: Given, rng: np.random.Generator) -> Found:
     """Directions drawn at random: chance."""
-    drawn = rng.standard_normal((given.room(given.width), given.states.shape[1]))
+    drawn = rng.standard_normal((given.n_components(given.width), given.states.shape[1]))
     mean = given.states.mean(axis=0)
     return Found(drawn, lambda states: np.abs((states - mean) @ drawn.T), False)
 
@@ -109,7 +109,7 @@ def random_directions(given: Given, rng: np.random.Generator) -> Found:
 def samples(given: Given, rng: np.random.Generator) -> Found:
     """Some of the states themselves, less their mean: what any method should do better than."""
     mean = given.states.mean(axis=0)
-    n = min(given.room(given.width), len(given.states))
+    n = min(given.n_components(given.width), len(given.states))
     chosen = given.states[rng.choice(len(given.states), n, replace=False)] - mean
     return Found(chosen, lambda states: (states - mean) @ chosen.T)
 
@@ -142,7 +142,7 @@ def nmf(given: Given, rng: np.random.Generator, per_dimension: bool) -> Found:
         return np.hstack([up, down])[:, both]
 
     model = MiniBatchNMF(
-        given.room(given.width if per_dimension else 1),
+        given.n_components(given.width if per_dimension else 1),
         init="random",
         batch_size=_BATCH,
         max_iter=PASSES,
@@ -161,7 +161,7 @@ def autoencoder(given: Given, rng: np.random.Generator, penalty: float) -> Found
     """A sparse autoencoder in PyTorch, which it needs: `bench.autoencoder`."""
     from superposition.bench.autoencoder import trained
 
-    directions, activity = trained(given.states, given.room(given.width), penalty, rng)
+    directions, activity = trained(given.states, given.n_components(given.width), penalty, rng)
     return Found(directions, activity)
 
 

@@ -51,7 +51,7 @@ class SlotPieces:
 
     small:   (n, d', d), each circuit's own small matrix.
     slots:   (n, r), where it is written.
-    listen:  (n, r, s), how each of these slots listens to the slots before it.
+    read_weights: (n, r, s), how each of these slots reads the slots before it.
     rows:    (d',), where the large neurons of each entry begin.
     columns: (d,), where those that are read begin.
     shape:   of the large matrix.
@@ -59,7 +59,7 @@ class SlotPieces:
 
     small: Floats
     slots: Integers
-    listen: Floats
+    read_weights: Floats
     rows: Integers
     columns: Integers
     shape: tuple[int, int]
@@ -75,29 +75,29 @@ class SlotPieces:
         shape: tuple[int, int],
     ) -> SlotPieces:
         """For codes of width 1, with the weights that `reading_weights` gives the slots."""
-        listen = np.zeros((len(small), write.redundancy, read.size), small.dtype)
+        read_weights = np.zeros((len(small), write.redundancy, read.size), small.dtype)
         slots = write.slots[:, 0]
         for slot, on, weights in reading_weights(read, write, quiet):
-            listen[on, np.argmax(slots[on] == slot, axis=1)] = weights.T
+            read_weights[on, np.argmax(slots[on] == slot, axis=1)] = weights.T
         rows = write.size * np.arange(small.shape[1])
-        return cls(small, slots, listen, rows, columns, shape)
+        return cls(small, slots, read_weights, rows, columns, shape)
 
     def __len__(self) -> int:
         return len(self.small)
 
     def factors(self, number: int) -> Factors:
-        """R = d' where all slots listen alike, else r · d'."""
-        listen, slots = self.listen[number], self.slots[number][:, None]
-        if (listen == listen[0]).all():
-            listen, slots = listen[:1], slots.T
-        (n_ways, n_read), (after, before) = listen.shape, self.small.shape[1:]
+        """R = d' where all slots read alike, else r · d'."""
+        read_weights, slots = self.read_weights[number], self.slots[number][:, None]
+        if (read_weights == read_weights[0]).all():
+            read_weights, slots = read_weights[:1], slots.T
+        (n_ways, n_read), (after, before) = read_weights.shape, self.small.shape[1:]
         left = np.zeros((self.shape[0], n_ways * after), self.small.dtype)
         right = np.zeros((n_ways * after, self.shape[1]), self.small.dtype)
         for way in range(n_ways):
             for i in range(after):
                 left[self.rows[i] + slots[way], way * after + i] = 1
         # w ways, i and j entries, s slots
-        heard = np.einsum("ij,ws->wijs", self.small[number], listen)
+        heard = np.einsum("ij,ws->wijs", self.small[number], read_weights)
         places = (self.columns[:, None] + np.arange(n_read)).ravel()
         right[:, places] = heard.reshape(n_ways * after, before * n_read)
         return left, right

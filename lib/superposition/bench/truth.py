@@ -13,7 +13,7 @@ from superposition.bench.parts import matrices_of
 from superposition.bench.pieces import TrueMatrix
 from superposition.bench.scores import unit_rows
 from superposition.constructions.compiled import Superposition
-from superposition.inputs import marked, sample_active
+from superposition.inputs import active_mask, sample_active
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,10 @@ class GroundTruth:
         circuits, rng = self.superposition.circuits, generator(rng)
         active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
         inputs = circuits.default_inputs(active, rng).astype(circuits.dtype)
-        on, first = marked(active, circuits.n_circuits), self.superposition.embed(inputs, active)
+        on, first = (
+            active_mask(active, circuits.n_circuits),
+            self.superposition.embed(inputs, active),
+        )
         return Batch(active, on, inputs, first, tuple(circuits.run(inputs, active)))
 
     def directions(self, layer: int) -> Floats:

@@ -10,7 +10,7 @@ from superposition._check import Floats, Integers, instance, positive_real
 from superposition.circuits.conditional import check_step, on_neurons, step_bias
 from superposition.circuits.mlp import MLPCircuits
 from superposition.circuits.residual import ResidualCircuits
-from superposition.inputs import InputSampler, taken
+from superposition.inputs import InputSampler, take_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class SwitchedInputs:
 
     def take(self, which: Integers) -> SwitchedInputs:
         """Of circuits `which`, (n,), in that order."""
-        return replace(self, sampler=taken(self.sampler, which))
+        return replace(self, sampler=take_inputs(self.sampler, which))
 
 
 def as_residual(circuits: MLPCircuits, *, nonnegative: bool = False) -> ResidualCircuits:

@@ -124,11 +124,11 @@ class CircuitGraph:
         sources, targets = (edges.pairs + ends).T
         return sources, targets
 
-    def into(self, layer: int) -> tuple[Edges, ...]:
+    def edges_into(self, layer: int) -> tuple[Edges, ...]:
         """Edges to circuits whose first layer is the next one after so many."""
         return tuple(e for e in self.edges if self.stages[e.target].start == layer and len(e.pairs))
 
-    def living(self, layer: int) -> dict[str, Stage]:
+    def stages_computing(self, layer: int) -> dict[str, Stage]:
         """Stages with a layer of their own after so many of the graph."""
         return {n: stage for n, stage in self.stages.items() if stage.start <= layer < stage.end}
 
@@ -171,16 +171,16 @@ class CircuitGraph:
         states = [self.arrive(inputs, active, 0)]
         for layer in range(self.n_layers):
             state = states[-1].copy()
-            for name, stage in self.living(layer).items():
+            for name, stage in self.stages_computing(layer).items():
                 _step(state, active - self.first[name], stage, layer)
             states.append(self.arrive(state, active, layer + 1))
         return tuple(states)
 
     def arrive(self, state: Floats, active: Integers, layer: int) -> Floats:
         """States (batch, k, d) with what comes along edges after so many layers. Not checked."""
-        if self.into(layer):
+        if self.edges_into(layer):
             state = state.copy()
-        for edges in self.into(layer):
+        for edges in self.edges_into(layer):
             rows, which, come, go = self.active_edges(active, edges)
             maps = edges.maps[which]
             carried = np.einsum("nij,nj->ni", maps, state[rows, come, : maps.shape[2]])
@@ -204,7 +204,7 @@ class CircuitGraph:
         )
 
     @cached_property
-    def follows(self) -> sparse.csr_array:
+    def adjacency(self) -> sparse.csr_array:
         """(T, T), 1 where an edge leads from one circuit to another."""
         ends = [self.numbers(edges) for edges in self.edges] or [(np.array([], int),) * 2]
         sources, targets = (np.concatenate(each) for each in zip(*ends, strict=True))
@@ -212,15 +212,15 @@ class CircuitGraph:
         return sparse.csr_array((ones, (sources, targets)), (self.n_circuits,) * 2)
 
     @cached_property
-    def entries(self) -> NDArray[np.bool_]:
+    def without_predecessors(self) -> NDArray[np.bool_]:
         """(T,), circuits that no edge leads to."""
-        return np.asarray(self.follows.sum(axis=0) == 0)
+        return np.asarray(self.adjacency.sum(axis=0) == 0)
 
     def _unit_inputs(self, active: Integers, rng: np.random.Generator) -> Floats:
         draws = rng.standard_normal((*active.shape, self.width))
         draws *= np.arange(self.width) < self._own_widths[active][..., None]
         draws /= np.linalg.norm(draws, axis=-1, keepdims=True)
-        return draws * self.entries[active][..., None]
+        return draws * self.without_predecessors[active][..., None]
 
 
 def _step(state: Floats, local: Integers, stage: Stage, layer: int) -> None:

@@ -24,7 +24,7 @@ from superposition._check import (
 )
 from superposition._memory import check_circuits, check_memory
 from superposition.circuits.conditional import find_step
-from superposition.inputs import InputSampler, UnitInputs, sample_active, taken
+from superposition.inputs import InputSampler, UnitInputs, sample_active, take_inputs
 from superposition.moments import MLPMoments, mlp_moments
 
 
@@ -136,7 +136,7 @@ class MLPCircuits:
         which = whole_array("which", which, "circuits", {}, self.n_circuits)
         weights = [weight[which] for weight in self.weights]
         biases = [bias[which] for bias in self.biases]
-        sampler = None if self.sampler is None else taken(self.sampler, which)
+        sampler = None if self.sampler is None else take_inputs(self.sampler, which)
         return MLPCircuits(weights, biases, self.activations, sampler)
 
     def moments(self, rng: np.random.Generator, *, n_samples: int = 2000) -> MLPMoments:

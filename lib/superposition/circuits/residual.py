@@ -200,7 +200,7 @@ class ResidualCircuits:
         states = [state[:, 0] for state in self.run(sample_inputs(active, rng), active)]
         return residual_moments(self.read_in, self.bias, self.write_out, active[:, 0], states)
 
-    def hear(self, states: Floats, active: Integers, layer: int) -> Floats:
+    def weighted_inputs(self, states: Floats, active: Integers, layer: int) -> Floats:
         """w · a, what active circuits' neurons hear of their own states, before the bias.
 
         states (batch, k, d), active (batch, k) → (batch, k, m). Not checked.
@@ -210,7 +210,9 @@ class ResidualCircuits:
 
     def step(self, states: Floats, active: Integers, layer: int) -> Floats:
         """Active circuits' states after one layer, (batch, k, d). Not checked."""
-        inner = np.maximum(self.hear(states, active, layer) + self.bias[layer][active], 0)
+        inner = np.maximum(
+            self.weighted_inputs(states, active, layer) + self.bias[layer][active], 0
+        )
         return states + np.einsum("bkdm,bkm->bkd", self.write_out[layer][active], inner)
 
 

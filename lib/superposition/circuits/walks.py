@@ -33,7 +33,7 @@ def sample_paths(
     ahead = _ahead(graph)
     longest = len(ahead)
     length = positive_int("length", longest if length is None else length, longest, ", the longest")
-    starts = np.flatnonzero(ahead[length - 1] & graph.entries)
+    starts = np.flatnonzero(ahead[length - 1] & graph.without_predecessors)
     if n_paths > len(starts):
         raise ValueError(
             f"n_paths: wanted at most {len(starts)}, the first circuits, got {n_paths}"
@@ -66,14 +66,14 @@ def _next(
     graph: CircuitGraph, now: Integers, enough: NDArray[np.bool_], rng: np.random.Generator
 ) -> Integers:
     """One of the circuits that follow each, from which enough others do."""
-    may = graph.follows[now].toarray() * enough
+    may = graph.adjacency[now].toarray() * enough
     return np.asarray((rng.random(may.shape) * may).argmax(axis=1))
 
 
 def _ahead(graph: CircuitGraph) -> list[NDArray[np.bool_]]:
     """(T,) for walks of 1, 2 … circuits: whether one starts there."""
     ahead = [np.ones(graph.n_circuits, bool)]
-    while (more := graph.follows @ ahead[-1].astype(int) > 0).any():
+    while (more := graph.adjacency @ ahead[-1].astype(int) > 0).any():
         ahead.append(more)
     return ahead
 
@@ -84,5 +84,5 @@ def _meet(graph: CircuitGraph, walks: Integers, length: int) -> NDArray[np.bool_
     meet = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
     walk = np.arange(walks.shape[1]) // length
     for one, other in np.argwhere(walk[:, None] != walk):
-        meet |= np.asarray(graph.follows[walks[:, one], walks[:, other]] > 0).ravel()
+        meet |= np.asarray(graph.adjacency[walks[:, one], walks[:, other]] > 0).ravel()
     return np.asarray(meet)

@@ -43,7 +43,7 @@ class StreamCodes:
         """Where states are read."""
         return self._blocks(width, width)
 
-    def door(self, width: int) -> SparseCode:
+    def input_map(self, width: int) -> SparseCode:
         """Where inputs are written: entries, and last the gates of the stream's slots."""
         return self._blocks(width + 1, width)
 

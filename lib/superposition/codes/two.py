@@ -46,7 +46,7 @@ class TwoCodes:
         """Where states are read: their entries, and last the gates of the code of `layer`."""
         return self._blocks(layer, [*range(width), width + layer % 2], width)
 
-    def door(self, width: int) -> SparseCode:
+    def input_map(self, width: int) -> SparseCode:
         """Where inputs are written: entries, and the gates of both codes."""
         first, gate = self.entries(0, width), self.n_slots * (width + np.arange(GATES))
         both = np.stack(self.sets, axis=1) + gate[:, None]

@@ -71,7 +71,7 @@ def value_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
     return np.array(bounds, float)
 
 
-def largest_heard(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
+def largest_pre_activations(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
     """Bounds on |w a + b| in any neuron of each layer, (L,), by any circuit of any one's state.
 
     state_bounds: (L+1,), on the lengths of all states.

@@ -46,9 +46,9 @@ class ChainSuperposition(Superposition):
                     f"without conflict, got {row}"
                 )
             copies: Integers = active * self.codes.n_chains + chains
-            most = _fullest(chains)
+            most = _largest_count(chains)
         else:
-            copies, most = self._all(active), active.shape[1]
+            copies, most = self._all_copies(active), active.shape[1]
             inputs = np.repeat(inputs, self.codes.n_chains, axis=1)
         if most > (headroom := self.construction.headroom):
             raise ValueError(
@@ -70,10 +70,10 @@ class ChainSuperposition(Superposition):
         if all but one of a circuit's slots are silent, as `silent` placements see to.
         """
         which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
-        return self._joined(self.copies.read(state, self._all(which), layer))
+        return self._combined(self.copies.read(state, self._all_copies(which), layer))
 
     def read_all(self, state: Floats, layer: int) -> Floats:
-        return self._joined(self.copies.read_all(state, layer))
+        return self._combined(self.copies.read_all(state, layer))
 
     def read_undisturbed(self, state: Floats, which: Integers, layer: int) -> Floats:
         """As `read`, but only from chains that the state's gates show to be undisturbed.
@@ -82,7 +82,7 @@ class ChainSuperposition(Superposition):
         that a failure is known to be one; always so for circuits that are not active.
         """
         chosen = self.undisturbed(state, which, layer)[..., None]
-        read = self.copies.read(state, self._all(np.asarray(which)), layer)
+        read = self.copies.read(state, self._all_copies(np.asarray(which)), layer)
         parts = read.reshape(*chosen.shape[:3], read.shape[2])
         with np.errstate(invalid="ignore"):  # 0 / 0 where no chain is left
             return np.asarray((parts * chosen).sum(axis=2) / chosen.sum(axis=2, dtype=read.dtype))
@@ -113,18 +113,18 @@ class ChainSuperposition(Superposition):
     def _coordinated(self) -> bool:
         return bool(self.construction.embedding == "coordinated")
 
-    def _all(self, which: Integers) -> Integers:
+    def _all_copies(self, which: Integers) -> Integers:
         """Copies in all chains, (batch, j) → (batch, j·r)."""
         chains = np.arange(self.codes.n_chains)
         copies = which[..., None] * len(chains) + chains
         return copies.reshape(len(which), which.shape[1] * len(chains))
 
-    def _joined(self, read: Floats) -> Floats:
+    def _combined(self, read: Floats) -> Floats:
         chains = self.codes.n_chains
         parts = read.reshape(len(read), read.shape[1] // chains, chains, read.shape[2])
         return parts.sum(axis=2) if self._coordinated else parts.mean(axis=2)
 
 
-def _fullest(chains: Integers) -> int:
+def _largest_count(chains: Integers) -> int:
     """The most circuits that a row has in one chain."""
     return int((chains[..., None] == chains[:, None]).sum(axis=1).max(initial=0))

@@ -20,7 +20,7 @@ from superposition.codes.chains import (
     plane_chains,
 )
 from superposition.codes.packings import smallest_plane
-from superposition.constructions.bounds import ROUNDED, largest_heard, largest_states
+from superposition.constructions.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.chain_sizes import neurons_of_slot, primes
 from superposition.constructions.chained import ChainSuperposition
@@ -111,7 +111,7 @@ class ChainConstruction:
             return bucket_chains(self.buckets, self.n_chains, n, rng)
         return plane_chains(self._prime(n, widths), self.n_chains, n, rng)
 
-    def failing(self, n_circuits: int, n_active: int, widths: Sequence[int]) -> float:
+    def failure_probability(self, n_circuits: int, n_active: int, widths: Sequence[int]) -> float:
         """The chance that active circuits cannot be read exactly.
 
         Local: that one of them has no chain left; derived, (eq-no-chain) or (eq-no-bucket), and 0
@@ -137,9 +137,11 @@ class ChainConstruction:
         Raises as `failing` does.
         """
         instance("circuits", circuits, MLPCircuits)
-        failing = self.failing(circuits.n_circuits, n_active, circuits.widths)
+        chance = self.failure_probability(circuits.n_circuits, n_active, circuits.widths)
         layers = np.arange(circuits.n_layers + 1)
-        return pd.DataFrame({"layer": layers, "mse": 0.0, "relative_mse": 0.0, "failing": failing})
+        return pd.DataFrame(
+            {"layer": layers, "mse": 0.0, "relative_mse": 0.0, "failure_probability": chance}
+        )
 
     def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
         """How many circuits fit: the largest T with `failing` within `tolerance`.
@@ -152,7 +154,7 @@ class ChainConstruction:
         n_active = positive_int("n_active", n_active, most, ", all that the width holds")
 
         def exceeds(n_circuits: int) -> bool:
-            return self.failing(n_circuits, n_active, moments.widths) > tolerance
+            return self.failure_probability(n_circuits, n_active, moments.widths) > tolerance
 
         first = smallest_true(exceeds, n_active, most)
         if first == n_active:
@@ -175,10 +177,10 @@ class ChainConstruction:
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
         sizes = self._sizes(n_circuits, moments.widths)
 
-        def does(i: int) -> bool:
-            return sizes[i].failing(n_circuits, n_active, moments.widths) <= tolerance
+        def meets_tolerance(i: int) -> bool:
+            return sizes[i].failure_probability(n_circuits, n_active, moments.widths) <= tolerance
 
-        if (least := smallest_true(does, 0, len(sizes) - 1)) is None:
+        if (least := smallest_true(meets_tolerance, 0, len(sizes) - 1)) is None:
             raise ValueError(
                 f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
             )
@@ -211,14 +213,14 @@ class ChainConstruction:
         bounds = largest_states(circuits, ROUNDED * self.input_bound)
         linear = [False, *(name == "linear" for name in circuits.activations)]
         offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
-        sizes = self.headroom * largest_heard(circuits, self._largest(circuits, bounds))
+        sizes = self.headroom * largest_pre_activations(circuits, self._largest(circuits, bounds))
         large = [
             gated_layer(copies, two, i, False, sizes[i], offsets) for i in range(circuits.n_layers)
         ]
         network = MLPNetwork([layer[0] for layer in large], [layer[1] for layer in large])
         states = tuple(two.state(i, width) for i, width in enumerate(circuits.widths))
-        door, checkpoints = two.door(circuits.widths[0]), tuple(range(len(states)))
-        parts = GatedSuperposition(copies, self, network, checkpoints, states, door, offsets)
+        input_map, checkpoints = two.input_map(circuits.widths[0]), tuple(range(len(states)))
+        parts = GatedSuperposition(copies, self, network, checkpoints, states, input_map, offsets)
         return ChainSuperposition(circuits, self, network, checkpoints, codes, parts)
 
     def _largest(self, circuits: MLPCircuits, alone: Floats) -> Floats:

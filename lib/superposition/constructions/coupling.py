@@ -13,9 +13,9 @@ import numpy as np
 
 from superposition._check import Floats, Integers
 from superposition.codes.two import TwoCodes
-from superposition.constructions.quiet import slot_weights
+from superposition.constructions.quiet import least_crosstalk
 
-_LISTENERS = 400  # circuits of which all pairs are looked at
+_SAMPLED = 400  # circuits of which all pairs are looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Coupling:
 def coupling(two: TwoCodes, quiet: bool) -> Coupling:
     """Measured on the codes, both ways; of more than 400 circuits some, spread over all."""
     n = two.slots(0).n_circuits
-    some = np.unique(np.linspace(0, n - 1, min(n, _LISTENERS)).astype(int))
+    some = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED)).astype(int))
     if len(some) < 2:
         return Coupling()
     pairs = len(some) * (len(some) - 1)
@@ -68,7 +68,7 @@ def _through(two: TwoCodes, layer: int, some: Integers, quiet: bool) -> Floats:
     place = np.full(two.slots(layer).n_circuits, -1)
     place[some] = np.arange(len(some))
     arrived = np.zeros((3, len(some), len(some)))
-    for _, on, weights in slot_weights(two, layer, quiet):
+    for _, on, weights in least_crosstalk(two, layer, quiet):
         chosen = place[on] >= 0
         at, elsewhere = place[on[chosen]], np.ones(len(some))
         elsewhere[at] = 0

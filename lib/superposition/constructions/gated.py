@@ -15,7 +15,7 @@ from superposition.circuits import MLPCircuits
 from superposition.codes import SparseCode
 from superposition.codes.packings import smallest_plane
 from superposition.codes.two import GATES, TwoCodes, draw_codes
-from superposition.constructions.bounds import ROUNDED, largest_heard, largest_states
+from superposition.constructions.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.compiled import GatedSuperposition
 from superposition.constructions.coupling import Coupling, coupling
@@ -142,10 +142,10 @@ class GatedConstruction:
         while (larger := int(nextprime(primes[-1]))) * widest <= WIDEST:
             primes.append(larger)
 
-        def does(i: int) -> bool:
+        def meets_tolerance(i: int) -> bool:
             return last_error(self._law(moments, primes[i], n_circuits, n_active)) <= tolerance
 
-        if (least := smallest_true(does, 0, len(primes) - 1)) is None:
+        if (least := smallest_true(meets_tolerance, 0, len(primes) - 1)) is None:
             raise ValueError(
                 f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
             )
@@ -175,7 +175,10 @@ class GatedConstruction:
             two = self._given(circuits, codes)
             check_gated(circuits, "codes", two.n_slots, "codes of {:,} slots".format)
         bounds = largest_states(circuits, ROUNDED * self.input_bound)
-        gates, bounds = self.headroom * largest_heard(circuits, bounds), self.headroom * bounds
+        gates, bounds = (
+            self.headroom * largest_pre_activations(circuits, bounds),
+            self.headroom * bounds,
+        )
         linear = [False, *(name == "linear" for name in circuits.activations)]
         offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
         large = [
@@ -184,8 +187,8 @@ class GatedConstruction:
         ]
         network = MLPNetwork([layer[0] for layer in large], [layer[1] for layer in large])
         states = tuple(two.state(i, width) for i, width in enumerate(circuits.widths))
-        door, checkpoints = two.door(circuits.widths[0]), tuple(range(len(states)))
-        return GatedSuperposition(circuits, self, network, checkpoints, states, door, offsets)
+        input_map, checkpoints = two.input_map(circuits.widths[0]), tuple(range(len(states)))
+        return GatedSuperposition(circuits, self, network, checkpoints, states, input_map, offsets)
 
     def _largest_prime(self, widths: Sequence[int]) -> int:
         """The largest plane that `width` neurons hold."""

@@ -137,10 +137,10 @@ class GatedResidualConstruction:
         while (larger := int(nextprime(primes[-1]))) * per_slope <= WIDEST:
             primes.append(larger)
 
-        def does(i: int) -> bool:
+        def meets_tolerance(i: int) -> bool:
             return self._last_error(moments, primes[i], n_circuits, n_active) <= tolerance
 
-        if (least := smallest_true(does, 0, len(primes) - 1)) is None:
+        if (least := smallest_true(meets_tolerance, 0, len(primes) - 1)) is None:
             raise ValueError(
                 f"tolerance: wanted one that up to {WIDEST} dimensions can meet, got {tolerance}"
             )

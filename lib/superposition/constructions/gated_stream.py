@@ -36,8 +36,8 @@ class GatedResidualSuperposition(Superposition):
         """
         inputs, active = self._bounded(inputs, active)
         on = np.ones((*active.shape, 1), inputs.dtype)
-        door = self.codes.door(self.circuits.width)
-        state = door.encode(np.concatenate([inputs, on], axis=-1), active)
+        input_map = self.codes.input_map(self.circuits.width)
+        state = input_map.encode(np.concatenate([inputs, on], axis=-1), active)
         of_stream, of_neurons = self.codes.gates(self.circuits.width)
         state[:, of_stream] = np.minimum(state[:, of_stream], 1)
         state[:, of_neurons] = 1 - np.minimum(self.codes.neurons.encode(on, active), 1)

@@ -10,7 +10,7 @@ from superposition._check import Floats
 from superposition.circuits import MLPCircuits
 from superposition.codes import superpose
 from superposition.codes.two import TwoCodes
-from superposition.constructions.quiet import slot_weights
+from superposition.constructions.quiet import least_crosstalk
 
 
 def gated_layer(
@@ -81,7 +81,7 @@ def _quiet(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
     gate = two.gates(layer, both - 1).start
     columns = np.concatenate([np.arange((both - 1) * n), np.arange(gate, gate + n)])
     times = 0.0
-    for slot, on, weights in slot_weights(two, layer, quiet=True):
+    for slot, on, weights in least_crosstalk(two, layer, quiet=True):
         rows = slot + n * np.arange(after)
         values = np.einsum("tij,st->ijs", small[on], weights)  # i, j entries, s slots
         large[rows[:, None], columns] = values.reshape(after, -1)

@@ -52,14 +52,16 @@ class GraphGates:
 
     def _arriving(self, layer: int) -> Iterator[list[Task]]:
         """What comes along edges after so many layers; what that leaves elsewhere is cleaned."""
-        into = [i for i, edges in enumerate(self.graph.edges) if edges in self.graph.into(layer)]
+        into = [
+            i for i, edges in enumerate(self.graph.edges) if edges in self.graph.edges_into(layer)
+        ]
         yield [self._carrying(i) for i in into]
         targets = dict.fromkeys(self.graph.edges[i].target for i in into)
         yield [self._cleaning(name, 0) for name in targets]
 
     def _own(self, layer: int) -> Iterator[list[Task]]:
         """What circuits compute; what that leaves elsewhere is cleaned where anything reads it."""
-        living = self.graph.living(layer)
+        living = self.graph.stages_computing(layer)
         yield [self._computing(name, layer - stage.start) for name, stage in living.items()]
         sources = {edges.source for edges in self.graph.edges}
         read = [n for n, stage in living.items() if layer + 1 < stage.end or n in sources]

@@ -44,14 +44,14 @@ def graph_law(sizes: Sizes, graph: CircuitGraph) -> pd.DataFrame:
     ValueError for graphs of other paths, that compute two stages at once, or in which edges lead
     into one stage from two others.
     """
-    into = [_merged(graph.into(layer)) for layer in range(graph.n_layers)]
+    into = [_merged(graph.edges_into(layer)) for layer in range(graph.n_layers)]
     walks = _Walks.draw(graph)
     held = {name: walks.begin(name, sizes) for name in graph.stages}
     rows = []
     for layer in range(graph.n_layers):
         for edges in into[layer]:
             held[edges.target].arrive(edges, held[edges.source], walks.sent(edges))
-        for name in graph.living(layer):
+        for name in graph.stages_computing(layer):
             content = sum(each.content() for each in held.values())
             held[name].compute(content)
             if layer + 1 == graph.stages[name].end:
@@ -72,7 +72,7 @@ class _Walks:
     @classmethod
     def draw(cls, graph: CircuitGraph) -> _Walks:
         for layer in range(graph.n_layers):
-            if len(living := graph.living(layer)) > 1:
+            if len(living := graph.stages_computing(layer)) > 1:
                 raise ValueError(f"graph: wanted one stage at a time, got {[*living]} at once")
         rng = np.random.default_rng(0)
         active = sample_paths(graph, _SAMPLES, rng)

@@ -43,16 +43,16 @@ def plan(graph: CircuitGraph) -> tuple[tuple[Step, ...], tuple[int, ...]]:
     steps: list[Step] = []
     checkpoints = [0]
     for layer in range(graph.n_layers):
-        if living := [stage.circuits for stage in graph.living(layer).values()]:
+        if living := [stage.circuits for stage in graph.stages_computing(layer).values()]:
             sizes = sum(c.n_circuits for c in living), max(c.n_neurons for c in living)
             steps.append(Step(layer, *sizes))
         checkpoints.append(len(steps))
     return tuple(steps), tuple(checkpoints)
 
 
-def who(graph: CircuitGraph, step: Step) -> Integers:
+def circuits_in(graph: CircuitGraph, step: Step) -> Integers:
     """Numbers of the circuits that compute, (n,)."""
-    living = graph.living(step.layer).items()
+    living = graph.stages_computing(step.layer).items()
     return np.concatenate([graph.first[n] + np.arange(s.circuits.n_circuits) for n, s in living])
 
 
@@ -65,7 +65,7 @@ def step_weights(graph: CircuitGraph, step: Step, margin: float) -> tuple[Floats
     n, most, width = step.n_circuits, step.n_neurons, graph.width + 1
     read, write = (np.zeros((n, *shape), graph.dtype) for shape in ((most, width), (width, most)))
     start = 0
-    for stage in graph.living(step.layer).values():
+    for stage in graph.stages_computing(step.layer).values():
         inner, own = with_indicator(stage.circuits, margin), step.layer - stage.start
         heard, part = inner.read_in[own], slice(start, start := start + inner.n_circuits)
         m, d = stage.circuits.n_neurons, stage.circuits.width
@@ -90,7 +90,7 @@ def linked(graph: CircuitGraph, code: Code) -> Code:
     instance("stream_code", code, GaussianCode)
     directions = np.array(code.matrix.reshape(code.n_circuits, code.width, code.size))
     for layer in range(graph.n_layers):
-        for edges in graph.into(layer):
+        for edges in graph.edges_into(layer):
             sources, targets = graph.numbers(edges)
             _, after, before = edges.maps.shape
             for map_, source, target in zip(edges.maps, sources, targets, strict=True):
@@ -106,7 +106,7 @@ def layer_sums(
     stream: how circuits write, and how they read.
     """
     for step, neurons in zip(plan(graph)[0], neuron_codes, strict=True):
-        owners = who(graph, step)
+        owners = circuits_in(graph, step)
         read, write = step_weights(graph, step, margin)
         to, of = (code_of(code, owners) for code in stream)
         yield owners, CircuitSum(neurons, read, of), CircuitSum(to, write, neurons)

@@ -97,7 +97,7 @@ class MLPConstruction:
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
         lowest = self.redundancy * max(moments.widths[1:])
 
-        def does(width: int) -> bool:
+        def meets_tolerance(width: int) -> bool:
             sized = replace(self, width=width)
             try:
                 if sized.holds(moments.widths) < n_circuits:
@@ -106,7 +106,7 @@ class MLPConstruction:
                 return False
             return sized._last_error(n_circuits, moments, n_active) <= tolerance
 
-        if (width := smallest_true(does, lowest, WIDEST)) is None:
+        if (width := smallest_true(meets_tolerance, lowest, WIDEST)) is None:
             raise ValueError(
                 f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
             )

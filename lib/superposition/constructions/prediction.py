@@ -92,17 +92,17 @@ def trajectory(
         values = stream_values(sizes, moments, layer, held)
         yield values
         if layer < moments.n_layers:
-            held = next_held(sizes, moments, layer, values)
+            held = after_layer(sizes, moments, layer, values)
             held[symbols.garbage] = np.asarray(held[symbols.garbage]) * remember
 
 
-def next_held(
+def after_layer(
     sizes: Sizes, moments: Moments, layer: int, stream: Values
 ) -> dict[sp.Symbol, ArrayLike]:
     """What the stream holds after a layer, and which share of neurons fires."""
     values = {**stream, **layer_values(sizes, moments, layer, stream)}
     idle = idle_neuron(sizes, moments, values)
-    return grown(values | idle | active_neuron(sizes, moments, layer, values))
+    return next_stream(values | idle | active_neuron(sizes, moments, layer, values))
 
 
 def stream_values(
@@ -241,7 +241,7 @@ def _carrier(
     }
 
 
-def grown(values: Values) -> dict[sp.Symbol, ArrayLike]:
+def next_stream(values: Values) -> dict[sp.Symbol, ArrayLike]:
     """What the stream holds after the layer, by (eq-next-garbage) and the two after it."""
     return {
         symbols.garbage: evaluate(over_layers.next_garbage(), values),

@@ -19,11 +19,13 @@ from superposition.codes.sparse import SparseCode
 from superposition.codes.two import TwoCodes
 
 RIDGE = 0.1  # noise on slots that quiet weights allow for, as a share of what they hold
-_LISTENERS = 400  # of so many circuits it is measured what others hear of them,
+_SAMPLED = 400  # of so many circuits it is measured what others hear of them,
 _PAIRS = 2**23  # if that makes no more pairs
 
 
-def slot_weights(two: TwoCodes, layer: int, quiet: bool) -> Iterator[tuple[int, Integers, Floats]]:
+def least_crosstalk(
+    two: TwoCodes, layer: int, quiet: bool
+) -> Iterator[tuple[int, Integers, Floats]]:
     """How each slot that layer `layer` writes to reads the slots before it: `reading_weights`."""
     return reading_weights(two.slots(layer), two.slots(layer + 1), quiet)
 
@@ -105,7 +107,7 @@ def _one_way(code: SparseCode, write: SparseCode, quiet: bool) -> list[float]:
     """Sums over slots and the circuits on them (first axis), of all that are elsewhere (second)."""
     n, r, read = code.n_circuits, code.redundancy, code.matrix.astype(float)
     copies = write.redundancy
-    talk = np.unique(np.linspace(0, n - 1, min(n, _LISTENERS, 1 + _PAIRS // n)).astype(int))
+    talk = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED, 1 + _PAIRS // n)).astype(int))
     heard = read[talk].toarray()
     own = mean = noise = spread = pairs = 0.0
     averages = np.zeros((2, n, len(talk)))  # through the mean, and through itself

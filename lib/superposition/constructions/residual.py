@@ -169,11 +169,11 @@ class ResidualConstruction:
             return replace(self, stream_width=width, n_neurons=neurons)
 
         def smallest_neurons(width: int) -> int | None:
-            def does(neurons: int) -> bool:
+            def meets_tolerance(neurons: int) -> bool:
                 error = sized(width, neurons)._last_error(n_circuits, moments, n_active)
                 return error <= tolerance
 
-            return smallest_true(does, lowest, LARGEST)
+            return smallest_true(meets_tolerance, lowest, LARGEST)
 
         size = fewest_parameters(smallest_neurons, moments.width + 1)
         if size is None:

@@ -67,7 +67,7 @@ def two_codes(superposition: Gated) -> TwoCodes:
     door, codes, widths = superposition.door, superposition.codes, superposition.circuits.widths
     sets = tuple(code.slots[:, 0] for code in codes[:2])
     two = TwoCodes((sets[0], sets[1]), door.size // door.width)
-    wanted = [two.door(widths[0]), *(two.state(i, width) for i, width in enumerate(widths))]
+    wanted = [two.input_map(widths[0]), *(two.state(i, width) for i, width in enumerate(widths))]
     if not all(
         np.array_equal(code.slots, place.slots)
         for code, place in zip((door, *codes), wanted, strict=True)

@@ -45,7 +45,7 @@ def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
 
 
 @dataclass(frozen=True)
-class Plain:
+class PlainNetwork:
     """One small network: ReLU after all layers but the last. label: what messages call it."""
 
     label: str
@@ -62,7 +62,7 @@ class Plain:
         return self.layers[0][0].dtype
 
 
-def checked_network(label: str, layers: object, names: Sequence[str] | None = None) -> Plain:
+def checked_network(label: str, layers: object, names: Sequence[str] | None = None) -> PlainNetwork:
     """A network of checked arrays, or an error that names it and the layer.
 
     names: of the layers, as messages have them; by default their numbers.
@@ -83,7 +83,7 @@ def checked_network(label: str, layers: object, names: Sequence[str] | None = No
         if len({weight.dtype, bias.dtype, *(w.dtype for w, _ in checked)}) > 1:
             raise TypeError(f"{name}: wanted one precision in the whole network")
         checked.append((weight, bias))
-    return Plain(label, tuple(checked))
+    return PlainNetwork(label, tuple(checked))
 
 
 def check_sequence(name: str, value: object, what: str) -> Sequence[Any]:
@@ -104,7 +104,7 @@ def _array(name: str, value: object, axes: str, sizes: dict[str, int]) -> Floats
     return real_array(name, array, axes, sizes)
 
 
-def as_circuits(networks: Sequence[Plain]) -> MLPCircuits:
+def as_circuits(networks: Sequence[PlainNetwork]) -> MLPCircuits:
     """Networks of different shapes, padded to one: (eq-padding)."""
     if not networks:
         raise ValueError("networks: wanted at least one, got none")

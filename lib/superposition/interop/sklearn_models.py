@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from superposition.circuits import MLPCircuits
-from superposition.interop.arrays import Plain, as_circuits, check_sequence, checked_network
+from superposition.interop.arrays import PlainNetwork, as_circuits, check_sequence, checked_network
 
 # what comes after the last linear layer, of which a circuit's output is the argument
 _OUTPUTS = {"MLPClassifier": ("logistic", "softmax"), "MLPRegressor": ("identity",)}
@@ -40,7 +40,7 @@ def from_sklearn(models: Sequence[Any]) -> MLPCircuits:
     return as_circuits([_network(f"models[{i}]", model) for i, model in enumerate(models)])
 
 
-def _network(label: str, model: Any) -> Plain:
+def _network(label: str, model: Any) -> PlainNetwork:
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     if type(model) not in (MLPClassifier, MLPRegressor):  # a subclass may predict otherwise

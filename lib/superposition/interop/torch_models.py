@@ -10,7 +10,7 @@ import numpy as np
 from superposition._check import Floats, instance
 from superposition.circuits import MLPCircuits
 from superposition.constructions.compiled import Superposition
-from superposition.interop.arrays import Plain, as_circuits, check_sequence, checked_network
+from superposition.interop.arrays import PlainNetwork, as_circuits, check_sequence, checked_network
 
 
 def torch_or_error(asked_by: str) -> Any:
@@ -75,7 +75,7 @@ def from_torch(models: Sequence[Any]) -> MLPCircuits:
     return as_circuits([_network(f"models[{i}]", m, torch) for i, m in enumerate(models)])
 
 
-def _network(label: str, model: Any, torch: Any) -> Plain:
+def _network(label: str, model: Any, torch: Any) -> PlainNetwork:
     single = type(model) is torch.nn.Linear
     if not (single or _plain_sequential(model, torch)):
         raise TypeError(
