@@ -1,4 +1,4 @@
-"""Measuring errors: what a superposition computes, against what its circuits compute."""
+"""Measuring errors: what a superposition computes, compared with what its circuits compute."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ def doing_nothing(
     *,
     sample_inputs: InputSampler | None = None,
 ) -> Floats:
-    """relative_mse, (L+1,), of a network that computes nothing and leaves inputs as they are.
+    """Return relative_mse, (L+1,), of a network that leaves inputs as they are.
 
-    What errors of residual circuits are to be compared with: a state consists of its input, too.
-    Samples have one active circuit each. Raises as `measure_error` does.
+    Errors of residual circuits should be compared with this, since a state also contains its input.
+    Each sample has one active circuit. Raises as `measure_error` does.
     """
     instance("circuits", circuits, ResidualCircuits)
     active = sample_active(circuits.n_circuits, 1, n_samples, rng)
@@ -103,11 +103,14 @@ def doing_nothing(
 def read_in_interference(
     superposition: ResidualSuperposition, inputs: Floats, active: Integers
 ) -> Floats:
-    """What each large neuron of the first layer hears beyond what it should, (batch, M).
+    """Return the interference in the input of each large neuron of the first layer, (batch, M).
 
-    Its pre-activation without the bias, minus Σ w·a over the active circuits' small neurons that
-    it carries (w and a with their indicator entry). For circuits in a residual construction;
-    inputs (batch, k, d), active (batch, k).
+    superposition: residual circuits in a residual construction.
+    inputs: (batch, k, d), the inputs of the active circuits.
+    active: (batch, k), the numbers of the active circuits.
+
+    The interference is the pre-activation without the bias, minus Σ w·a over the active circuits'
+    small neurons that the large neuron carries. Here w and a include their indicator entry.
     """
     circuits = cast(ResidualCircuits, superposition.circuits)  # others are refused
     inner = with_indicator(circuits, superposition.construction.margin)
@@ -122,7 +125,9 @@ def read_in_interference(
 
 
 def _checked(observe: Observer | None) -> Observer:
-    """`observe`, or no change; an error where it does not map states (…, d) to (…, n)."""
+    """Return `observe`, or no change, with an error where it does not map states (…, d) to (…,
+    n).
+    """
 
     def checked(states: Floats) -> Floats:
         if observe is None:
@@ -149,7 +154,7 @@ class _Tally:
     n_samples: list[int] = field(default_factory=list)
 
     def add(self, errors: Floats, truths: Floats, inactive_sum: float, n_inactive: int) -> None:
-        """Squares of some samples, as `_compare` finds them."""
+        """Add the squares of some samples, as `_compare` finds them."""
         self.errors.append(errors)
         self.truths.append(truths)
         self.inactive_sum += inactive_sum
@@ -189,9 +194,10 @@ def _add_chunk(
 
 
 def _compare(reads: Floats, truth: Floats, active: Integers) -> tuple[Floats, Floats, float, int]:
-    """Of some samples: squares of errors and of truths, the sum of what inactive circuits read.
+    """Return squares of errors and truths, the sum of what inactive circuits read, and their
+    number.
 
-    And how many of these there are. Changes `reads`, if it may.
+    The array `reads` is changed if it is writeable.
     """
     reads = reads if reads.flags.writeable else reads.copy()
     rows = np.arange(len(active))[:, None]
@@ -202,7 +208,7 @@ def _compare(reads: Floats, truth: Floats, active: Integers) -> tuple[Floats, Fl
 
 
 def _bytes_needed(circuits: Circuits, n_active: int) -> Callable[[int], float]:
-    """Bytes by n_samples: of the samples, and of what is read at once, and observed of it."""
+    """Return bytes by n_samples, for the samples and for what is read and observed at once."""
     width, n = max(circuits.widths), circuits.n_circuits
     one = n * (width + 1) * 8  # of a state, and of a gate
     at_once = max(2 * _READS, one)
@@ -212,7 +218,9 @@ def _bytes_needed(circuits: Circuits, n_active: int) -> Callable[[int], float]:
 def _states(
     superposition: Superposition, inputs: Floats, active: Integers
 ) -> Iterator[tuple[Floats, list[float]]]:
-    """The large state at each checkpoint; for each layer on the way, the share that fires."""
+    """Yield the large state at each checkpoint, and the share that fires in each layer on the
+    way.
+    """
     network, state = superposition.network, superposition.embed(inputs, active)
     for done, checkpoint in pairwise((0, *superposition.checkpoints)):
         firing = []
@@ -227,7 +235,7 @@ def _squares(vectors: Floats) -> Floats:
 
 
 def _total(vectors: Floats) -> float:
-    """Σ ‖·‖² of vectors (batch, T, n), along lines as they lie in memory: without a copy."""
+    """Return Σ ‖·‖² of vectors (batch, T, n), along lines as they lie in memory, without a copy."""
     lines = vectors.transpose(np.argsort(vectors.strides)[::-1])
     if vectors.dtype == np.float64 and lines.flags.c_contiguous:
         return float(np.vdot(lines, lines))

@@ -1,4 +1,4 @@
-"""Sweeps: one measurement over many settings and seeds, in one tidy, restartable table."""
+"""Sweeps: one measurement over many settings and seeds, in one tidy table that can be continued."""
 
 from __future__ import annotations
 
@@ -86,7 +86,9 @@ def sweep(
 
 
 def setting_rng(entropy: Sequence[int], setting: Setting, seed: int) -> np.random.Generator:
-    """The generator that a sweep with this `entropy` gives to one setting and seed number."""
+    """Return the generator that a sweep with this `entropy` gives to one setting and seed
+    number.
+    """
     named = {**setting, "seed": seed}
     text = json.dumps(dict(zip(named, key_of(named), strict=True)), sort_keys=True)
     words = np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=">u4")
@@ -95,7 +97,7 @@ def setting_rng(entropy: Sequence[int], setting: Setting, seed: int) -> np.rando
 
 
 def _compute(todo: list[Any], n_jobs: int | None, store: Results, progress: bool) -> None:
-    """Runs as they come; whatever ends this, what is finished is stored."""
+    """Compute runs in any order, and store finished ones even if this is interrupted."""
     runs = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(todo)
     try:
         with tqdm(total=len(todo), disable=not progress, unit="run") as bar:
@@ -127,7 +129,9 @@ def _run(
 
 
 def _kept(name: str, column: pd.Series) -> pd.Series:
-    """A column as it comes back from a file: floats are double, texts without carriage returns."""
+    """Return a column as a file would return it: floats are double, texts have no carriage
+    returns.
+    """
     if pd.api.types.is_float_dtype(column.dtype):
         return column.astype(float)
     if not pd.api.types.is_numeric_dtype(column.dtype) and any("\r" in str(v) for v in column):
@@ -164,7 +168,9 @@ def _check_settings(settings: Iterable[Setting]) -> list[dict[str, Any]]:
 
 
 def _check_value(name: str, value: object, first: object) -> None:
-    """A value must be the same before and after a visit to a file, and of one kind per column."""
+    """Raise ValueError unless a file returns the value as it is, and all of a column are of one
+    kind.
+    """
     is_text = isinstance(value, str)
     if not (is_text or isinstance(value, (int, float, np.number))) or value != value:
         raise ValueError(f"settings: wanted a number or text for {name}, got {value!r}")

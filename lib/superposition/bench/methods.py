@@ -1,4 +1,4 @@
-"""Methods that take a network apart, run as they are: what they are given, and what they return."""
+"""Methods that take a network apart, with what they are given and what they return."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class Given:
     after: int
 
     def n_components(self, per_circuit: int) -> int:
-        """How many components: so many for each circuit, `MAX_COMPONENTS` at most."""
+        """Return a number of components for each circuit, times the circuits, at most
+        `MAX_COMPONENTS`.
+        """
         return min(per_circuit * self.n_circuits, MAX_COMPONENTS)
 
 
@@ -95,19 +97,19 @@ class Method:
 
 
 def neurons(given: Given, rng: np.random.Generator) -> Found:
-    """The dimensions of the state one by one, nothing found."""
+    """Return the dimensions of the state one by one, so that nothing is found."""
     return Found(np.eye(given.states.shape[1]), np.abs, False)
 
 
 def random_directions(given: Given, rng: np.random.Generator) -> Found:
-    """Directions drawn at random: chance."""
+    """Return directions drawn at random, which score by chance."""
     drawn = rng.standard_normal((given.n_components(given.width), given.states.shape[1]))
     mean = given.states.mean(axis=0)
     return Found(drawn, lambda states: np.abs((states - mean) @ drawn.T), False)
 
 
 def samples(given: Given, rng: np.random.Generator) -> Found:
-    """Some of the states themselves, less their mean: what any method should do better than."""
+    """Return some of the states themselves, less their mean, as a baseline for any method."""
     mean = given.states.mean(axis=0)
     n = min(given.n_components(given.width), len(given.states))
     chosen = given.states[rng.choice(len(given.states), n, replace=False)] - mean
@@ -115,7 +117,9 @@ def samples(given: Given, rng: np.random.Generator) -> Found:
 
 
 def svd(given: Given, rng: np.random.Generator) -> Found:
-    """Singular vectors of the weight: rank-one pieces σ u vᵀ, orthogonal to each other."""
+    """Return singular vectors of the weight, with rank-one pieces σ u vᵀ, orthogonal to each
+    other.
+    """
     left, sizes, right = np.linalg.svd(given.weight, full_matrices=False)
     kept = sizes > 1e-10 * sizes[0]
     left, sizes, right = left.T[kept], sizes[kept], right[kept]
@@ -124,11 +128,15 @@ def svd(given: Given, rng: np.random.Generator) -> Found:
 
 
 def nmf(given: Given, rng: np.random.Generator, per_dimension: bool) -> Found:
-    """scikit-learn's MiniBatchNMF of how states differ from what is usual, up and down apart.
+    """Return scikit-learn's MiniBatchNMF of how states differ from their medians, up and down
+    apart.
 
-    Usual is the median of each dimension: gates of slots not in use are nearly always 1, and would
-    be all that is found. per_circuit: components for each circuit. Stops after `PASSES` over the
-    states. Raises ImportError without scikit-learn.
+    per_dimension: whether there is a component for each dimension of each circuit, or one a
+    circuit.
+
+    The median of each dimension is taken off first. Gates of slots not in use are nearly always 1,
+    and would be all that is found. Training stops after `PASSES` over the states. Raises
+    ImportError without scikit-learn.
     """
     from sklearn.decomposition import MiniBatchNMF
     from sklearn.exceptions import ConvergenceWarning
@@ -158,7 +166,7 @@ def nmf(given: Given, rng: np.random.Generator, per_dimension: bool) -> Found:
 
 
 def autoencoder(given: Given, rng: np.random.Generator, penalty: float) -> Found:
-    """A sparse autoencoder in PyTorch, which it needs: `bench.autoencoder`."""
+    """Return a sparse autoencoder's components, from `bench.autoencoder`, which needs PyTorch."""
     from superposition.bench.autoencoder import trained
 
     directions, activity = trained(given.states, given.n_components(given.width), penalty, rng)

@@ -17,7 +17,7 @@ Factors = tuple[Floats, Floats]  # (D_out, R) and (R, D_in): their product is th
 
 
 class Pieces(Protocol):
-    """Pieces of one matrix, numbered from 0."""
+    """The pieces of one matrix, numbered from 0."""
 
     def factors(self, number: int) -> Factors: ...
     def __len__(self) -> int: ...
@@ -25,9 +25,11 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CodePieces:
-    """Pieces that are read by one code and written by another, (eq-weights).
+    """Pieces that one code reads and another code writes, (eq-weights).
 
+    write: the code that writes.
     weights: (n, d', d), each circuit's own small matrix.
+    read: the code that reads.
     """
 
     write: Code
@@ -38,7 +40,7 @@ class CodePieces:
         return len(self.weights)
 
     def factors(self, number: int) -> Factors:
-        """write_t (D_out, d') and w_t · read_t (d', D_in)."""
+        """Return write_t (D_out, d') and w_t · read_t (d', D_in)."""
         _, after, before = self.weights.shape
         write = _rows(self.write.matrix, number, after)
         read = _rows(self.read.reader, number, before)
@@ -47,14 +49,14 @@ class CodePieces:
 
 @dataclass(frozen=True, eq=False)
 class SlotPieces:
-    """Pieces that are written to slots, each of which listens in its own way: (eq-quiet).
+    """Pieces that are written to slots, each of which reads with its own weights: (eq-quiet).
 
-    small:   (n, d', d), each circuit's own small matrix.
-    slots:   (n, r), where it is written.
-    read_weights: (n, r, s), how each of these slots reads the slots before it.
-    rows:    (d',), where the large neurons of each entry begin.
-    columns: (d,), where those that are read begin.
-    shape:   of the large matrix.
+    small: (n, d', d), each circuit's own small matrix.
+    slots: (n, r), the slots to which it is written.
+    read_weights: (n, r, s), the weights by which each of these slots reads the slots before it.
+    rows: (d',), where the large neurons of each entry begin.
+    columns: (d,), where the large neurons that are read begin.
+    shape: the shape of the large matrix.
     """
 
     small: Floats
@@ -74,7 +76,9 @@ class SlotPieces:
         columns: Integers,
         shape: tuple[int, int],
     ) -> SlotPieces:
-        """For codes of width 1, with the weights that `reading_weights` gives the slots."""
+        """Return pieces for codes of width 1, with the weights that `reading_weights` gives the
+        slots.
+        """
         read_weights = np.zeros((len(small), write.redundancy, read.size), small.dtype)
         slots = write.slots[:, 0]
         for slot, on, weights in reading_weights(read, write, quiet):
@@ -86,7 +90,7 @@ class SlotPieces:
         return len(self.small)
 
     def factors(self, number: int) -> Factors:
-        """R = d' where all slots read alike, else r · d'."""
+        """Return the factors of a piece, of rank d' where all slots read alike, else r · d'."""
         read_weights, slots = self.read_weights[number], self.slots[number][:, None]
         if (read_weights == read_weights[0]).all():
             read_weights, slots = read_weights[:1], slots.T
@@ -105,7 +109,7 @@ class SlotPieces:
 
 @dataclass(frozen=True, eq=False)
 class NoPieces:
-    """Of a matrix in which no circuit has a part of its own."""
+    """The pieces of a matrix in which no circuit has its own part."""
 
     shape: tuple[int, int]
 
@@ -113,7 +117,7 @@ class NoPieces:
         return 0
 
     def factors(self, number: int) -> Factors:
-        """There are none: IndexError."""
+        """Raise IndexError, since there are no pieces."""
         raise IndexError(f"number: wanted one of no pieces, got {number}")
 
 
@@ -149,15 +153,15 @@ class TrueMatrix:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(D_out, D_in)."""
+        """The shape of the matrix, (D_out, D_in)."""
         shape: tuple[int, int] = self.rest.shape
         return shape
 
     def factors(self, circuit: int) -> Factors:
-        """The circuit's component as left (D_out, R) and right (R, D_in): left @ right.
+        """Return the circuit's component as left (D_out, R) and right (R, D_in): left @ right.
 
-        R = 0 for a circuit that has no part in this matrix. Raises ValueError for one that is not
-        there.
+        R is 0 for a circuit that has no part in this matrix. Raises ValueError for a circuit that
+        does not exist.
         """
         whole_array("circuit", circuit, "", {}, self.n_circuits)
         own = np.flatnonzero(self.owners == circuit)
@@ -167,12 +171,12 @@ class TrueMatrix:
         return np.hstack(left), np.vstack(right)
 
     def component(self, circuit: int) -> Floats:
-        """The circuit's component, (D_out, D_in)."""
+        """Return the circuit's component, (D_out, D_in)."""
         left, right = self.factors(circuit)
         return np.asarray(left @ right)
 
     def total(self) -> Floats:
-        """All components and the rest: the network's own matrix, up to rounding."""
+        """Return all components and the rest, which is the network's own matrix up to rounding."""
         check_memory(
             "shape", self.shape[0] * self.shape[1], lambda n: 16 * n, fits="{:,} weights".format
         )

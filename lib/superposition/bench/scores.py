@@ -1,4 +1,4 @@
-"""How much of the truth a decomposition has found."""
+"""Scores of how much of the truth a decomposition has found."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ Booleans = NDArray[np.bool_]
 
 
 def cosines(true: Floats, found: Floats, *, signed: bool = True) -> Floats:
-    """Cosine similarities of rows, true (J, n) and found (C, n) → (J, C).
+    """Return cosine similarities (J, C) of true rows (J, n) and found rows (C, n).
 
-    Rows may be directions, or weight matrices made flat. signed: whether a found row that points
-    the other way is wrong; with False its cosine counts without its sign, for methods that leave
-    signs open. A row of zeros has cosine 0 with all.
+    signed: whether a found row that points the other way is wrong.
+
+    Rows may be directions, or weight matrices made flat. With signed=False cosines count without
+    their sign, for methods that leave signs open. A row of zeros has cosine 0 with all.
     Raises TypeError or ValueError for arrays that are not real or do not fit together.
     """
     sizes: dict[str, int] = {}
@@ -194,10 +195,10 @@ def match(similarity: Floats) -> Integers:
 
 @dataclass(frozen=True)
 class Active:
-    """How well active sets are told.
+    """How well active sets are found.
 
-    precision: share of those named active that are; 0 where none is named.
-    recall:    share of active ones that are named.
+    precision: the share of circuits named active that are active; 0 where none is named.
+    recall: the share of active circuits that are named.
     """
 
     precision: float
@@ -234,12 +235,14 @@ def active_sets_found(found: Booleans, true: Booleans) -> Active:
 
 
 def shuffled(true: Booleans, rng: np.random.Generator) -> Booleans:
-    """The same active sets, given to other samples: what no method may claim to have found."""
+    """Return the same active sets given to other samples, which no method may claim to have
+    found.
+    """
     return np.asarray(true[generator(rng).permutation(len(true))])
 
 
 def _column_cosines(target: Floats, components: Floats) -> Floats:
-    """(C, J), of the same column of each component and of the target."""
+    """Return cosines (C, J) of the same column of each component and of the target."""
     sizes: dict[str, int] = {}
     target = real_array("target", target, "rows columns", sizes)
     components = real_array("components", components, "components rows columns", sizes)
@@ -251,7 +254,7 @@ def _column_cosines(target: Floats, components: Floats) -> Floats:
 
 
 def unit_rows(rows: Floats) -> Floats:
-    """Rows (n, D) scaled to length one; rows of zeros stay."""
+    """Return rows (n, D) scaled to length one; rows of zeros stay."""
     largest = np.abs(rows).max(axis=1, keepdims=True)  # first, since squares may underflow
     scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)

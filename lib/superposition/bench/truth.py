@@ -67,7 +67,7 @@ class GroundTruth:
 
     @property
     def n_circuits(self) -> int:
-        """T."""
+        """The number of circuits, T."""
         return self.superposition.circuits.n_circuits
 
     @property
@@ -76,17 +76,18 @@ class GroundTruth:
         return tuple(matrix for matrix in self.matrices if len(matrix.owners))
 
     def __getitem__(self, name: str) -> TrueMatrix:
-        """The matrix of that name; KeyError that lists the names there are."""
+        """Return the matrix of that name. Raises KeyError that lists the names there are."""
         for matrix in self.matrices:
             if matrix.name == name:
                 return matrix
         raise KeyError(f"{name!r}: wanted one of {[matrix.name for matrix in self.matrices]}")
 
     def batch(self, n_active: int, n_samples: int, rng: np.random.Generator) -> Batch:
-        """`n_samples` inputs on which `n_active` random circuits are active, with their labels.
+        """Return `n_samples` inputs on which `n_active` random circuits are active, with their
+        labels.
 
-        Inputs are the circuits' own (by default random unit vectors). Raises TypeError or
-        ValueError for counts below 1 or above T, and as `embed` does.
+        Inputs are the circuits' own, by default random unit vectors. Raises TypeError or ValueError
+        for counts below 1 or above T, and as `embed` does.
         """
         circuits, rng = self.superposition.circuits, generator(rng)
         active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
@@ -98,10 +99,11 @@ class GroundTruth:
         return Batch(active, on, inputs, first, tuple(circuits.run(inputs, active)))
 
     def directions(self, layer: int) -> Floats:
-        """The directions along which circuits' states are read after small layer `layer`.
+        """Return the directions along which circuits' states are read after small layer `layer`.
 
-        (T, d_l, D): entry i of circuit t is the state's product with [t, i]; not of unit length.
-        Raises ValueError for a layer that is not there, MemoryError for more than fits.
+        The shape is (T, d_l, D). Entry i of circuit t is the state's product with [t, i], which is
+        not of unit length. Raises ValueError for a layer that does not exist, MemoryError for more
+        than fits.
         """
         large = self.superposition
         layer = int(whole_array("layer", layer, "", {}, len(large.checkpoints)))
@@ -109,12 +111,12 @@ class GroundTruth:
         return np.ascontiguousarray(large.read_all(unit, layer).transpose(1, 2, 0))
 
     def width(self, layer: int) -> int:
-        """D: width of the large state after small layer `layer`."""
+        """Return D, the width of the large state after small layer `layer`."""
         large = self.superposition
         return large.network.widths[large.checkpoints[layer]]
 
     def overlaps(self, layer: int) -> Floats:
-        """Cosines between all directions after small layer `layer`, (T · d_l, T · d_l).
+        """Return cosines between all directions after small layer `layer`, (T · d_l, T · d_l).
 
         A direction of no length has cosine 0 with all. Raises as `directions` does.
         """

@@ -1,7 +1,8 @@
-"""The circuits of *Rotations in Superposition*: each turns a vector by its own angle, if it is on.
+"""The circuits of *Rotations in Superposition*, each of which turns a vector by its own angle.
 
-Linsefors (2025), in the bibliography. State of a conditional rotation: two neurons whose
-difference is the on-indicator α, two that hold the vector x, shifted by α so that it is positive.
+The source is Linsefors (2025), in the bibliography. The state of a conditional rotation has four
+neurons. The difference of the first two is the on-indicator α. The other two hold the vector x,
+shifted by α so that it is positive.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from superposition.circuits.mlp import MLPCircuits
 
 @dataclass(frozen=True)
 class PlaneDirections:
-    """Inputs of rotations without an indicator: |x| = 1, (batch, k, 2)."""
+    """A sampler for rotations without an indicator: vectors (batch, k, 2) of length 1."""
 
     def __call__(self, active: Integers, rng: np.random.Generator) -> Floats:
         angles = rng.uniform(0, 2 * np.pi, active.shape)
@@ -33,9 +34,9 @@ class PlaneDirections:
 
 @dataclass(frozen=True, eq=False)
 class RotationInputs:
-    """Inputs (on, x + 1) of conditional rotations, |x| = 1, (batch, k, 4).
+    """A sampler for conditional rotations: inputs (on, x + 1), (batch, k, 4), with |x| = 1.
 
-    on: (2,), what the indicator's neurons hold while it is 1, as in all later states.
+    on: (2,), the values of the indicator's neurons while it is 1, as in all later states.
     """
 
     on: Floats
@@ -93,7 +94,7 @@ def rotation_circuits(
 
 
 def rotation_step(circuits: MLPCircuits) -> tuple[float, float]:
-    """Threshold and gain of conditional rotations' step.
+    """Return threshold and gain of conditional rotations' step.
 
     Raises ValueError for circuits that `rotation_circuits` does not make.
     """

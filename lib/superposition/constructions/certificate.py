@@ -1,4 +1,6 @@
-"""Bounds on the error of every circuit, for every active set and input: from the weights alone."""
+"""Certificates: bounds on every circuit's error for every active set and input, from weights
+alone.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ _ROUNDING = 1e-12  # of the values' own size: weights are not told from what the
 
 
 def gated_certificate(superposition: Gated, n_active: int, n_layers: int | None) -> pd.DataFrame:
-    """The certificate of a gated network: see `Superposition.certificate`."""
+    """Return the certificate of a gated network, as `Superposition.certificate` describes it."""
     depth = superposition.circuits.n_layers
     n_layers = depth if n_layers is None else positive_int("n_layers", n_layers, depth, ", all")
     rows: list[list[float]] = []
@@ -34,10 +36,10 @@ def gated_certificate(superposition: Gated, n_active: int, n_layers: int | None)
 
 
 def error_bounds(superposition: Gated, n_active: int) -> Iterator[tuple[ErrorBounds, Floats]]:
-    """After 0, 1, … layers, as they are asked for: bounds on errors, and on values, (T,).
+    """Yield bounds on errors, and bounds (T,) on values, after 0, 1, … layers.
 
-    Raises ValueError for n_active > T, a network whose gates are not copied exactly, or do not
-    close a slot for sure.
+    Raises ValueError for n_active > T, and for a network whose gates are not copied exactly, or may
+    leave a slot open.
     """
     circuits, two = superposition.circuits, two_codes(superposition)
     n_active = positive_int("n_active", n_active, circuits.n_circuits, ", the number of circuits")
@@ -53,7 +55,7 @@ def error_bounds(superposition: Gated, n_active: int) -> Iterator[tuple[ErrorBou
 
 
 def _at_the_input(sets: Integers, sizes: Floats) -> ErrorBounds:
-    """Slots hold the sum of the inputs of all that are there."""
+    """Return bounds for slots that hold the sum of the inputs of all circuits on them."""
     slots = (sets[:, :, None, None] == sets).any(axis=3) * sizes
     circuits = np.arange(len(sets))
     slots[circuits, :, circuits] = 0
@@ -73,7 +75,7 @@ def _check_closed(crosstalk: CrosstalkBounds, layer: int) -> None:
 def _after(
     crosstalk: CrosstalkBounds, superposition: Gated, layer: int, sizes: Floats
 ) -> ErrorBounds:
-    """Bounds after a layer, (eq-certificate), from what its slots can hear."""
+    """Return bounds after a layer, (eq-certificate), from the crosstalk on its slots."""
     circuits, offset = superposition.circuits, superposition.offsets[layer + 1]
     weight, linear = circuits.weights[layer], circuits.activations[layer] == "linear"
     if linear and offset < sizes.max():
@@ -93,7 +95,9 @@ def _after(
 
 
 def _from_others(crosstalk: CrosstalkBounds, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """`CrosstalkBounds.from_others` of all circuits: (T, r, T), (T, T), (T, T); zero for themselves."""
+    """Return `CrosstalkBounds.from_others` for all circuits: arrays (T, r, T), (T, T) and (T,
+    T).
+    """
     n, r = crosstalk.layer.write.shape
     slots, mean, size = np.zeros((n, r, n)), np.zeros((n, n)), np.zeros((n, n))
     for t in range(n if crosstalk.n_active > 1 else 0):

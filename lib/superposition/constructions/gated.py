@@ -1,4 +1,6 @@
-"""Gated superposition: exact while one circuit is active, once told which ones are."""
+"""Gated superposition, which is exact while one circuit is active and is told which ones are
+active.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,7 @@ class GatedConstruction:
             raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
 
     def holds(self, widths: Sequence[int]) -> int:
-        """How many circuits of widths d_0 … d_L fit, whatever the error: q², (eq-plane).
+        """Return q², (eq-plane), how many circuits of widths d_0 … d_L fit, whatever the error.
 
         Raises ValueError without a `width`, or where it is too small for two codes.
         """
@@ -77,12 +79,12 @@ class GatedConstruction:
         return self._largest_prime(widths) ** 2
 
     def predict_error(self, circuits: MLPCircuits, n_active: int) -> pd.DataFrame:
-        """Errors that `measure_error` should find by layer 0 … L, while they are small.
+        """Predict the errors that `measure_error` finds by layer 0 … L, while they are small.
 
-        Columns layer, mse, relative_mse, inactive_mse: (eq-gated-law), from the geometry of the
-        codes and the circuits' moments (sampled from one fixed seed). Zero for one active circuit.
-        Where circuits' weights have a mean in common, it falls short of relative errors that are
-        not small: of .1 by a third, of 1 by up to a half.
+        The columns are layer, mse, relative_mse and inactive_mse: (eq-gated-law). They follow from
+        the geometry of the codes and the circuits' moments, sampled from one fixed seed. They are
+        zero for one active circuit. Where circuits' weights have a mean in common, the law falls
+        short of relative errors that are not small: of .1 by a third, of 1 by up to a half.
         Raises ValueError for more circuits than `width` holds, n_active > T.
         """
         instance("circuits", circuits, MLPCircuits)
@@ -97,12 +99,13 @@ class GatedConstruction:
         return self._law(moments, prime, n, n_active)
 
     def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
-        """How many circuits fit: the largest T with a predicted error within `tolerance`.
+        """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
 
-        Geometry of codes is counted afresh for each T tried: seconds for 2,000, minutes for 10,000.
+        tolerance: the largest relative_mse after the last layer.
 
-        tolerance: on relative_mse after the last layer. All that `width` holds, for one active.
-        As much too large as `predict_error` is too low, for circuits that share a mean.
+        For one active circuit this is all that `width` holds. For circuits that share a mean it is
+        as much too large as `predict_error` is too low. The geometry of codes is counted afresh for
+        each T tried, which takes seconds for 2,000 circuits and minutes for 10,000.
         Raises ValueError without a `width`, or where the active circuits alone have a larger error.
         """
         n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
@@ -124,11 +127,10 @@ class GatedConstruction:
     def size_for(
         self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
     ) -> GatedConstruction:
-        """The narrowest construction in which so many circuits fit; all but its width as here.
+        """Return the narrowest construction in which n_circuits circuits fit, by `predict_error`.
 
-        As slow as `capacity`.
-
-        By `predict_error`, which see on circuits that share a mean.
+        All but its width stays as it is here. This is as slow as `capacity`, and as optimistic for
+        circuits that share a mean.
         Raises ValueError for n_active > n_circuits, more circuits than fit in a width of 2^13, or a
         tolerance that no width up to that meets.
         """
@@ -158,10 +160,11 @@ class GatedConstruction:
         *,
         codes: tuple[SparseCode, SparseCode] | None = None,
     ) -> GatedSuperposition:
-        """One large MLP that does what all the circuits do, exactly for one: (eq-gate).
+        """Return one large MLP that computes all circuits, exactly while one is active: (eq-gate).
 
-        Which circuit is which point of the plane is drawn with `rng`, unless two codes are given
-        (width 1, equal sizes): the result is exact if no two circuits share a slot in both.
+        codes: two codes of width 1 and equal sizes; None: points of the plane drawn with `rng`.
+
+        With given codes the result is exact if no two circuits share a slot in both.
         Raises TypeError for other circuits or codes, ValueError for more circuits than `width`
         holds, or codes that do not fit; MemoryError for a network that does not fit.
         """
@@ -191,7 +194,7 @@ class GatedConstruction:
         return GatedSuperposition(circuits, self, network, checkpoints, states, input_map, offsets)
 
     def _largest_prime(self, widths: Sequence[int]) -> int:
-        """The largest plane that `width` neurons hold."""
+        """Return the prime of the largest plane that `width` neurons hold."""
         widest = max(positive_int("widths", width) for width in widths) + GATES
         slots = (self.width or 0) // (self.redundancy * widest)
         prime = prevprime(slots + 1) if slots >= 2 else 0
@@ -203,7 +206,9 @@ class GatedConstruction:
         return int(prime)
 
     def _prime(self, widths: Sequence[int], n_circuits: int) -> int:
-        """The plane for so many circuits: the least that holds them, or the largest that fits."""
+        """Return the prime of the least plane that holds the circuits, or of the largest one
+        that fits.
+        """
         if self.width is None:
             return smallest_plane(n_circuits, 2 * self.redundancy)
         prime = self._largest_prime(widths)
@@ -241,9 +246,9 @@ class GatedConstruction:
 def _crosstalk(
     prime: int, redundancy: int, n_circuits: int, quiet: bool | None
 ) -> tuple[Crosstalk, Coupling]:
-    """Of codes as they are drawn: which circuit is which point makes no difference.
+    """Return crosstalk and coupling of drawn codes, which do not depend on the circuits' places.
 
-    quiet: None for slots shared, and nothing else: γ of equal loads, without drawing any.
+    quiet: None for shared slots alone, γ of equal loads, without drawing codes.
     """
     if quiet is None:
         sizes = {symbols.T: n_circuits, symbols.r: redundancy, gating.slots: redundancy * prime}

@@ -1,4 +1,4 @@
-"""How much slots of a gated network can hear of circuits, in one layer: norms of its weights."""
+"""Bounds on the crosstalk in one layer of a gated network: norms of its weights."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CLOSELY = 64  # circuits of which most is heard are looked at closely
 class ErrorBounds:
     """Bounds on errors after one layer, as sums over the other active circuits.
 
-    mean:  (T, T), what the presence of circuit [., u] can add to ‖δ‖ of circuit [t, .].
-    slots: (T, r, T), the same for what each slot of t holds.
-    own:   (T,), what is wrong with t's mean even when it is alone.
-    each:  (T, r), the same for each slot.
+    mean: (T, T), what the presence of circuit [., u] can add to ‖δ‖ of circuit [t, .].
+    slots: (T, r, T), what it can add to the error on each slot of t.
+    own: (T,), the error of t's mean even when t is alone.
+    own_slots: (T, r), the error on each slot of t even when t is alone.
     """
 
     mean: Floats
@@ -29,22 +29,22 @@ class ErrorBounds:
     own_slots: Floats
 
     def worst(self, n_active: int) -> Floats:
-        """(T,): bounds on ‖δ‖ for every active set of that size."""
+        """Return bounds (T,) on ‖δ‖ for every active set of that size."""
         return self.own + sum_of_largest(self.mean, n_active - 1)
 
     def worst_slots(self, n_active: int) -> Floats:
-        """(T, r): the same for each slot."""
+        """Return bounds (T, r) on the error of each slot for every active set of that size."""
         return self.own_slots + sum_of_largest(self.slots, n_active - 1)
 
 
 @dataclass(frozen=True, eq=False)
 class CrosstalkBounds:
-    """What slots can hear of circuits, through the weights of one layer: (eq-heard-of).
+    """Bounds on what slots receive from circuits through the weights of one layer: (eq-heard-of).
 
-    layer:    the layer's weights, slot by slot.
-    sizes:    (T,), bounds on the lengths of circuits' states before it.
-    errors:   what may be wrong on slots before it; None where slots hold sums, as inputs are.
-    n_active: k.
+    layer: the layer's weights, slot by slot.
+    sizes: (T,), bounds on the lengths of circuits' states before the layer.
+    errors: bounds on errors of slots before the layer; None where slots hold sums, as for inputs.
+    n_active: k, how many circuits are active.
     """
 
     layer: SlotWeights
@@ -54,46 +54,46 @@ class CrosstalkBounds:
 
     @cached_property
     def matrices(self) -> Floats:
-        """(n, T, d', d): what slot i makes of circuit u's state, if it is there as it should be."""
+        """What slot i makes of circuit u's state if the state is without error, (n, T, d', d)."""
         w = self.layer.weights
         heard = self.layer.reads @ w.reshape(*w.shape[:2], -1)
         return np.asarray(heard.reshape(*heard.shape[:2], *w.shape[2:]))
 
     @cached_property
     def biases(self) -> Floats:
-        """(n, T, d'): what it hears besides, since u is there."""
+        """What slot i receives besides, because circuit u is active, (n, T, d')."""
         return self.layer.reads @ self.layer.gates
 
     @cached_property
     def norms(self) -> Floats:
-        """(n, T) of `matrices`."""
+        """The spectral norms of `matrices`, (n, T)."""
         return spectral_norms(self.matrices)
 
     @cached_property
     def slot_norms(self) -> Floats:
-        """(n, n) of the weights between slots."""
+        """The spectral norms of the weights between slots, (n, n)."""
         return spectral_norms(self.layer.weights)
 
     @cached_property
     def shared(self) -> Floats:
-        """(T, T): how many slots two circuits share in the code that is read."""
+        """The number of slots that two circuits share in the code that is read, (T, T)."""
         shared = self.layer.reads @ self.layer.reads.T
         np.fill_diagonal(shared, 0)
         return np.asarray(shared)
 
     @cached_property
     def from_third_parties(self) -> Floats:
-        """(n, T): what may come on top of u's part for an active circuit, since others are active.
+        """What further active circuits may add to u's part in an active circuit's slots, (n, T).
 
-        k − 2 of them are neither it nor u.
+        Of the k active circuits, k − 2 are neither u nor the circuit with these slots.
         """
         return self._from_several(max(self.n_active - 2, 0))
 
     def _from_several(self, n_others: int) -> Floats:
-        """(n, T): what so many others can change in what slot i hears of u.
+        """Return what n_others circuits can change in what slot i receives from u, (n, T).
 
-        They leave errors on u's slots; and a slot of u's that is one of theirs is heard once, so
-        that if both are taken as heard in full, one part is to be taken off again.
+        They leave errors on u's slots. A slot that u shares with one of them is read once. If both
+        circuits are counted in full, one part must be taken off again.
         """
         read = self.layer.read
         twice = np.linalg.norm(self.layer.gates, axis=2)[:, read]
@@ -108,7 +108,7 @@ class CrosstalkBounds:
         return others + np.array(heard).T
 
     def on_unused_slots(self) -> Floats:
-        """(n, d'): the most that slots not in use can hear, before they are closed."""
+        """Return the most that slots not in use can receive before gates close them, (n, d')."""
         rows = np.linalg.norm(self.matrices, axis=3)
         heard = rows * self.sizes[:, None] + self.biases
         heard += self._from_several(self.n_active - 1)[:, :, None]
@@ -117,9 +117,11 @@ class CrosstalkBounds:
         return np.asarray(self.layer.constant + largest.sum(axis=1))
 
     def own_errors(self, weight: Floats, bias: Floats, offset: float) -> Floats:
-        """(T, r): by how much what slots hear of their own circuit is not w a + b + offset.
+        """Return by how much each slot's reading of its own circuit differs from w a + b + offset,
+        (T, r).
 
-        weight (T, d', d), bias (T, d').
+        weight: (T, d', d), the circuits' weights w.
+        bias: (T, d'), their biases b.
         """
         own, circuits = self.layer.write, np.arange(len(self.sizes))[:, None]
         matrix = self.matrices[own, circuits] - weight[:, None]
@@ -129,7 +131,7 @@ class CrosstalkBounds:
         )
 
     def own_errors_passed_on(self, weight: Floats) -> Floats:
-        """(T, r): what is made of what was wrong before with a circuit that is alone."""
+        """Return what becomes of errors before the layer while a circuit is alone, (T, r)."""
         if self.errors is None or not self.errors.own_slots.any():
             return np.zeros(self.layer.write.shape)
         weights, read, write = self.layer.weights, self.layer.read, self.layer.write
@@ -142,9 +144,12 @@ class CrosstalkBounds:
         )
 
     def from_others(self, circuit: int, weight: Floats) -> tuple[Floats, Floats, Floats]:
-        """What circuit t's slots can hear of each other circuit u, with t's own weight (d', d).
+        """Return bounds on what circuit t's slots receive from each other circuit u.
 
-        (r, T): lengths on each slot; (T,): of the mean of all slots, and of the mean of sizes.
+        weight: (d', d), t's own weight.
+
+        The first array bounds the length on each slot, (r, T). The second bounds the mean of all
+        slots, and the third the mean of the lengths, (T,) each.
         """
         own, r = self.layer.write[circuit], self.layer.write.shape[1]
         matrices, biases, norm = self._beside_shared_slots(circuit)
@@ -165,7 +170,10 @@ class CrosstalkBounds:
         return slots + more, np.minimum(mean, size), size
 
     def _from_errors(self, circuit: int, weight: Floats, between: Floats, size: Floats) -> Floats:
-        """(i, T): of errors that u makes on t's slots, and t on u's, through (i, n, d', d)."""
+        """Return bounds (i, T) from errors that u makes on t's slots, and t on u's.
+
+        between: (i, n, d', d), the weights through which the errors pass.
+        """
         assert self.errors is not None
         read = self.layer.read
         theirs = self.errors.slots[:, :, circuit] * ~np.isin(read, read[circuit])
@@ -174,9 +182,10 @@ class CrosstalkBounds:
         return np.asarray(heard + passed_on(between[:, read[circuit]], weight, *errors))
 
     def _beside_shared_slots(self, circuit: int) -> tuple[Floats, Floats, Floats]:
-        """`matrices`, `biases` and `norms` of t's slots, of u's slots that are not t's.
+        """Return `matrices`, `biases` and `norms` of t's slots, for those slots of u that t does
+        not share.
 
-        But sums of states, as inputs are, are heard in full. All zero for t itself.
+        Sums of states, as for inputs, are counted in full. All values are zero for t itself.
         """
         layer, own = self.layer, self.layer.write[circuit]
         matrices, biases, norm = self.matrices[own], self.biases[own], self.norms[own]
@@ -192,9 +201,10 @@ class CrosstalkBounds:
 
 
 def length_bounds(matrices: Floats, sizes: Floats) -> Floats:
-    """Bounds on |M_u a_u|, (T,), of matrices (T, ., d) and |a_u| ≤ sizes: close where large.
+    """Return bounds (T,) on |M_u a_u|, for matrices M (T, ., d) and |a_u| ≤ sizes.
 
-    By Frobenius norms, which are quick; for those that come out as the largest by spectral norms.
+    Frobenius norms are quick. Those that come out as the largest are replaced by spectral norms, so
+    that the bounds are close where they are large.
     """
     found = np.linalg.norm(matrices, axis=(1, 2)) * sizes
     largest = np.argsort(found)[-_CLOSELY:]
@@ -203,10 +213,15 @@ def length_bounds(matrices: Floats, sizes: Floats) -> Floats:
 
 
 def passed_on(between: Floats, weight: Floats, slots: Floats, mean: Floats) -> Floats:
-    """What is made of errors on a circuit's own slots: the less of two bounds.
+    """Return what becomes of errors on a circuit's own slots: the smaller of two bounds.
 
-    Through weights (i, r, d', d), of errors (r, ...); or as if they all were the circuit's own
-    weight / r, of the mean error (...), with what differs.
+    between: (i, r, d', d), the weights.
+    weight: the circuit's own weight.
+    slots: (r, ...), the error on each slot.
+    mean: (...), the mean error.
+
+    The first bound takes each error through its weights. The second takes the mean error through
+    the circuit's own weight, as if all weights were weight / r, and adds what differs from that.
     """
     r = len(slots)
     apart = spectral_norms(between - weight / r) @ slots + spectral_norms(weight) * mean
@@ -214,7 +229,7 @@ def passed_on(between: Floats, weight: Floats, slots: Floats, mean: Floats) -> F
 
 
 def spectral_norms(matrices: Floats) -> Floats:
-    """Largest singular values of the last two axes."""
+    """Return the largest singular values of the last two axes."""
     if 1 in matrices.shape[-2:]:
         return np.asarray(np.linalg.norm(matrices, axis=(-2, -1)))
     square = matrices.swapaxes(-1, -2) @ matrices
@@ -222,7 +237,7 @@ def spectral_norms(matrices: Floats) -> Floats:
 
 
 def sum_of_largest(values: Floats, count: int) -> Floats:
-    """Sum of the `count` largest along the last axis."""
+    """Return the sum of the `count` largest values along the last axis."""
     if count == 1:
         return np.asarray(values.max(axis=-1))
     first = max(values.shape[-1] - count, 0)

@@ -1,4 +1,4 @@
-"""Plain networks of any widths and depths, made into circuits of one shape."""
+"""Plain networks of any widths and depths, which become circuits of one shape."""
 
 from __future__ import annotations
 
@@ -46,26 +46,30 @@ def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
 
 @dataclass(frozen=True)
 class PlainNetwork:
-    """One small network: ReLU after all layers but the last. label: what messages call it."""
+    """One small network with a ReLU after all layers but the last.
+
+    label: what error messages call it.
+    layers: a pair of weight and bias for each layer.
+    """
 
     label: str
     layers: tuple[Layer, ...]
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """d_0 … d_L."""
+        """The widths d_0 … d_L."""
         return (self.layers[0][0].shape[1], *(len(bias) for _, bias in self.layers))
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64."""
+        """The precision, float32 or float64."""
         return self.layers[0][0].dtype
 
 
 def checked_network(label: str, layers: object, names: Sequence[str] | None = None) -> PlainNetwork:
-    """A network of checked arrays, or an error that names it and the layer.
+    """Return a network of checked arrays, or raise an error that names it and the layer.
 
-    names: of the layers, as messages have them; by default their numbers.
+    names: the names of the layers in messages; by default their numbers.
     """
     if not check_sequence(label, layers, "of layers"):
         raise ValueError(f"{label}: wanted at least one layer, got none")
@@ -87,14 +91,14 @@ def checked_network(label: str, layers: object, names: Sequence[str] | None = No
 
 
 def check_sequence(name: str, value: object, what: str) -> Sequence[Any]:
-    """The value, if it is a sequence and no text; TypeError that names it."""
+    """Return the value if it is a sequence and no text, or raise TypeError that names it."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise TypeError(f"{name}: wanted a sequence {what}, got {type(value).__name__}")
     return value
 
 
 def _array(name: str, value: object, axes: str, sizes: dict[str, int]) -> Floats:
-    """`real_array`, but of no other precision than its own."""
+    """Return the value as `real_array` does, but in no other precision than its own."""
     try:
         array = np.asarray(value)
     except (RuntimeError, TypeError, ValueError) as error:
@@ -105,7 +109,7 @@ def _array(name: str, value: object, axes: str, sizes: dict[str, int]) -> Floats
 
 
 def as_circuits(networks: Sequence[PlainNetwork]) -> MLPCircuits:
-    """Networks of different shapes, padded to one: (eq-padding)."""
+    """Make circuits of networks of different shapes, padded to one shape: (eq-padding)."""
     if not networks:
         raise ValueError("networks: wanted at least one, got none")
     for network in networks:
@@ -131,7 +135,7 @@ def as_circuits(networks: Sequence[PlainNetwork]) -> MLPCircuits:
 
 
 def _deep_widths(widths: Sequence[int], depth: int) -> list[int]:
-    """Widths with as many layers more as `_deepened` adds."""
+    """Return widths with as many more layers as `_deepened` adds."""
     *hidden, last = widths
     missing = depth + 1 - len(widths)
     copied = hidden[-1] if len(hidden) > 1 else 2 * hidden[-1]
@@ -139,7 +143,8 @@ def _deep_widths(widths: Sequence[int], depth: int) -> list[int]:
 
 
 def _deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
-    """As many layers, by some that copy states before the last: they are not below zero.
+    """Return `depth` layers, where added ones copy states before the last, which are not below
+    zero.
 
     A network without hidden layers gets one that splits its input, x = max(x, 0) − max(−x, 0).
     """

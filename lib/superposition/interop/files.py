@@ -1,4 +1,6 @@
-"""Superpositions in files: safetensors for the arrays, JSON for all that is not one. No pickle."""
+"""Superpositions in files, with safetensors for arrays and JSON for all else. There is no
+pickle.
+"""
 
 from __future__ import annotations
 
@@ -156,7 +158,7 @@ def _summary(superposition: Superposition) -> dict[str, Any]:
 
 
 def _read(path: Path, arrays: bool = True) -> tuple[dict[str, Any], Arrays]:
-    """Metadata and arrays of a file that is ours; ValueError for any other."""
+    """Return metadata and arrays of a file of `save`. Raises ValueError for any other file."""
     from safetensors import SafetensorError, safe_open
 
     with named(path, "read"), path.open("rb"):
@@ -195,7 +197,7 @@ def _about(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _digest(about: dict[str, Any], arrays: Arrays) -> str:
-    """SHA-256 of everything but the digests themselves."""
+    """Return SHA-256 of everything but the digests themselves."""
     digest = hashlib.sha256()
     digests = ("digest", "text_digest")
     rest = {name: value for name, value in about.items() if name not in digests}

@@ -1,4 +1,4 @@
-"""Circuits that are measured on data of their own: random rows of tables."""
+"""Circuits that are measured on their own data, random rows of tables."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class RowInputs:
         return np.asarray(self.rows[self.starts[active] + rng.integers(self.counts[active])])
 
     def take(self, which: Integers) -> RowInputs:
-        """Of circuits `which`, (n,), in that order."""
+        """Return the sampler of circuits `which`, (n,), in that order."""
         return RowInputs(self.rows, self.starts[which], self.counts[which])
 
     @property
     def longest(self) -> float:
-        """Largest length of a row: what `input_bound` of a construction must allow for."""
+        """The largest length of a row, which a construction's `input_bound` must allow for."""
         return float(np.linalg.norm(self.rows, axis=1).max())
 
 

@@ -1,4 +1,4 @@
-"""PyTorch modules in and out; PyTorch itself is only asked for here, and only when needed."""
+"""PyTorch modules in and out. PyTorch itself is imported only here, and only when needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from superposition.interop.arrays import PlainNetwork, as_circuits, check_sequen
 
 
 def torch_or_error(asked_by: str) -> Any:
-    """The module torch; ImportError that says how to get it, where it is not installed."""
+    """Return the module torch, or raise ImportError that says how to install it."""
     try:
         import torch
     except ImportError as error:
@@ -107,19 +107,21 @@ def _network(label: str, model: Any, torch: Any) -> PlainNetwork:
 
 
 def _leaves(model: Any, torch: Any) -> list[tuple[str, Any]]:
-    """Modules of nested Sequentials in order, as often as they are used: names "0", "2.1"."""
+    """Return modules of nested Sequentials in order, as often as they are used, by names "0",
+    "2.1".
+    """
     every = model.named_modules(remove_duplicate=False)
     return [(name, module) for name, module in every if not _plain_sequential(module, torch)]
 
 
 def _plain_sequential(module: Any, torch: Any) -> bool:
-    """A Sequential that does nothing but run its modules."""
+    """Return whether a module is a Sequential that does nothing but run its modules."""
     kind = torch.nn.Sequential
     return isinstance(module, kind) and type(module).forward is kind.forward
 
 
 def _check_plain(label: str, module: Any) -> None:
-    """ValueError for a module that may do something else than its class says."""
+    """Raise ValueError for a module that may do something else than its class says."""
     hooks = module._forward_hooks, module._forward_pre_hooks
     if any(hooks) or "forward" in vars(module):
         raise ValueError(
@@ -129,7 +131,7 @@ def _check_plain(label: str, module: Any) -> None:
 
 
 def _arrays(label: str, linear: Any, torch: Any) -> tuple[Floats, Floats]:
-    """Weight and bias of a Linear; a missing bias is zero."""
+    """Return weight and bias of a Linear; a missing bias is zero."""
     weight = linear.weight
     if weight.is_meta or isinstance(weight, torch.nn.parameter.UninitializedParameter):
         raise ValueError(f"{label}: wanted a Linear with values, got one without")
