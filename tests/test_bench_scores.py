@@ -15,7 +15,7 @@ from superposition.bench import (
     mmcs_columns,
 )
 from superposition.bench.scores import Active, cosines, shuffled
-from superposition.inputs import marked, sample_active
+from superposition.inputs import active_mask, sample_active
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -106,7 +106,7 @@ def test_active_sets_by_hand_and_as_scikit_learn_has_them(rng):
 
 
 def test_the_truth_scores_one_and_shuffled_labels_chance(rng):
-    on = marked(sample_active(50, 3, 4000, rng), 50)
+    on = active_mask(sample_active(50, 3, 4000, rng), 50)
     assert active_sets_found(on, on) == Active(1.0, 1.0)
     chance = active_sets_found(shuffled(on, rng), on)
     assert chance.precision == chance.recall == pytest.approx(3 / 50, rel=0.1)

@@ -23,17 +23,26 @@ from superposition.bench.contest import (
     _best_threshold,
     _Detector,
     score,
+    score_known_truth,
     thresholds,
-    told,
 )
-from superposition.bench.methods import METHODS, MOST, Found, Given, Method, nmf, samples, svd
+from superposition.bench.methods import (
+    MAX_COMPONENTS,
+    METHODS,
+    Found,
+    Given,
+    Method,
+    nmf,
+    samples,
+    svd,
+)
 from superposition.bench.targets import (
     code_checksum,
     fit_side_by_side,
     naive_error,
     probe,
 )
-from superposition.inputs import marked, sample_active
+from superposition.inputs import active_mask, sample_active
 
 SMALL = ["private", "ping-pong", "chains", "residual"]
 
@@ -118,7 +127,7 @@ def truths():
 @pytest.mark.parametrize("name", SMALL)
 def test_who_is_told_the_truth_knows_who_is_active(name, truths):
     """Who is active, as far as one state tells."""
-    row = told(truths[name], TARGETS[name].n_active, np.random.default_rng(0)).iloc[0]
+    row = score_known_truth(truths[name], TARGETS[name].n_active, np.random.default_rng(0)).iloc[0]
     assert row["precision"] > 0.9
     assert row["recall"] == 1
 
@@ -183,7 +192,7 @@ def test_a_contest_is_after_the_middle_layer(truths, rng):
     assert given.network is large.network
     with pytest.raises(ValueError, match="read-only"):
         given.states[0] = 0
-    assert (given.room(1), given.room(100)) == (121, MOST)
+    assert (given.n_components(1), given.n_components(100)) == (121, MAX_COMPONENTS)
 
 
 def test_detectors_by_hand():
@@ -251,7 +260,7 @@ def test_classes_apart_are_told_apart_next_time(rng):
     """Seven examples of each circuit, activities in 1 to 2 if it is on, in 0 to ½ if not."""
 
     def draw(n):
-        on = marked(sample_active(400, 3, n, rng), 400)
+        on = active_mask(sample_active(400, 3, n, rng), 400)
         return rng.uniform(0, 0.5, on.shape) + on * rng.uniform(1, 1.5, on.shape), on
 
     detector = _Detector.fit(*draw(950))

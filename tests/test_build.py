@@ -136,3 +136,16 @@ def test_lines_that_name_arguments_become_a_list():
         "- ``margin``: a number.",
     ]
     assert plain_docstrings.paragraph(["one: alone"]) == ["one: alone"]
+
+
+def test_indented_lines_continue_what_an_argument_means():
+    lines = ["bias: one for", "    each neuron.", "margin: a number."]
+    assert plain_docstrings.paragraph(lines) == [
+        "- ``bias``: one for each neuron.",
+        "- ``margin``: a number.",
+    ]
+
+
+def test_examples_stay_as_they_are():
+    lines = [">>> a_b = 2 * 3", ">>> a_b", "6"]
+    assert plain_docstrings.paragraph(lines) == lines

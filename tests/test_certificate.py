@@ -22,7 +22,7 @@ from superposition import (
 from superposition.adversary import search_worst
 from superposition.constructions.bounds import value_bounds
 from superposition.constructions.certificate import error_bounds
-from superposition.constructions.heard import Heard
+from superposition.constructions.heard import CrosstalkBounds
 from superposition.constructions.slots import slot_weights_of, two_codes
 from superposition.inputs import UnitInputs, sample_active
 
@@ -167,7 +167,7 @@ def test_what_slots_not_in_use_hear_by_hand(last):
     for n_active, wanted in ((1, 5 * 7), (2, 5 * (21 + 11))):
         (_, _), (errors, found) = islice(error_bounds(superposition, n_active), 2)
         np.testing.assert_allclose(found, sizes)
-        heard = Heard(layer, sizes, errors, n_active).unused()
+        heard = CrosstalkBounds(layer, sizes, errors, n_active).on_unused_slots()
         assert heard[0, 0] == pytest.approx(wanted + constant)
 
 

@@ -18,7 +18,7 @@ from superposition.codes.chains import (
     n_digits,
     plane_chains,
 )
-from superposition.constructions.bounds import largest_heard, state_bounds
+from superposition.constructions.bounds import largest_pre_activations, state_bounds
 from superposition.constructions.chains import copies_of_one
 from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.placing import NOWHERE, place
@@ -353,7 +353,7 @@ def test_measured_errors_are_as_predicted(rng):
     measured = measure_error(construction.compress(circuits, rng), 2, 100, rng)
     predicted = construction.predict_error(circuits, 2)
     assert (measured["relative_mse"] < 1e-28).all()
-    assert predicted["mse"].tolist() == predicted["failing"].tolist() == [0.0] * 4
+    assert predicted["mse"].tolist() == predicted["failure_probability"].tolist() == [0.0] * 4
     assert predicted["layer"].tolist() == [0, 1, 2, 3]
 
 
@@ -472,7 +472,7 @@ def test_a_full_plane_always_conflicts_and_a_large_one_never():
 )
 def test_no_chain_left_is_as_often_as_derived(q, n_chains, n_circuits, n_active, rng):
     construction = ChainConstruction(n_chains, q * n_chains * 3, "local")
-    chance = construction.failing(n_circuits, n_active, [1, 1])
+    chance = construction.failure_probability(n_circuits, n_active, [1, 1])
     failing = []
     for _ in range(8):
         codes = construction.draw(n_circuits, [1, 1], rng)
@@ -515,7 +515,7 @@ def turning(side, load):
 @pytest.mark.parametrize(("n_buckets", "n_active"), [(7, 5), (11, 3), (23, 8)])
 def test_no_bucket_left_is_at_most_as_often_as_estimated(n_buckets, n_active, rng):
     construction = ChainConstruction(2, buckets=n_buckets, embedding="local")
-    chance = construction.failing(500, n_active, [1, 1])
+    chance = construction.failure_probability(500, n_active, [1, 1])
     active = sample_active(500, n_active, 20_000, rng)
     codes = construction.draw(500, [1, 1], rng)
     found = codes.disturbed(active).all(axis=2).mean()
@@ -524,15 +524,17 @@ def test_no_bucket_left_is_at_most_as_often_as_estimated(n_buckets, n_active, rn
 
 def test_failing_never_is_said_only_where_words_guarantee_it():
     local = ChainConstruction(4, buckets=5, embedding="local")
-    assert local.failing(557, 2, [1, 1]) == 0
-    assert local.failing(557, 3, [1, 1]) > 0.01
-    assert local.failing(625, 2, [1, 1]) == 0
-    assert local.failing(626, 2, [1, 1]) > 0
-    assert ChainConstruction(3, buckets=5, embedding="local").failing(25, 3, [1, 1]) == 0
-    assert ChainConstruction(3, buckets=5, embedding="local").failing(25, 4, [1, 1]) > 0
-    assert ChainConstruction(2, buckets=1, embedding="local").failing(9, 2, [1, 1]) == 1
-    assert ChainConstruction(2, buckets=1, embedding="local").failing(9, 1, [1, 1]) == 0
-    assert ChainConstruction(2, embedding="local").failing(9, 1, [1, 1]) == 0
+    assert local.failure_probability(557, 2, [1, 1]) == 0
+    assert local.failure_probability(557, 3, [1, 1]) > 0.01
+    assert local.failure_probability(625, 2, [1, 1]) == 0
+    assert local.failure_probability(626, 2, [1, 1]) > 0
+    assert (
+        ChainConstruction(3, buckets=5, embedding="local").failure_probability(25, 3, [1, 1]) == 0
+    )
+    assert ChainConstruction(3, buckets=5, embedding="local").failure_probability(25, 4, [1, 1]) > 0
+    assert ChainConstruction(2, buckets=1, embedding="local").failure_probability(9, 2, [1, 1]) == 1
+    assert ChainConstruction(2, buckets=1, embedding="local").failure_probability(9, 1, [1, 1]) == 0
+    assert ChainConstruction(2, embedding="local").failure_probability(9, 1, [1, 1]) == 0
 
 
 @pytest.mark.parametrize(("n_chains", "n_active"), [(2, 3), (3, 4), (1, 3)])
@@ -545,13 +547,13 @@ def test_the_mean_number_of_placements_by_enumeration(n_chains, n_active):
 
 
 def test_coordinated_failures_are_counted():
-    assert ChainConstruction(4, 61 * 4 * 6).failing(557, 6, [4, 4]) <= 0.003
+    assert ChainConstruction(4, 61 * 4 * 6).failure_probability(557, 6, [4, 4]) <= 0.003
     silent = ChainConstruction(2, buckets=23)
-    assert 0.05 < silent.failing(557, 10, [4, 4]) < 0.25
+    assert 0.05 < silent.failure_probability(557, 10, [4, 4]) < 0.25
     loud_too = ChainConstruction(2, buckets=23, silent=False)
-    assert loud_too.failing(557, 10, [4, 4]) < 0.01
-    assert copies_of_one(3).failing(2209, 3, [4, 4]) == 0
-    assert copies_of_one(2).failing(2209, 3, [4, 4]) == 1
+    assert loud_too.failure_probability(557, 10, [4, 4]) < 0.01
+    assert copies_of_one(3).failure_probability(2209, 3, [4, 4]) == 0
+    assert copies_of_one(2).failure_probability(2209, 3, [4, 4]) == 1
 
 
 # sizes
@@ -572,7 +574,11 @@ def test_capacity_is_the_last_that_fails_within_the_tolerance():
     )
     plane = ChainConstruction(3, 83 * 3 * 6, "local")
     most = plane.capacity(moments, 2, 0.01)
-    assert plane.failing(most, 2, [4, 4]) <= 0.01 < plane.failing(most + 1, 2, [4, 4])
+    assert (
+        plane.failure_probability(most, 2, [4, 4])
+        <= 0.01
+        < plane.failure_probability(most + 1, 2, [4, 4])
+    )
     assert 600 < most < 1000
     never = ChainConstruction(4, 1476, "local", buckets=5)
     assert never.capacity(moments, 2, 1e-9) == 5**4
@@ -589,17 +595,21 @@ def test_sizes_are_the_narrowest_that_fail_within_the_tolerance():
     plane = ChainConstruction(3, embedding="local").size_for(557, moments, 2, 0.01)
     smaller = ChainConstruction(3, 73 * 3 * 6, "local")
     assert plane == ChainConstruction(3, 79 * 3 * 6, "local")
-    assert plane.failing(557, 2, [4, 4]) <= 0.01 < smaller.failing(557, 2, [4, 4])
+    assert (
+        plane.failure_probability(557, 2, [4, 4])
+        <= 0.01
+        < smaller.failure_probability(557, 2, [4, 4])
+    )
     never = ChainConstruction(4, embedding="local", buckets=1).size_for(557, moments, 2, 1e-9)
     assert never == ChainConstruction(4, 4 * 55 * 6, "local", buckets=5)
     # 281 buckets of two slots would do, too, but a slot for each circuit is narrower
     one = ChainConstruction(1, embedding="local", buckets=1)
-    assert replace(one, buckets=281).failing(557, 2, [4, 4]) < 0.00178
+    assert replace(one, buckets=281).failure_probability(557, 2, [4, 4]) < 0.00178
     private = one.size_for(557, moments, 2, 0.00178)
     assert private == ChainConstruction(1, 557 * 6, "local", buckets=557)
     placed = ChainConstruction(3, buckets=2, silent=False).size_for(557, moments, 10, 0.001)
     assert placed == ChainConstruction(3, placed.width, buckets=placed.buckets, silent=False)
-    assert placed.failing(557, 10, [4, 4]) <= 0.001
+    assert placed.failure_probability(557, 10, [4, 4]) <= 0.001
     assert placed.width < 10 * 24 * 6
     placed.compress(
         MLPCircuits.random(557, [4, 4], np.random.default_rng(1)), np.random.default_rng(1)
@@ -637,7 +647,11 @@ REFUSED = [
         ValueError,
         "n_circuits: wanted at most 9, all that 30 neurons hold, got 10",
     ),
-    (lambda: ChainConstruction(2).failing(3, 4, [2]), ValueError, "n_active: wanted at most 3"),
+    (
+        lambda: ChainConstruction(2).failure_probability(3, 4, [2]),
+        ValueError,
+        "n_active: wanted at most 3",
+    ),
     (lambda: ChainConstruction(2).compress(LOCAL, RNG), TypeError, "circuits: wanted MLPCircuits"),
     (lambda: ChainConstruction(2).compress(SMALL, 3), TypeError, r"rng: wanted .*default_rng\(3\)"),
     (
@@ -697,7 +711,7 @@ REFUSED = [
     (lambda: plane_chains(3, 0, 9, RNG), ValueError, "n_chains: wanted at least 1"),
     (lambda: bucket_chains(4, 2, 9, RNG), ValueError, "n_buckets: wanted 1 or a prime, got 4"),
     (
-        lambda: ChainConstruction(2, buckets=4).failing(9, 2, (1, 1)),
+        lambda: ChainConstruction(2, buckets=4).failure_probability(9, 2, (1, 1)),
         ValueError,
         "n_buckets: wanted 1 or a prime, got 4",
     ),
@@ -730,5 +744,5 @@ def test_gates_are_for_inputs_as_long_as_are_taken(rng):
     circuits = MLPCircuits.random(9, [2, 2], rng)
     exact = ChainConstruction(1, input_bound=1 / ROUNDED, headroom=1.0)
     network = exact.compress(circuits, rng).network
-    heard = largest_heard(circuits, state_bounds(circuits, 1.0).max(axis=1))
+    heard = largest_pre_activations(circuits, state_bounds(circuits, 1.0).max(axis=1))
     assert network.weights[0].min() == pytest.approx(-heard[0], rel=1e-12)

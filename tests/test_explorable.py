@@ -64,7 +64,7 @@ def test_moments_are_those_of_random_circuits(rng):
     given = {symbols.d: 4, symbols.m: 8}
     active = np.arange(400)[:, None]
     inputs = circuits.default_inputs(active, rng)
-    own = circuits.hear(inputs, active, 0)[:, 0]
+    own = circuits.weighted_inputs(inputs, active, 0)[:, 0]
     heard = own + circuits.bias[0]
     found = {
         symbols.w2: np.mean(np.sum(weights.read_in**2, axis=-1)),

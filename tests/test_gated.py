@@ -19,11 +19,11 @@ from superposition.codes.packings import plane_lines
 from superposition.codes.two import TwoCodes, draw_codes
 from superposition.constructions import bounds as bounds_module
 from superposition.constructions import gates as gates_module
-from superposition.constructions.bounds import largest_heard, largest_states, state_bounds
+from superposition.constructions.bounds import largest_pre_activations, largest_states, state_bounds
 from superposition.constructions.compiled import ROUNDED
 from superposition.constructions.coupling import coupling
 from superposition.constructions.crosstalk import gated_law
-from superposition.constructions.quiet import crosstalk, shared_slots, slot_weights
+from superposition.constructions.quiet import crosstalk, least_crosstalk, shared_slots
 from superposition.inputs import UnitInputs, sample_active
 
 SEEDS = st.integers(0, 2**32)
@@ -491,7 +491,7 @@ def test_inputs_a_rounding_error_longer_than_the_bound_open_no_gate(redundancy, 
 def test_gates_are_no_larger_than_weights_of_any_sign_can_need(q, r, n, rng):
     """The largest |Σ of a slot's weights for a circuit on it| · what it makes, over circuits."""
     two, needed = draw_codes(q, r, n, np.random.default_rng(0)), 0.0
-    for _, on, weights in slot_weights(two, 0, True):
+    for _, on, weights in least_crosstalk(two, 0, True):
         heard = np.abs(two.slots(0).matrix @ weights).sum(axis=1)
         needed = max(needed, np.delete(heard, on).max())
     circuits = MLPCircuits([np.ones((n, 1, 1))], [np.zeros((n, 1))])
@@ -509,7 +509,7 @@ def test_gates_are_large_enough_for_quiet_weights(rng):
     """
     two = draw_codes(11, 6, 100, np.random.default_rng(0))
     most, signs, place = 0.0, np.ones(100), (0, 0)
-    for slot, on, weights in slot_weights(two, 0, True):
+    for slot, on, weights in least_crosstalk(two, 0, True):
         through = two.slots(0).matrix @ weights
         through[on] = 0
         loudest = int(np.abs(through).sum(axis=1).argmax())
@@ -564,7 +564,7 @@ def test_bounds_by_hand():
     states = circuits.run(inputs, [[0], [1]])
     np.testing.assert_allclose(states[1][:, 0], [[7, 0], [11, 0]])
     np.testing.assert_allclose(states[2][:, 0], [[14], [4]])
-    np.testing.assert_allclose(largest_heard(circuits, np.array([2.0, 7, 14])), [11, 14])
+    np.testing.assert_allclose(largest_pre_activations(circuits, np.array([2.0, 7, 14])), [11, 14])
 
 
 @given(

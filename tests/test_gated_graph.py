@@ -27,7 +27,7 @@ def largest_error(large, active, rng):
 
 def every_walk(graph):
     """All walks along edges from the first to the last stage."""
-    follows = graph.follows.toarray()
+    follows = graph.adjacency.toarray()
     stages = [graph.first[n] + np.arange(s.circuits.n_circuits) for n, s in graph.stages.items()]
     walks = product(*stages)
     return np.array([w for w in walks if all(follows[a, b] for a, b in pairwise(w))])
@@ -121,7 +121,7 @@ def test_one_of_two_active_sources_may_be_heard_wrongly(rng):
     """Whichever of a target's two edges hears others, the target is not certified."""
     graph = random_graph(40, rng)
     large = GatedResidualConstruction(1200).compress(graph, rng)
-    both = graph.follows[:, 40:80].tocsc()
+    both = graph.adjacency[:, 40:80].tocsc()
     targets = 40 + rng.integers(0, 40, 3000)
     sources = np.stack([both.indices[both.indptr[t - 40] : both.indptr[t - 39]] for t in targets])
     lone = rng.integers(0, 40, (3000, 1))

@@ -418,7 +418,7 @@ def test_no_state_is_longer_than_its_bound(seed, bound):
     for limit, state in zip(states, found, strict=True):
         assert (np.linalg.norm(state, axis=-1)[:, 0] <= np.tile(limit, 40) * (1 + 1e-12)).all()
     for layer, limit in enumerate(heard):
-        inner = circuits.hear(found[layer], active, layer) + circuits.bias[layer][active]
+        inner = circuits.weighted_inputs(found[layer], active, layer) + circuits.bias[layer][active]
         assert np.abs(inner).max() <= limit * (1 + 1e-12)
         outputs = np.maximum(inner[:, 0], 0)
         by_any = np.einsum("tdm,bm->btd", circuits.write_out[layer], outputs)
@@ -603,9 +603,9 @@ def test_stream_codes_by_hand():
     assert (codes.size(2), codes.n_neurons(4, 1), codes.n_neurons(1, 4)) == (21, 12, 24)
     assert codes.gates(2) == (slice(12, 18), slice(18, 21))
     assert codes.entries(2).slots.tolist() == [[[0, 3], [6, 9]], [[1, 4], [7, 10]]]
-    assert codes.door(2).slots[0].tolist() == [[0, 3], [6, 9], [12, 15]]
-    assert codes.entries(2).size == codes.door(2).size == 21
-    assert codes.entries(2).dtype == codes.door(2).dtype == np.float32
+    assert codes.input_map(2).slots[0].tolist() == [[0, 3], [6, 9], [12, 15]]
+    assert codes.entries(2).size == codes.input_map(2).size == 21
+    assert codes.entries(2).dtype == codes.input_map(2).dtype == np.float32
 
 
 def test_stream_codes_are_drawn_in_one_precision(rng):

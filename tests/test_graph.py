@@ -88,9 +88,9 @@ def test_stages_may_live_at_the_same_time_and_edges_skip_layers():
     edges = [Edges("a", "b", [[0, 0]], [[1.0]]), Edges("a", "d", [[0, 0]], [[1.0]]),
              Edges("b", "d", [[0, 0]], [[2.0]])]  # fmt: skip
     graph = CircuitGraph(stages, edges)
-    assert [*graph.living(1)] == ["b", "c"]
-    assert graph.living(2) == {}
-    assert graph.into(3) == graph.edges[1:]
+    assert [*graph.stages_computing(1)] == ["b", "c"]
+    assert graph.stages_computing(2) == {}
+    assert graph.edges_into(3) == graph.edges[1:]
     states = graph.run(np.array([[[1.0], [0], [3], [0]]]), [[0, 1, 2, 3]])
     # a: 1, 2; b: 2, 4; c: 3, 6; d: 2 + 2 · 4 = 10, 20
     assert np.array(states)[:, 0, :, 0].tolist() == [
@@ -113,7 +113,7 @@ def test_walks_follow_edges_from_the_first_to_the_last(rng):
     graph = chain(rng)
     walks = sample_paths(graph, 200, rng)
     assert walks.shape == (200, 3)
-    follows = graph.follows.toarray()
+    follows = graph.adjacency.toarray()
     assert (walks[:, 0] < 5).all()
     for a, b in pairwise(walks.T):
         assert (follows[a, b] == 1).all()

@@ -39,7 +39,10 @@ def test_weights_by_loops(graph, rng):
                 for j in range(before):
                     rows[target][i] = rows[target][i] + map_[i, j] * rows[source][j]
     for layer in range(graph.n_layers):
-        (name, stage), code = next(iter(graph.living(layer).items())), large.neuron_codes[layer]
+        (name, stage), code = (
+            next(iter(graph.stages_computing(layer).items())),
+            large.neuron_codes[layer],
+        )
         read, write = np.zeros((60, 40)), np.zeros((40, 60))
         small, own = stage.circuits, layer - stage.start
         for t in range(small.n_circuits):

@@ -119,7 +119,7 @@ def test_what_is_heard_is_the_square_of_all_that_weights_do(quiet, rng):
     total, same = 0.0, np.zeros((12, 12))
     for circuit in range(12):
         heard = np.zeros((12, 12))
-        for _slot, on, weights in limited.slot_weights(two, 0, quiet):
+        for _slot, on, weights in limited.least_crosstalk(two, 0, quiet):
             if circuit in on:
                 parts = read @ weights[:, list(on).index(circuit)] / 2
                 for listener in on:

@@ -43,7 +43,7 @@ LARGE = GatedConstruction().compress(MLPCircuits.random(500, [2, 2], RNG), RNG)
 @pytest.fixture(autouse=True)
 def _what_is_small_is_checked_too(monkeypatch):
     monkeypatch.setattr(_memory, "_SMALL", 0)
-    _memory.keep_what_is_freed()  # once per process: not to be counted in what a call allocates
+    _memory.reuse_freed_memory()  # once per process: not to be counted in what a call allocates
 
 
 def free(megabytes):

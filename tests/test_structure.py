@@ -207,6 +207,21 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def without_docstrings(path: Path) -> list[str]:
+    """A module's lines but those of its docstrings."""
+    text = path.read_text()
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            first = node.body[0]
+            lines[first.lineno - 1 : first.end_lineno] = [""] * (
+                first.end_lineno - first.lineno + 1
+            )
+    return [line for line in lines if line]
+
+
 def functions() -> list:
     return [
         pytest.param(node, id=f"{name}.{node.name}")
@@ -231,7 +246,7 @@ def test_theory_stands_by_itself():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_stay_small(name):
-    assert len(MODULES[name].read_text().splitlines()) <= 280
+    assert len(without_docstrings(MODULES[name])) <= 250
 
 
 @pytest.mark.parametrize("node", functions())
@@ -252,7 +267,7 @@ def test_the_public_surface_is_small_sorted_and_there():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_randomness_comes_only_through_a_generator(name):
-    text = MODULES[name].read_text()
+    text = "\n".join(without_docstrings(MODULES[name]))
     assert not re.search(r"random\.(seed|RandomState|rand|randn|normal|choice)\(", text)
     # fresh generators only where a study's or a training's own stated seed is turned into one
     made = len(re.findall(r"default_rng\(", text))

@@ -1,7 +1,8 @@
 """Sphinx extension: the library's plain-text docstrings on the reference page.
 
 Bars, stars and underscores of formulas mean themselves, words in single backticks are code,
-equations named (eq-…) become links, and blocks of `name: meaning` lines become lists.
+equations named (eq-…) become links, and blocks of `name: meaning` lines become lists. Examples stay
+as they are.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ MARKS = re.compile(
 # "T." alone would open a list.
 ENUMERATOR = re.compile(r"^(?=\w{1,4}[.)](\s|$))", re.MULTILINE)
 CLASS = re.compile(r"<class '([\w.]+)'>")
+CONTINUED = re.compile(r"\n +")
 ENTRY = re.compile(r"(?P<name>[a-z]\w*):\s+(?P<meaning>.+)")
 
 
@@ -35,8 +37,13 @@ def mark_up(text: str) -> str:
 
 
 def paragraph(lines: list[str]) -> list[str]:
-    """One paragraph; a list where each of several lines names an argument."""
-    entries = [ENTRY.fullmatch(line) for line in lines]
+    """One paragraph; a list where each of several lines names an argument.
+
+    A line that is indented continues the one before it. An example stays as it is.
+    """
+    if lines[0].startswith(">>> "):
+        return lines
+    entries = [ENTRY.fullmatch(line) for line in CONTINUED.sub(" ", "\n".join(lines)).split("\n")]
     if len(entries) > 1 and all(entries):
         return [f"- ``{e['name']}``: {mark_up(e['meaning'])}" for e in entries if e]
     return mark_up("\n".join(lines)).split("\n")

@@ -1,6 +1,6 @@
 """Compress many small neural networks into one large one, and measure what it costs.
 
-The executable companion to *Circuits in Superposition* (Bushnaq & Mendel, 2024).
+This is the executable companion to *Circuits in Superposition* (Bushnaq & Mendel, 2024).
 """
 
 from superposition.circuits import (

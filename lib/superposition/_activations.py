@@ -12,12 +12,15 @@ ACTIVATIONS = ("relu", "linear")
 
 
 def activate(values: Floats, name: str) -> Floats:
-    """`values` after the named activation, in place."""
+    """Apply the named activation to `values` in place, and return them."""
     return np.maximum(values, 0, out=values) if name == "relu" else values
 
 
 def activation_names(names: str | Sequence[str], n_layers: int) -> tuple[str, ...]:
-    """One name per layer; ValueError for another number of them, or a name not in ACTIVATIONS."""
+    """Return one name for each layer.
+
+    Raises ValueError for another number of names, or a name that is not in ACTIVATIONS.
+    """
     if isinstance(names, str):
         names = (names,) * n_layers
     instance("activations", names, Sequence)

@@ -1,4 +1,4 @@
-"""Checks at the door: each names the argument, what was wanted and what came."""
+"""Checks of arguments, whose errors name the argument, what was wanted and what came."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Integers = NDArray[np.integer[Any]]
 
 
 def positive_int(name: str, value: object, at_most: int | None = None, because: str = "") -> int:
-    """`value` as an int ≥ 1 (and ≤ `at_most`), or an error that names it."""
+    """Return `value` as an int ≥ 1 (and ≤ `at_most`), or raise an error that names it."""
     number = whole_number(name, value, 1)
     if at_most is not None and number > at_most:
         raise ValueError(f"{name}: wanted at most {at_most}{because}, got {number}")
@@ -22,7 +22,7 @@ def positive_int(name: str, value: object, at_most: int | None = None, because: 
 
 
 def whole_number(name: str, value: object, at_least: int) -> int:
-    """`value` as an int, or an error that names it."""
+    """Return `value` as an int ≥ `at_least`, or raise an error that names it."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name}: wanted a whole number, got {value!r}")
     number = int(value)
@@ -32,7 +32,7 @@ def whole_number(name: str, value: object, at_least: int) -> int:
 
 
 def positive_real(name: str, value: object) -> float:
-    """`value` as a finite float above zero, or an error that names it."""
+    """Return `value` as a finite float above zero, or raise an error that names it."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}: wanted a number, got {value!r}")
     number = float(value)
@@ -42,7 +42,9 @@ def positive_real(name: str, value: object) -> float:
 
 
 def generator(rng: object) -> np.random.Generator:
-    """`rng` itself, if it is a NumPy Generator; a seed is refused with a hint."""
+    """Return `rng` if it is a NumPy Generator. Raises TypeError otherwise, with a hint for a
+    seed.
+    """
     if isinstance(rng, np.random.Generator):
         return rng
     hint = f"; write numpy.random.default_rng({rng})" if isinstance(rng, Integral) else ""
@@ -50,7 +52,7 @@ def generator(rng: object) -> np.random.Generator:
 
 
 def float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    """`dtype` as float32 or float64, or an error that says so."""
+    """Return `dtype` as float32 or float64, or raise TypeError."""
     try:
         wanted = np.dtype(dtype)
     except TypeError:
@@ -63,10 +65,10 @@ def float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 def real_array(
     name: str, value: object, axes: str, sizes: dict[str, int], dtype: DTypeLike | None = None
 ) -> Floats:
-    """`value` as a read-only float array whose axes are called `axes` (words, in order).
+    """Return `value` as a read-only float array whose axes are called `axes` (words, in order).
 
-    `sizes` maps names of axes already known to their lengths; it is completed here, so that a
-    chain of calls finds arrays that do not fit together. Arrays become `dtype`, if given;
+    `sizes` maps names of known axes to their lengths. The names of this array are added to it, so
+    that a chain of calls finds arrays that do not fit together. Arrays become `dtype`, if given;
     otherwise whole numbers become float64.
     """
     array = _as_array(name, value)
@@ -92,7 +94,7 @@ def _all_finite(array: Floats) -> bool:
 
 
 def whole_array(name: str, value: object, axes: str, sizes: dict[str, int], below: int) -> Integers:
-    """`value` as an integer array of named axes with entries in 0 … `below` − 1."""
+    """Return `value` as an integer array of named axes with entries in 0 … `below` − 1."""
     array = _as_array(name, value)
     _fit(name, array.shape, axes.split(), sizes)
     if array.size == 0:
@@ -106,7 +108,7 @@ def whole_array(name: str, value: object, axes: str, sizes: dict[str, int], belo
 
 
 def active_sets(active: object, n_circuits: int, sizes: dict[str, int]) -> Integers:
-    """`active` as an integer array (batch, active), distinct within each row."""
+    """Return `active` as an integer array (batch, active), distinct within each row."""
     array = whole_array("active", active, "batch active", sizes, n_circuits)
     ordered = np.sort(array, axis=1)
     repeated = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
@@ -119,9 +121,13 @@ def active_sets(active: object, n_circuits: int, sizes: dict[str, int]) -> Integ
 def layer_arrays(
     weights: Sequence[Floats], biases: Sequence[Floats], more: str = ""
 ) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
-    """`weights` and `biases`, one array per layer, that fit together; `more`: axes before theirs.
+    """Return `weights` and `biases`, one array for each layer, that fit together.
 
-    weights[l] (more, width_l+1, width_l), biases[l] (more, width_l+1); none of them empty.
+    weights: weights[l] has shape (more, width_l+1, width_l).
+    biases: biases[l] has shape (more, width_l+1).
+    more: the names of axes before theirs.
+
+    Raises ValueError for an empty axis.
     """
     instance("weights", weights, Sequence)
     instance("biases", biases, Sequence)
@@ -139,14 +145,14 @@ def layer_arrays(
 
 
 def no_empty_axis(name: str, sizes: Mapping[str, int]) -> None:
-    """An error that names the first axis of length 0, if there is one."""
+    """Raise ValueError that names the first axis of length 0, if there is one."""
     for axis, length in sizes.items():
         if length < 1:
             raise ValueError(f"{name}: wanted at least 1 of {axis}, got {length}")
 
 
 def instance(name: str, value: object, kind: type) -> None:
-    """An error unless `value` is a `kind`."""
+    """Raise TypeError unless `value` is a `kind`."""
     if not isinstance(value, kind):
         raise TypeError(f"{name}: wanted {kind.__name__}, got {type(value).__name__}")
 

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and knowing in time that a file cannot be written."""
+"""Writing files whole or not at all, and checking in time that a file can be written."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from uuid import uuid4
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under `path` only once everything has been written to it.
+    """Yield a binary file that appears under `path` only once everything has been written to it.
 
-    Raises OSError, naming the file, if it cannot be written; what was there stays.
+    Raises OSError, naming the file, if it cannot be written; a file that was there stays.
     """
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{uuid4().hex}.partial")
@@ -31,9 +31,10 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raises OSError, naming the file, if `atomic_write` to `path` would fail; makes its folder.
+    """Raise OSError, naming the file, if `atomic_write` to `path` would fail. Its folder is made.
 
-    Tried out, with a file beside it: whoever computes for hours should know before.
+    The check writes a file beside `path`. A long computation should know the result before it
+    starts.
     """
     path = Path(path)
     with named(path, "written"):
@@ -51,7 +52,7 @@ def check_writable(path: str | Path) -> None:
 
 @contextmanager
 def named(path: Path, use: str) -> Iterator[None]:
-    """Errors of the file system, in terms of the file that was to be `use`d: written or read."""
+    """Raise errors of the file system again, with the file and the use that it was for."""
     try:
         yield
     except OSError as error:

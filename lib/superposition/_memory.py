@@ -1,4 +1,4 @@
-"""Memory: sizes that cannot fit are refused before anything is allocated."""
+"""Checks that sizes fit into memory before anything is allocated."""
 
 from __future__ import annotations
 
@@ -30,10 +30,15 @@ def check_memory(
     kind: str = "a size",
     made: str = "",
 ) -> None:
-    """MemoryError where a call would need more than there is, and which size would fit.
+    """Raise MemoryError where a call would need more memory than there is, with a size that would
+    fit.
 
-    name, size: the argument that decides. needs: bytes at the peak by size, never falling. fits:
-    words for a size. kind, made: what is to be made, and of what shape.
+    name: the argument that decides.
+    size: its value.
+    needs: bytes at the peak by size, which never fall as the size grows.
+    fits: a function that puts a size into words.
+    kind: what is to be made, in words.
+    made: its shape, in words.
     """
     if (needed := needs(size)) < _SMALL or needed <= (free := free_memory()):
         return
@@ -46,31 +51,31 @@ def check_memory(
 
 
 def check_circuits(n_circuits: int, one: int) -> None:
-    """`check_memory` for so many circuits that take `one` bytes each."""
+    """Raise MemoryError unless n_circuits circuits fit, at `one` bytes each."""
     check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)
 
 
 def free_memory() -> float:
-    """Bytes that can still be allocated: what the system has, and what the control group allows.
+    """Return the bytes that can still be allocated: of the system, and of the control group.
 
-    Infinite where neither is known; a reading that is not above zero counts as none.
+    The result is infinite where neither is known. A reading that is not above zero counts as none.
     """
     return min((reading for reading in (_of_system(), _of_group()) if reading > 0), default=inf)
 
 
 @cache
-def keep_what_is_freed() -> None:
-    """Have the C library keep the memory of large arrays for the next, where it can learn to.
+def reuse_freed_memory() -> None:
+    """Make the C library keep the memory of freed large arrays for the next arrays.
 
-    glibc hands back to the system what is freed, and asks for it again page by page, until it has
-    seen a block of that size freed: this one, which is never touched. Half of the time of
-    `measure_error` went into new pages before. Once per process.
+    glibc returns freed memory to the system, and asks for it again page by page, until a block of
+    that size has been freed. This function frees such a block, which is never touched. Without it
+    half of the time of `measure_error` went into new pages. It acts once in each process.
     """
     np.empty(_KEPT, np.uint8)
 
 
 def layers_in_words(n_layers: int, rows: int, columns: int, dtype: object) -> str:
-    """What a network is made of, for the message."""
+    """Describe a network's layers for an error message."""
     return f"{n_layers} layers of {rows:,} × {columns:,} {dtype}"
 
 

@@ -1,4 +1,4 @@
-"""How many cores one computation takes: one, wherever computations run beside each other."""
+"""A limit of one core for computations that run beside each other."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from threadpoolctl import ThreadpoolController
 
 
 class _OneThread:
-    """Linear algebra (BLAS, OpenMP) on one thread, until the last of its users has left.
+    """A context in which linear algebra (BLAS, OpenMP) runs on one thread, until its last user
+    leaves.
 
-    The libraries keep one setting for a whole process: with several users at once, in threads of
-    one process, the first to enter sets it and the last to leave restores what was there before.
+    The libraries have one setting for a whole process. With several users at once, in threads of
+    one process, the first to enter sets it and the last to leave restores the earlier setting.
     """
 
     def __init__(self) -> None:

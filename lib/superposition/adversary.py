@@ -11,22 +11,22 @@ import numpy as np
 from superposition._check import Floats, Integers, generator, instance, positive_int
 from superposition.constructions.bounds import value_bounds
 from superposition.constructions.compiled import GatedSuperposition
-from superposition.constructions.heard import Heard
+from superposition.constructions.heard import CrosstalkBounds
 from superposition.constructions.slots import SlotWeights, slot_weights_of, two_codes
 
 _SETS, _STARTS = 160, 4  # active sets, and inputs to start from in each
 _STEPS = 40
 _TINY = np.finfo(float).tiny
-_SPARE = 3  # partners that are tried besides those that seem worst
+_EXTRA_PARTNERS = 3  # partners that are tried besides those that seem worst
 
 
 @dataclass(frozen=True, eq=False)
 class WorstCase:
-    """What a search has found: a real error, of a real input.
+    """The result of a search: a real error, of a real input.
 
-    error:  ‖δ‖ of the first active circuit.
-    active: (k,), the circuits that are active, the one that errs first.
-    inputs: (k, d_0), what they start from.
+    error: ‖δ‖ of the first active circuit.
+    active: (k,), the active circuits, of which the first one errs.
+    inputs: (k, d_0), the inputs of these circuits.
     """
 
     error: float
@@ -37,13 +37,13 @@ class WorstCase:
 def search_worst(
     superposition: GatedSuperposition, n_active: int, layer: int, rng: np.random.Generator
 ) -> WorstCase:
-    """The largest ‖δ‖ after small layer `layer` that gradient ascent finds.
+    """Return the largest ‖δ‖ after small layer `layer` that gradient ascent finds.
 
-    Partners are those of which most is heard, by the weights; inputs stay within the
-    construction's bound. No bound by itself: errors may be larger. What is returned is what
-    `superposition.run` does.
-    Raises TypeError for another kind of superposition, or an `rng` that is no Generator;
-    ValueError for n_active > T, a layer that is not there, or a network with other gates.
+    The search takes partners with most crosstalk, by the weights, and inputs within the
+    construction's bound. The result is no bound, since errors may be larger. It is an error of
+    `superposition.run`.
+    Raises TypeError for another kind of superposition, or an `rng` that is no Generator; ValueError
+    for n_active > T, a layer that does not exist, or a network with other gates.
     """
     instance("superposition", superposition, GatedSuperposition)
     circuits, rng = superposition.circuits, generator(rng)
@@ -64,18 +64,20 @@ def search_worst(
 def _candidates(
     superposition: GatedSuperposition, layers: list[SlotWeights], n_active: int
 ) -> Integers:
-    """Active sets (sets, k) in which most is heard by the first, counting each other alone."""
+    """Return active sets (sets, k) with most crosstalk on the first circuit, summed over the
+    others.
+    """
     circuits = superposition.circuits
     sizes = value_bounds(circuits, superposition.construction.input_bound)
     heard = np.sum(
         [
-            _heard_of(Heard(layer, sizes[i], None, 2)) / sizes[i + 1].max()
+            _mean_crosstalk(CrosstalkBounds(layer, sizes[i], None, 2)) / sizes[i + 1].max()
             for i, layer in enumerate(layers)
         ],
         axis=0,
     )
     np.fill_diagonal(heard, -np.inf)
-    n_partners = min(n_active - 1 + _SPARE, circuits.n_circuits - 1)
+    n_partners = min(n_active - 1 + _EXTRA_PARTNERS, circuits.n_circuits - 1)
     partners = np.argsort(-heard, axis=1)[:, :n_partners]
     chosen = np.array(list(combinations(range(n_partners), n_active - 1)), int)
     sets = partners[:, chosen]  # t, which, k - 1
@@ -84,18 +86,20 @@ def _candidates(
     return np.column_stack([first[0], sets[first]])
 
 
-def _heard_of(heard: Heard) -> Floats:
-    """(T, T): about how much circuit [t, .]'s slots hear of [., u], each and all together."""
-    write = heard.layer.write
-    matrices = heard.matrices[write].mean(axis=1)
-    alike = np.linalg.norm(matrices, axis=(2, 3)) * heard.sizes
-    alike += np.linalg.norm(heard.biases[write].mean(axis=1), axis=2)
-    each = heard.norms * heard.sizes + np.linalg.norm(heard.biases, axis=2)
+def _mean_crosstalk(crosstalk: CrosstalkBounds) -> Floats:
+    """Return how much circuit [t, .]'s slots receive from [., u], about, each and all together,
+    (T, T).
+    """
+    write = crosstalk.layer.write
+    matrices = crosstalk.matrices[write].mean(axis=1)
+    alike = np.linalg.norm(matrices, axis=(2, 3)) * crosstalk.sizes
+    alike += np.linalg.norm(crosstalk.biases[write].mean(axis=1), axis=2)
+    each = crosstalk.norms * crosstalk.sizes + np.linalg.norm(crosstalk.biases, axis=2)
     return alike + each[write].mean(axis=1)
 
 
 class _Layer(NamedTuple):
-    """One layer of several networks at once: states (sets, starts, .) to the next."""
+    """One layer of several networks at once, which maps states (sets, starts, .) to the next."""
 
     weights: Floats
     constant: Floats
@@ -105,12 +109,14 @@ class _Layer(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _InUse:
-    """Networks of the slots in use alone, and of the first circuit alone, one for each active set.
+    """Networks of the slots in use, and of the first circuit alone, one for each active set.
 
     written: (sets, k·r, k), which circuits' inputs each slot holds.
-    large:   neurons are (circuit, slot, entry), flat; slots that two share are read once.
-    small:   the first circuit's own layers.
-    bound:   on the length of inputs.
+    large: the layers of slots; neurons are (circuit, slot, entry), flat.
+    small: the first circuit's own layers.
+    bound: the largest length of inputs.
+
+    Slots that two circuits share are read once.
     """
 
     written: Floats
@@ -119,7 +125,7 @@ class _InUse:
     bound: float
 
     def errors(self, inputs: Floats) -> tuple[Floats, Floats]:
-        """‖δ‖ of first circuits, (sets, starts); its gradient, as inputs (sets, starts, k, d)."""
+        """Return ‖δ‖ of first circuits, (sets, starts), and its gradient (sets, starts, k, d)."""
         batch, r = inputs.shape[:2], self.written.shape[1] // self.written.shape[2]
         slots = np.einsum("psu,pnuj->pnsj", self.written, inputs).reshape(*batch, -1)
         state, on = _forward(self.large, slots)
@@ -152,7 +158,7 @@ def _in_use(
 
 
 def _large(layer: SlotWeights, active: Integers) -> tuple[Floats, Floats]:
-    """Weights (sets, k·r·d', k·r·d) and what comes on top, (sets, k·r·d')."""
+    """Return weights (sets, k·r·d', k·r·d) and constants (sets, k·r·d')."""
     n_sets = len(active)
     read, write = (which[active].reshape(n_sets, -1) for which in (layer.read, layer.write))
     earlier = np.tri(read.shape[1], k=-1, dtype=bool)
@@ -166,7 +172,7 @@ def _large(layer: SlotWeights, active: Integers) -> tuple[Floats, Floats]:
 
 
 def _forward(layers: list[_Layer], state: Floats) -> tuple[Floats, list[Floats]]:
-    """The last state, and which neurons were on in each layer."""
+    """Return the last state, and which neurons were on in each layer."""
     on = []
     for layer in layers:
         state = state @ layer.weights.swapaxes(1, 2) + layer.constant[:, None]
@@ -182,7 +188,7 @@ def _backward(layers: list[_Layer], on: list[Floats], gradient: Floats) -> Float
 
 
 def _ascend(networks: _InUse, rng: np.random.Generator) -> Floats:
-    """Inputs (sets, starts, k, d) of the largest errors on the way uphill."""
+    """Return inputs (sets, starts, k, d) of the largest errors on the way uphill."""
     n_sets, _, k = networks.written.shape
     width = networks.small[0].weights.shape[2]
     inputs = rng.standard_normal((n_sets, _STARTS, k, width))

@@ -1,4 +1,4 @@
-"""What arrives at a circuit of others' states, as its own layers pass it on: for gated networks."""
+"""What arrives at a circuit from others' states through its own layers, for gated networks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ AT_STATES = ("arrived", "arrived_apart", "both2", "alike")
 
 @dataclass(frozen=True)
 class _Arrived:
-    """At each of n circuits: of one other and of a second, (2, n, d), and of third ones, (n, d).
+    """What has arrived at each of n circuits from two other circuits and from third ones.
 
-    on_top: by what its state changes where the other comes on top. last, before: what has come of
-    the other by the mean of all weights, 1, 3 … layers ago and 2, 4 … layers ago, when the other
-    code was read; and of the mean bias alone: (2, 2, n, d). by_own: by the own parts of third
-    circuits' weights.
+    on_top: (2, n, d), the change of its state where the other's state is added.
+    last: (2, 2, n, d), what arrived by the mean of all weights 1, 3 … layers ago.
+    before: (2, 2, n, d), what arrived by the mean of all weights 2, 4 … layers ago.
+    by_own: (n, d), what arrived by the own parts of third circuits' weights.
+
+    In `last` and `before` the first axis is for weights and biases, and for biases alone.
     """
 
     on_top: Floats
@@ -38,10 +40,13 @@ def arrivals(
     states: Sequence[Floats],
     thirds: Sequence[Integers],
 ) -> dict[str, Floats]:
-    """Those of `MLPMoments` that gated superposition needs, (L, …) or (L+1, …): (eq-gated-law).
+    """Return the entries of `MLPMoments` that gated superposition needs: (eq-gated-law).
 
-    which (n, 2): a circuit and another. states: theirs after 0 … L layers, (n, 2, d) each.
-    thirds: a third circuit for each pair and layer, (n,) each. A second other is the next pair's.
+    which: (n, 2), a circuit and another circuit.
+    states: their states after 0 … L layers, (n, 2, d) each.
+    thirds: a third circuit for each pair and layer, (n,) each.
+
+    The arrays have shapes (L, …) or (L+1, …). A second other circuit is the one of the next pair.
     """
     start = np.asarray(states[0], float)
     nothing = np.zeros_like(start[:, 0])
@@ -68,7 +73,9 @@ def _after(
     third: Integers,
     states: Floats,
 ) -> tuple[list[float], _Arrived]:
-    """The `AT_LAYERS` of one layer, states (n, 2, d) before it; and what has arrived after it."""
+    """Return the `AT_LAYERS` of one layer, for states (n, 2, d) before it, and what arrived
+    after it.
+    """
     mean, mean_bias, (here, other) = weight.mean(axis=0), bias.mean(axis=0), which.T
     state, elsewhere = states[:, 0], states[:, 1]
     heard = _apply(weight[here], state) + bias[here]
@@ -93,17 +100,17 @@ def _after(
 
 
 def _apply(weights: Floats, vectors: Floats) -> Floats:
-    """(n, d', d) and (…, n, d) → (…, n, d')."""
+    """Multiply matrices (n, d', d) and vectors (…, n, d) to (…, n, d')."""
     return np.einsum("nij,...nj->...ni", weights, vectors)
 
 
 def _with_next(vectors: Floats) -> Floats:
-    """Each pair's, and the next one's: (n, d) → (2, n, d)."""
+    """Stack the vectors (n, d) of each pair and of the next pair to (2, n, d)."""
     return np.stack([vectors, np.roll(vectors, -1, axis=0)])
 
 
 def _products(states: Floats, arrived: _Arrived) -> list[Floats]:
-    """The `AT_STATES` of one layer, mean inner products; states (n, 2, d) after it."""
+    """Return the `AT_STATES` of one layer, mean inner products, for states (n, 2, d) after it."""
     n, states = len(states), np.asarray(states, float)
     (before, bias_before), (last, bias_last) = arrived.before, arrived.last
     vectors = [arrived.on_top, before, last, bias_before, bias_last]
@@ -117,5 +124,5 @@ def _products(states: Floats, arrived: _Arrived) -> list[Floats]:
 
 
 def _square(vectors: Floats) -> float:
-    """Mean squared length of vectors (n, d)."""
+    """Return the mean squared length of vectors (n, d)."""
     return float(np.mean(np.sum(np.asarray(vectors, float) ** 2, axis=-1)))

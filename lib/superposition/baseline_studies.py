@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from superposition.bench.contest import score, told
+from superposition.bench.contest import score, score_known_truth
 from superposition.bench.methods import METHODS
 from superposition.bench.targets import TARGETS
 from superposition.bench.truth import GroundTruth, ground_truth
@@ -29,7 +29,7 @@ def method_scores(target: str, method: str, setting: str, rng: np.random.Generat
     """
     truth, k = _truth(target), TARGETS[target].n_active
     if method == TRUTH:
-        return told(truth, k, rng)
+        return score_known_truth(truth, k, rng)
     return score(METHODS[method], setting, truth, k, rng)
 
 

@@ -51,7 +51,7 @@ def _read_back(
     neurons = superposition.network.step(superposition.embed(inputs, active), 0)[1]
     estimate = superposition.neuron_codes[0].decode(neurons, active)
     # b batch, k active, m neurons, d width
-    wanted = circuits.hear(inputs, active, 0)
+    wanted = circuits.weighted_inputs(inputs, active, 0)
     wanted = wanted + circuits.bias[0][active]
     return wanted.ravel(), ((estimate - np.maximum(wanted, 0)) ** 2).ravel()
 

@@ -213,7 +213,7 @@ def idle_activation(redundancy: int, n_active: int, rng: np.random.Generator) ->
         code = SparseCode.draw("random", 40, 8, 512, redundancy, rng)
         active = sample_active(40, n_active, 10, rng)
         states = np.concatenate([UnitInputs(4)(active, rng), np.ones((10, n_active, 1))], axis=-1)
-        wanted = inner.hear(states, active, 0)
+        wanted = inner.weighted_inputs(states, active, 0)
         neurons = np.maximum(code.encode(wanted, active) - 1.0, 0)
         reads = code.decode(neurons, np.tile(np.arange(40), (10, 1)))
         found.append(np.mean(_of_inactive(reads, active) ** 2))

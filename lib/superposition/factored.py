@@ -1,8 +1,8 @@
 """Large networks kept in factors: decode, small weights, encode, in place of dense weights.
 
 A dense layer costs as many products as it has weights. In factors it costs what its circuits do:
-each reads its slots, multiplies by its own weights and writes. That is less where circuits are few
-for the width of the network: for sparse codes, where T · d · (r + d' + r') is far below D².
+each reads its slots, multiplies by its own weights and writes. This is cheaper where circuits are
+few for the width of the network. For sparse codes, T · d · (r + d' + r') must be far below D².
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ Term = Callable[[Floats], Floats]
 class FactoredMap:
     """A large weight matrix as a sum of terms, none of which is ever multiplied out.
 
-    terms:      each maps states, samples last, (D_in, batch) → (D_out, batch).
-    n_products: multiplications for one sample.
+    terms: maps of states, samples last, (D_in, batch) → (D_out, batch).
+    n_products: the multiplications for one sample.
     """
 
     terms: tuple[Term, ...]
     n_products: int
 
     def __call__(self, state: Floats) -> Floats:
-        """(batch, D_in) → (batch, D_out)."""
+        """Return (batch, D_out) for states (batch, D_in)."""
         samples_last = np.ascontiguousarray(state.T)
         return np.asarray(sum(term(samples_last) for term in self.terms)).T
 
@@ -56,7 +56,7 @@ class FactoredMap:
 
 @dataclass(frozen=True, eq=False)
 class FactoredMLP:
-    """`MLPNetwork` in factors: layer l maps A to f(maps[l](A) + biases[l])."""
+    """An `MLPNetwork` in factors, in which layer l maps A to f(maps[l](A) + biases[l])."""
 
     maps: Sequence[FactoredMap]
     biases: Sequence[Floats]
@@ -65,33 +65,37 @@ class FactoredMLP:
 
     @property
     def n_layers(self) -> int:
-        """Layers of the large network."""
+        """The number of layers of the large network."""
         return len(self.maps)
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Neurons before the first layer and after each."""
+        """The numbers of neurons before the first layer and after each layer."""
         return (self.width, *(len(bias) for bias in self.biases))
 
     @property
     def n_parameters(self) -> int:
-        """Products for one sample, and biases: what takes the place of weights."""
+        """The number of products for one sample, and of biases, in place of the number of
+        weights.
+        """
         return sum(part.n_products for part in self.maps) + sum(bias.size for bias in self.biases)
 
     def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
-        """As `MLPNetwork.step`."""
+        """Return what `MLPNetwork.step` returns."""
         whole_array("layer", layer, "", {}, self.n_layers)
         state = activate(self.maps[layer](state) + self.biases[layer], self.activations[layer])
         return state, state
 
     def run(self, state: Floats) -> tuple[Floats, ...]:
-        """As `MLPNetwork.run`."""
+        """Return what `MLPNetwork.run` returns."""
         return run_layers(self, state, {"width": self.width})
 
 
 @dataclass(frozen=True, eq=False)
 class FactoredResidual:
-    """`ResidualNetwork` in factors: A + write_out[l](relu(read_in[l](A) + bias[l]))."""
+    """A `ResidualNetwork` in factors: layer l maps A to A + write_out[l](relu(read_in[l](A) +
+    bias[l])).
+    """
 
     read_in: Sequence[FactoredMap]
     bias: Floats
@@ -100,39 +104,41 @@ class FactoredResidual:
 
     @property
     def n_layers(self) -> int:
-        """Layers of the large network."""
+        """The number of layers of the large network."""
         return len(self.read_in)
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """D after 0 … L layers."""
+        """The width of the state after 0 … L layers, which is always D."""
         return (self.stream_width,) * (self.n_layers + 1)
 
     @property
     def n_parameters(self) -> int:
-        """Products for one sample, and biases: what takes the place of weights."""
+        """The number of products for one sample, and of biases, in place of the number of
+        weights.
+        """
         return sum(part.n_products for part in (*self.read_in, *self.write_out)) + self.bias.size
 
     def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
-        """As `ResidualNetwork.step`."""
+        """Return what `ResidualNetwork.step` returns."""
         whole_array("layer", layer, "", {}, self.n_layers)
         neurons = activate(self.read_in[layer](state) + self.bias[layer], "relu")
         return state + self.write_out[layer](neurons), neurons
 
     def run(self, state: Floats) -> tuple[Floats, ...]:
-        """As `ResidualNetwork.run`."""
+        """Return what `ResidualNetwork.run` returns."""
         return run_layers(self, state, {"stream": self.stream_width})
 
 
 @singledispatch
 def factored(superposition: Superposition) -> Superposition:
-    """The same superposition, its network in factors: equal to rounding, with the same doors.
+    """Return the same superposition with its network in factors, equal up to rounding.
 
-    `network.n_parameters` then says how many products one sample takes; it is cheaper than the
-    dense network where that is far smaller (a product with a sparse matrix takes a few times as
-    long as one with a dense one).
-    Raises TypeError for constructions other than residual, MLP and gated; ValueError for gated
-    ones with quiet weights of redundancy above 1, where each slot reads with weights of its own.
+    The maps in and out stay the same. The new `network.n_parameters` says how many products one
+    sample takes. Factors are cheaper than the dense network where that number is far smaller, since
+    a product with a sparse matrix takes a few times as long as one with a dense matrix.
+    Raises TypeError for constructions other than residual, MLP and gated; ValueError for gated ones
+    with quiet weights of redundancy above 1, where each slot has its own weights.
     """
     raise TypeError(
         "superposition: wanted one by ResidualConstruction, MLPConstruction or GatedConstruction, "
@@ -187,7 +193,9 @@ def _with(superposition: Superposition, network: Network) -> Superposition:
 
 
 def _rest(weights: Floats, rows: int, gates: slice) -> FactoredMap:
-    """Of a gated layer what is not a sum over circuits: gates that turn, and close their slots."""
+    """Return the part of a gated layer that is no sum over circuits: gates that turn and close
+    slots.
+    """
     turn, close = sparse.coo_array(weights[rows:]), sparse.coo_array(weights[:rows, gates])
     places = (
         np.concatenate([turn.row + rows, close.row]),
@@ -198,7 +206,7 @@ def _rest(weights: Floats, rows: int, gates: slice) -> FactoredMap:
 
 
 def _sum(write: Code, weights: Floats, read: Code) -> FactoredMap:
-    """(eq-weights) of *The construction*, not multiplied out."""
+    """Return the sum (eq-weights) of *The construction*, not multiplied out."""
     shape = read.n_circuits, read.width, -1
 
     def term(state: Floats) -> Floats:
@@ -212,7 +220,7 @@ def _sum(write: Code, weights: Floats, read: Code) -> FactoredMap:
 
 
 def _blocks(mean: Floats, shared: Floats, size: int) -> FactoredMap:
-    """w̄ ⊗ 𝒲: (eq-mlp-weights)."""
+    """Return the map w̄ ⊗ 𝒲: (eq-mlp-weights)."""
     after, before = mean.shape
     rows, columns = shared.shape
     mean_first = after < before

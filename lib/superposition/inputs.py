@@ -16,7 +16,7 @@ InputSampler = Callable[[Integers, np.random.Generator], Floats]
 def sample_active(
     n_circuits: int, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> Integers:
-    """Uniformly random sets of active circuits, (n_samples, n_active), distinct within a row.
+    """Draw uniformly random sets of active circuits, (n_samples, n_active), distinct within a row.
 
     Raises ValueError for n_active > n_circuits.
     """
@@ -38,8 +38,8 @@ def sample_active(
     return active
 
 
-def marked(active: Integers, n_circuits: int) -> NDArray[np.bool_]:
-    """Active sets (batch, k) as true or false, (batch, T)."""
+def active_mask(active: Integers, n_circuits: int) -> NDArray[np.bool_]:
+    """Return whether each circuit is active, (batch, T), for active sets (batch, k)."""
     on = np.zeros((len(active), n_circuits), bool)
     np.put_along_axis(on, active, True, axis=1)
     return on
@@ -48,7 +48,9 @@ def marked(active: Integers, n_circuits: int) -> NDArray[np.bool_]:
 def with_companions(
     which: Integers, n_circuits: int, n_active: int, rng: np.random.Generator
 ) -> Integers:
-    """(samples, n_active): each entry of `which`, then distinct other circuits."""
+    """Return active sets (samples, n_active), each an entry of `which`, then distinct other
+    circuits.
+    """
     n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
     if n_active == 1:
         return which[:, None]
@@ -59,7 +61,9 @@ def with_companions(
 
 @dataclass(frozen=True)
 class UnitInputs:
-    """Inputs whose directions are uniform on the unit sphere, (batch, k, width)."""
+    """A sampler whose inputs (batch, k, width) have directions that are uniform on the unit
+    sphere.
+    """
 
     width: int
 
@@ -68,7 +72,9 @@ class UnitInputs:
         return draws / np.linalg.norm(draws, axis=-1, keepdims=True)
 
 
-def taken(sampler: InputSampler, which: Integers) -> InputSampler:
-    """The sampler of circuits `which`, (n,): by its own `take`, if it has one; else itself."""
+def take_inputs(sampler: InputSampler, which: Integers) -> InputSampler:
+    """Return the sampler of circuits `which`, (n,), from its method `take`, or itself without
+    one.
+    """
     take = getattr(sampler, "take", None)
     return sampler if take is None else take(which)

@@ -15,7 +15,7 @@ from superposition.codes.places import Places
 from superposition.codes.two import TwoCodes, draw_codes
 from superposition.constructions import GatedConstruction
 from superposition.constructions.compiled import GatedSuperposition
-from superposition.constructions.quiet import slot_weights
+from superposition.constructions.quiet import least_crosstalk
 from superposition.inputs import sample_active
 from superposition.measure import measure_error
 from superposition.theory import limits, symbols
@@ -76,7 +76,7 @@ def squared_crosstalk(two: TwoCodes, quiet: bool) -> list[float]:
     read = two.slots(0).matrix.toarray().astype(float)
     n, r = len(read), two.sets[0].shape[1]
     own, each, same = 0.0, np.zeros((n, n)), np.zeros((n, n))
-    for _, on, weights in slot_weights(two, 0, quiet):
+    for _, on, weights in least_crosstalk(two, 0, quiet):
         parts = read @ weights / r  # u, v: what v's weights make of u's state
         own += (len(on) - 1) * (parts**2).sum()  # by others than v
         each[:, on] += parts  # by v itself, on all its slots

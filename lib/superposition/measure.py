@@ -1,4 +1,4 @@
-"""Measuring errors: what a superposition computes, against what its circuits compute."""
+"""Measuring errors: what a superposition computes, compared with what its circuits compute."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from superposition._check import Floats, Integers, instance, positive_int, real_array
-from superposition._memory import check_memory, keep_what_is_freed
+from superposition._memory import check_memory, reuse_freed_memory
 from superposition.circuits import Circuits, ResidualCircuits, with_indicator
 from superposition.constructions.compiled import ResidualSuperposition, Superposition
 from superposition.inputs import InputSampler, sample_active
@@ -31,31 +31,47 @@ def measure_error(
     sample_inputs: InputSampler | None = None,
     observe: Observer | None = None,
 ) -> pd.DataFrame:
-    """Errors of the circuits' states, one row per small layer 0 … L.
+    """Measure the errors of the circuits' states, in one row for each small layer 0 … L.
 
-    Each of `n_samples` samples has `n_active` random circuits active, with inputs from
-    `sample_inputs(active, rng)` → (batch, k, d); by default the circuits' own. `observe` maps
-    states (…, d) to what is compared. With δ = estimate − truth of an active circuit's state:
+    Each of `n_samples` samples has `n_active` random circuits active.
 
-    mse: mean ‖δ‖² over samples and active circuits. relative_mse: mse / mean ‖truth‖².
-    worst: largest ‖δ‖. inactive_mse: mean ‖what an inactive circuit reads‖² (NaN if all are
-    active). firing: share of large neurons above zero in the large layers of that small layer
-    (NaN at layer 0, before any).
+    sample_inputs: (active, rng) → (batch, k, d); None: the circuits' own inputs.
+    observe: a map of states (…, d) to what is compared; None: the states themselves.
+
+    Let δ = estimate − truth of an active circuit's state. The columns are `layer` and these:
+
+    mse: the mean of ‖δ‖² over samples and active circuits.
+    relative_mse: mse divided by the mean of ‖truth‖².
+    worst: the largest ‖δ‖.
+    inactive_mse: the mean of ‖what an inactive circuit reads‖²; NaN if all circuits are active.
+    firing: the share of large neurons above zero on the way to that small layer; NaN at layer 0.
 
     Raises TypeError or ValueError for counts ≤ 0, n_active > T, an `rng` that is no Generator,
     samples or observations of another shape; MemoryError for more samples than fit.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits, measure_error
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> errors = measure_error(large, n_active=1, n_samples=100, rng=rng)
+    >>> errors["layer"].tolist()
+    [0, 1, 2]
+    >>> bool(errors["worst"].max() < 1e-9)  # this construction is exact for one active circuit
+    True
     """
     instance("superposition", superposition, Superposition)
     circuits = superposition.circuits
     because = ", the number of circuits"
     n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
     n_samples = positive_int("n_samples", n_samples)
-    check_memory("n_samples", n_samples, _needs(circuits, n_active), fits="{:,} samples".format)
+    check_memory(
+        "n_samples", n_samples, _bytes_needed(circuits, n_active), fits="{:,} samples".format
+    )
     active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
     sample_inputs = circuits.default_inputs if sample_inputs is None else sample_inputs
     sizes = {"samples": n_samples, "active": n_active, "width": circuits.widths[0]}
     inputs = real_array("sample_inputs", sample_inputs(active, rng), "samples active width", sizes)
-    keep_what_is_freed()
+    reuse_freed_memory()
     tallies = [_Tally() for _ in superposition.checkpoints]
     for start in range(0, n_samples, _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -71,10 +87,10 @@ def doing_nothing(
     *,
     sample_inputs: InputSampler | None = None,
 ) -> Floats:
-    """relative_mse, (L+1,), of a network that computes nothing and leaves inputs as they are.
+    """Return relative_mse, (L+1,), of a network that leaves inputs as they are.
 
-    What errors of residual circuits are to be compared with: a state consists of its input, too.
-    Samples have one active circuit each. Raises as `measure_error` does.
+    Errors of residual circuits should be compared with this, since a state also contains its input.
+    Each sample has one active circuit. Raises as `measure_error` does.
     """
     instance("circuits", circuits, ResidualCircuits)
     active = sample_active(circuits.n_circuits, 1, n_samples, rng)
@@ -87,11 +103,14 @@ def doing_nothing(
 def read_in_interference(
     superposition: ResidualSuperposition, inputs: Floats, active: Integers
 ) -> Floats:
-    """What each large neuron of the first layer hears beyond what it should, (batch, M).
+    """Return the interference in the input of each large neuron of the first layer, (batch, M).
 
-    Its pre-activation without the bias, minus Σ w·a over the active circuits' small neurons that
-    it carries (w and a with their indicator entry). For circuits in a residual construction;
-    inputs (batch, k, d), active (batch, k).
+    superposition: residual circuits in a residual construction.
+    inputs: (batch, k, d), the inputs of the active circuits.
+    active: (batch, k), the numbers of the active circuits.
+
+    The interference is the pre-activation without the bias, minus Σ w·a over the active circuits'
+    small neurons that the large neuron carries. Here w and a include their indicator entry.
     """
     circuits = cast(ResidualCircuits, superposition.circuits)  # others are refused
     inner = with_indicator(circuits, superposition.construction.margin)
@@ -100,11 +119,15 @@ def read_in_interference(
     on = np.ones((*active.shape, 1))
     own = np.concatenate([inputs, on], axis=-1)
     heard = state @ superposition.network.read_in[0].T
-    return heard - superposition.neuron_codes[0].encode(inner.hear(own, active, 0), active)
+    return heard - superposition.neuron_codes[0].encode(
+        inner.weighted_inputs(own, active, 0), active
+    )
 
 
 def _checked(observe: Observer | None) -> Observer:
-    """`observe`, or no change; an error where it does not map states (…, d) to (…, n)."""
+    """Return `observe`, or no change, with an error where it does not map states (…, d) to (…,
+    n).
+    """
 
     def checked(states: Floats) -> Floats:
         if observe is None:
@@ -131,7 +154,7 @@ class _Tally:
     n_samples: list[int] = field(default_factory=list)
 
     def add(self, errors: Floats, truths: Floats, inactive_sum: float, n_inactive: int) -> None:
-        """Squares of some samples, as `_compare` finds them."""
+        """Add the squares of some samples, as `_compare` finds them."""
         self.errors.append(errors)
         self.truths.append(truths)
         self.inactive_sum += inactive_sum
@@ -171,9 +194,10 @@ def _add_chunk(
 
 
 def _compare(reads: Floats, truth: Floats, active: Integers) -> tuple[Floats, Floats, float, int]:
-    """Of some samples: squares of errors and of truths, the sum of what inactive circuits read.
+    """Return squares of errors and truths, the sum of what inactive circuits read, and their
+    number.
 
-    And how many of these there are. Changes `reads`, if it may.
+    The array `reads` is changed if it is writeable.
     """
     reads = reads if reads.flags.writeable else reads.copy()
     rows = np.arange(len(active))[:, None]
@@ -183,8 +207,8 @@ def _compare(reads: Floats, truth: Floats, active: Integers) -> tuple[Floats, Fl
     return _squares(own - truth).ravel(), _squares(truth).ravel(), _total(reads), n_inactive
 
 
-def _needs(circuits: Circuits, n_active: int) -> Callable[[int], float]:
-    """Bytes by n_samples: of the samples, and of what is read at once, and observed of it."""
+def _bytes_needed(circuits: Circuits, n_active: int) -> Callable[[int], float]:
+    """Return bytes by n_samples, for the samples and for what is read and observed at once."""
     width, n = max(circuits.widths), circuits.n_circuits
     one = n * (width + 1) * 8  # of a state, and of a gate
     at_once = max(2 * _READS, one)
@@ -194,7 +218,9 @@ def _needs(circuits: Circuits, n_active: int) -> Callable[[int], float]:
 def _states(
     superposition: Superposition, inputs: Floats, active: Integers
 ) -> Iterator[tuple[Floats, list[float]]]:
-    """The large state at each checkpoint; for each layer on the way, the share that fires."""
+    """Yield the large state at each checkpoint, and the share that fires in each layer on the
+    way.
+    """
     network, state = superposition.network, superposition.embed(inputs, active)
     for done, checkpoint in pairwise((0, *superposition.checkpoints)):
         firing = []
@@ -209,7 +235,7 @@ def _squares(vectors: Floats) -> Floats:
 
 
 def _total(vectors: Floats) -> float:
-    """Σ ‖·‖² of vectors (batch, T, n), along lines as they lie in memory: without a copy."""
+    """Return Σ ‖·‖² of vectors (batch, T, n), along lines as they lie in memory, without a copy."""
     lines = vectors.transpose(np.argsort(vectors.strides)[::-1])
     if vectors.dtype == np.float64 and lines.flags.c_contiguous:
         return float(np.vdot(lines, lines))

@@ -19,21 +19,33 @@ N_NODES = 64  # equally likely values that stand for all pre-activations of a la
 class Moments:
     """Means over circuits, neurons and inputs of residual circuits, layer by layer.
 
-    width:           d, of a circuit's state.
-    n_neurons:       m, of one circuit in one layer.
-    state2:          (L+1,), |a|² of states after 0 … L layers.
-    weight2:         (L,), |w|² of one neuron's input weights.
-    weight_sum2:     (L,), |Σw|² of the sum of a circuit's m of them.
-    bias, bias2:     (L,), b and b². bias_sum2: (L,), (Σb)², likewise.
-    write2:          (L,), |w'|² of one neuron's write-out vector.
-    pre_activations: (L, n), w·a + b of all neurons: means of n equally large quantile groups.
-    feedback:        (L+1,), Σ E[tr J] E[a·a' + 1] over the layers before: (eq-feedback).
-    self_feedback:   (L+1,), Σ E[tr J (a·a' + 1) + a·J a'] over them: (eq-feedback).
+    width: d, the width of a circuit's state.
+    n_neurons: m, the neurons of one circuit in one layer.
+    state2: (L+1,), |a|² of states after 0 … L layers.
+    weight2: (L,), |w|² of one neuron's input weights.
+    weight_sum2: (L,), |Σw|² of the sum of the input weights of a circuit's m neurons.
+    bias: (L,), the mean of b.
+    bias2: (L,), the mean of b².
+    bias_sum2: (L,), the mean of (Σb)², summed over a circuit's m neurons.
+    write2: (L,), |w'|² of one neuron's write-out vector.
+    pre_activations: (L, n), w·a + b of all neurons, as the means of n equally large quantile
+        groups.
+    feedback: (L+1,), Σ E[tr J] E[a·a' + 1] over the layers before: (eq-feedback).
+    self_feedback: (L+1,), Σ E[tr J (a·a' + 1) + a·J a'] over the layers before: (eq-feedback).
 
-    J is the Jacobian of what a layer adds, a the state before it, a' the state now; in `feedback`
-    of two different circuits, in `self_feedback` of one.
+    J is the Jacobian of what a layer adds, a the state before that layer, and a' the state now. In
+    `feedback` J and a belong to two different circuits, in `self_feedback` to one.
 
     Raises TypeError or ValueError for arrays of other kinds or shapes.
+
+    >>> import numpy
+    >>> from superposition import ResidualCircuits
+    >>> rng = numpy.random.default_rng(0)
+    >>> moments = ResidualCircuits.random(5, width=2, n_neurons=4, n_layers=3, rng=rng).moments(rng)
+    >>> moments.n_layers, moments.pre_activations.shape
+    (3, (3, 64))
+    >>> round(float(moments.state2[0]), 6)  # the inputs are unit vectors
+    1.0
     """
 
     width: int
@@ -71,22 +83,30 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class MLPMoments:
-    """Means over circuits and inputs of MLP circuits, layer by layer, of one circuit and another.
+    """Means over pairs of MLP circuits and their inputs, layer by layer.
 
-    widths:      d_0 … d_L. state2: (L+1,), |a|² of states after 0 … L layers.
-    difference2, mean2: (L,), |Δw a'|² and |w̄ a'|² of another circuit's state a', as far as the
-    circuit's own neurons are on. doubled2: (L,), what a layer's state changes by where a' comes
-    with a. growth: (L,), by what a small error's square is multiplied in the layer.
-    own2, itself2: (L,), of what the own part of a third circuit's weights and bias makes of a', of
-    what that of the circuit's own weights does where a' comes with a; as far as neurons are on.
-    own_bias2: (L,), of the own part of the circuit's bias. own_growth: (L,), by what the square of
-    such errors, from all layers before, is multiplied.
-    arrived: (L+1, 5, 5), mean products of vectors: by what a state changes where a' comes on top;
-    what has arrived of a' by the mean of all weights and biases 2, 4 … layers ago; 1, 3 … layers
-    ago; and of the mean bias alone in the same two.
-    arrived_apart: likewise, of two others. both2: (L+1,), |a|² where a' has come on top.
+    widths: d_0 … d_L, the widths of states.
+    state2: (L+1,), |a|² of states after 0 … L layers.
+    difference2: (L,), |Δw a'|² of another circuit's state a', where the circuit's neurons are on.
+    mean2: (L,), |w̄ a'|² of the same.
+    doubled2: (L,), the squared change of a layer's state where a' comes with a.
+    growth: (L,), the factor by which a small error's square is multiplied in the layer.
+    own2: (L,), the square of what the own part of a third circuit's weights and bias makes of a'.
+    itself2: (L,), the square of what the own part of the circuit's weights makes of an added a'.
+    own_bias2: (L,), the square of the own part of the circuit's bias.
+    own_growth: (L,), the factor by which the square of such errors, of all layers before, is
+        multiplied.
+    arrived: (L+1, 5, 5), the mean products of five vectors of one other circuit.
+    arrived_apart: (L+1, 5, 5), the mean products of vectors of two other circuits.
+    both2: (L+1,), |a|² where a' has been added.
     alike: (L+1,), the mean product of two circuits' states.
-    activations: of the layers. step: threshold and gain of conditional rotations, or None.
+    activations: the activations of the layers.
+    step: threshold and gain of conditional rotations, or None.
+
+    An own part is what differs from the mean over circuits. Squares of own parts count neurons that
+    are on. The first of the five vectors is the change of a state where a' is added. The second and
+    third are what has arrived of a' by the mean of all weights and biases, 2, 4 … and 1, 3 … layers
+    ago. The last two are the same for the mean bias alone.
 
     Raises TypeError or ValueError for arrays of other kinds or shapes.
     """
@@ -127,9 +147,10 @@ def mlp_moments(
     step: tuple[float, float] | None,
     rng: np.random.Generator,
 ) -> MLPMoments:
-    """Moments of MLP circuits (arrays as in `MLPCircuits`) from sampled states of pairs.
+    """Return moments of MLP circuits (arrays as in `MLPCircuits`) from sampled states of pairs.
 
-    which (n, 2): a circuit and another. states: theirs after 0 … L layers, (n, 2, d) each.
+    which: (n, 2), a circuit and another circuit.
+    states: their states after 0 … L layers, (n, 2, d) each.
     """
     squares, thirds = [], []
     for w, b, name, state in zip(weights, biases, activations, states, strict=False):
@@ -150,7 +171,7 @@ def _layer_squares(
     states: Floats,
     rng: np.random.Generator,
 ) -> dict[str, float]:
-    """The `LAYER_SQUARES` of one layer, states (n, 2, d) before it."""
+    """Return the `LAYER_SQUARES` of one layer, for states (n, 2, d) before it."""
     mean = weights.mean(axis=0)
     heard = np.einsum("nkij,nkj->nki", weights[which], states)
     own, other = heard[:, 0] + bias[which[:, 0]], heard[:, 1]
@@ -169,12 +190,15 @@ def _layer_squares(
 def residual_moments(
     read_in: Floats, bias: Floats, write_out: Floats, which: Integers, states: Sequence[Floats]
 ) -> Moments:
-    """Moments of residual circuits (arrays as in `ResidualCircuits`) from sampled states.
+    """Return moments of residual circuits (arrays as in `ResidualCircuits`) from sampled states.
 
-    states: after 0 … L layers, (n, d) each, of the circuits `which`, (n,).
+    which: (n,), the circuits.
+    states: their states after 0 … L layers, (n, d) each.
     """
     feedback, self_feedback = _feedbacks(read_in, bias, write_out, which, states)
-    grouped = [groups(_heard(read_in[i], bias[i], which, states[i])) for i in range(len(bias))]
+    grouped = [
+        groups(_pre_activations(read_in[i], bias[i], which, states[i])) for i in range(len(bias))
+    ]
     return Moments(
         width=read_in.shape[3],
         n_neurons=read_in.shape[2],
@@ -192,17 +216,17 @@ def residual_moments(
 
 
 def _square(vectors: Floats) -> float:
-    """Mean squared length of vectors (…, d)."""
+    """Return the mean squared length of vectors (…, d)."""
     return float(np.mean(np.sum(np.asarray(vectors, float) ** 2, axis=-1)))
 
 
-def _heard(weights: Floats, bias: Floats, which: Integers, states: Floats) -> Floats:
-    """Pre-activations (n, m) of the circuits `which` in one layer."""
+def _pre_activations(weights: Floats, bias: Floats, which: Integers, states: Floats) -> Floats:
+    """Return pre-activations (n, m) of the circuits `which` in one layer."""
     return np.einsum("nmd,nd->nm", weights[which], states) + bias[which]
 
 
 def groups(values: Floats) -> Floats:
-    """Means of equally large groups of the sorted values; a few values at random are left out."""
+    """Return means of equally large groups of the sorted values, without a few values at random."""
     flat = np.sort(values, axis=None)
     kept = np.linspace(0, flat.size - 1, flat.size // N_NODES * N_NODES).round().astype(int)
     return np.asarray(flat[kept].reshape(N_NODES, -1).mean(axis=1), float)
@@ -211,10 +235,10 @@ def groups(values: Floats) -> Floats:
 def _feedbacks(
     read_in: Floats, bias: Floats, write_out: Floats, which: Integers, states: Sequence[Floats]
 ) -> tuple[Floats, Floats]:
-    """`feedback` and `self_feedback`, (L+1,) each."""
+    """Return `feedback` and `self_feedback`, (L+1,) each."""
     jacobians = []
     for layer, state in enumerate(states[:-1]):
-        on = _heard(read_in[layer], bias[layer], which, state) > 0
+        on = _pre_activations(read_in[layer], bias[layer], which, state) > 0
         # (n, d, m) by (n, m, d)
         jacobians.append((write_out[layer][which] * on[:, None]) @ read_in[layer][which])
     others, itself = np.zeros(len(states)), np.zeros(len(states))

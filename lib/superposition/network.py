@@ -1,4 +1,4 @@
-"""Large networks: ordinary ones, that know nothing of the circuits inside them."""
+"""Large networks, which are ordinary ones that know nothing of the circuits inside them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,22 @@ class Network(Protocol):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ResidualNetwork:
-    """A residual ReLU network; layer l maps A to A + write_out · relu(read_in · A + bias).
+    """A residual ReLU network in which layer l maps A to A + write_out · relu(read_in · A + bias).
 
-    read_in (L, M, D), bias (L, M), write_out (L, D, M): L layers, M neurons per layer, a residual
-    stream of D dimensions. Raises TypeError or ValueError for arrays of another kind or shape.
+    read_in: (L, M, D), from the residual stream of D dimensions to the M neurons of each layer.
+    bias: (L, M), one for each neuron.
+    write_out: (L, D, M), from the neurons back to the stream.
+
+    Raises TypeError or ValueError for arrays of another kind or shape.
+
+    >>> import numpy
+    >>> from superposition import ResidualNetwork
+    >>> unit = numpy.eye(2)[None]
+    >>> keep_positive = ResidualNetwork(-unit, numpy.zeros((1, 2)), unit)
+    >>> keep_positive
+    ResidualNetwork(1 layers, stream 2, neurons 2)
+    >>> keep_positive.run(numpy.array([[3.0, -3.0]]))[-1].tolist()
+    [[3.0, 0.0]]
     """
 
     read_in: Floats
@@ -54,34 +66,35 @@ class ResidualNetwork:
 
     @property
     def n_layers(self) -> int:
-        """Layers of the large network."""
+        """The number of layers of the large network."""
         return self.read_in.shape[0]
 
     @property
     def n_neurons(self) -> int:
-        """M: neurons per layer."""
+        """The number M of neurons in each layer."""
         return self.read_in.shape[1]
 
     @property
     def stream_width(self) -> int:
-        """D: dimensions of the residual stream."""
+        """The number D of dimensions of the residual stream."""
         return self.read_in.shape[2]
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """D after 0 … L layers."""
+        """The width of the state after 0 … L layers, which is always D."""
         return (self.stream_width,) * (self.n_layers + 1)
 
     @property
     def n_parameters(self) -> int:
-        """N: weights and biases of all layers."""
+        """The number N of weights and biases of all layers."""
         return self.read_in.size + self.bias.size + self.write_out.size
 
     def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
-        """One layer: state (batch, D) → the next state (batch, D) and its neurons (batch, M).
+        """Return the next state (batch, D) and the layer's neurons (batch, M), for a state (batch,
+        D).
 
-        The inner loop of everything: `state` is not checked here. Raises ValueError for a layer
-        that is not there.
+        This is the inner loop of all measurements, so `state` is not checked. Raises ValueError for
+        a layer that does not exist.
         """
         whole_array("layer", layer, "", {}, self.n_layers)
         neurons = state @ self.read_in[layer].T + self.bias[layer]
@@ -89,17 +102,28 @@ class ResidualNetwork:
         return state + neurons @ self.write_out[layer].T, neurons
 
     def run(self, state: Floats) -> tuple[Floats, ...]:
-        """States after 0 … L layers, each (batch, D), from a first state (batch, D)."""
+        """Return the states after 0 … L layers, each (batch, D), from a first state (batch, D)."""
         return run_layers(self, state, {"stream": self.stream_width})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MLPNetwork:
-    """A network without a residual stream; layer l maps A to f(weights[l] · A + biases[l]).
+    """A network without a residual stream, in which layer l maps A to f(weights[l] · A +
+    biases[l]).
 
-    weights: one array per layer, (D_out, D_in). biases: one per layer, (D_out,). activations: f of
-    all layers or of each, "relu" or "linear".
+    weights: one array for each layer, (D_out, D_in).
+    biases: one array for each layer, (D_out,).
+    activations: f, "relu" or "linear", one for all layers or one for each.
+
     Raises TypeError or ValueError for arrays of another kind or shape, or another activation.
+
+    >>> import numpy
+    >>> from superposition import MLPNetwork
+    >>> network = MLPNetwork([numpy.ones((1, 2))], [numpy.array([-1.0])])
+    >>> network
+    MLPNetwork(widths 2 → 1)
+    >>> network.run(numpy.array([[1.0, 1.0], [0.0, 0.0]]))[-1].tolist()
+    [[1.0], [0.0]]
     """
 
     weights: Sequence[Floats]
@@ -118,24 +142,25 @@ class MLPNetwork:
 
     @property
     def n_layers(self) -> int:
-        """Layers of the large network."""
+        """The number of layers of the large network."""
         return len(self.weights)
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Neurons before the first layer and after each."""
+        """The numbers of neurons before the first layer and after each layer."""
         return (self.weights[0].shape[1], *(len(weight) for weight in self.weights))
 
     @property
     def n_parameters(self) -> int:
-        """N: weights and biases of all layers."""
+        """The number N of weights and biases of all layers."""
         return sum(array.size for array in (*self.weights, *self.biases))
 
     def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
-        """One layer: state (batch, D_in) → the next state (batch, D_out), twice: all are neurons.
+        """Return the next state (batch, D_out) twice, since all of it is neurons, for a state
+        (batch, D_in).
 
-        The inner loop of everything: `state` is not checked here. Raises ValueError for a layer
-        that is not there.
+        This is the inner loop of all measurements, so `state` is not checked. Raises ValueError for
+        a layer that does not exist.
         """
         whole_array("layer", layer, "", {}, self.n_layers)
         inner = state @ self.weights[layer].T
@@ -144,12 +169,16 @@ class MLPNetwork:
         return state, state
 
     def run(self, state: Floats) -> tuple[Floats, ...]:
-        """States after 0 … L layers, each (batch, D_l), from a first state (batch, D_0)."""
+        """Return the states after 0 … L layers, each (batch, D_l), from a first state (batch,
+        D_0).
+        """
         return run_layers(self, state, {"width": self.widths[0]})
 
 
 def run_layers(network: Network, state: Floats, sizes: dict[str, int]) -> tuple[Floats, ...]:
-    """States after 0 … L layers from a first one, (batch, axis), whose axis `sizes` names."""
+    """Return the states after 0 … L layers from a first one, (batch, axis), whose axis `sizes`
+    names.
+    """
     states = [real_array("state", state, f"batch {next(iter(sizes))}", sizes)]
     for layer in range(network.n_layers):
         states.append(network.step(states[-1], layer)[0])

@@ -74,7 +74,9 @@ def best_chains(
             r, width, embedding, buckets=buckets, silent=False, headroom=max(16, n_active)
         )
         try:
-            failing = construction.failing(circuits.n_circuits, n_active, circuits.widths)
+            failing = construction.failure_probability(
+                circuits.n_circuits, n_active, circuits.widths
+            )
         except ValueError:
             continue
         found.append((failing, r * buckets, construction))

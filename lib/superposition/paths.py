@@ -1,4 +1,4 @@
-"""How far a compiled graph's circuits are from what they compute, along paths."""
+"""Errors of a compiled graph's circuits along its paths."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ EXACT = 1e-9  # of the largest entry on the way: what is below counts as roundin
 def path_errors(
     superposition: Superposition, n_paths: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Errors of active circuits when they are done, a row for each stage in order.
+    """Measure errors of active circuits when they are done, in a row for each stage.
 
     Each of `n_samples` samples has `n_paths` of the graph's longest paths active, with the graph's
-    own inputs. With δ = estimate − truth of a circuit's state: mse is the mean of ‖δ‖² over samples
-    and active circuits of the stage, relative_mse is mse / mean ‖truth‖², worst the largest ‖δ‖;
-    exact is the share of circuits without an error beyond rounding. Columns stage, layer and these.
+    own inputs. Let δ = estimate − truth of a circuit's state. The columns are `stage`, `layer` and
+    these:
+
+    mse: the mean of ‖δ‖² over samples and active circuits of the stage.
+    relative_mse: mse divided by the mean of ‖truth‖².
+    worst: the largest ‖δ‖.
+    exact: the share of circuits without an error beyond rounding.
+
     Raises TypeError for a superposition of anything but a graph, ValueError as `sample_paths` does.
     """
     instance("superposition", superposition, Superposition)
@@ -44,7 +49,7 @@ def path_errors(
 
 
 def _errors(truth: Floats, estimate: Floats, exact: float) -> tuple[float, ...]:
-    """mse, relative_mse, worst and exact, of states (n, d)."""
+    """Return mse, relative_mse, worst and exact, of states (n, d)."""
     error = np.asarray(estimate, float) - truth
     squares = np.sum(error**2, axis=1)
     size = float(np.mean(np.sum(np.asarray(truth, float) ** 2, axis=1)))

@@ -1,4 +1,4 @@
-"""Results files: the finished runs of a sweep in one table, read whole or refused."""
+"""Results files: the finished runs of a sweep in one table, which is read whole or refused."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ _DIGEST = "sha256 of the other lines"
 
 
 def read_table(path: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A stored sweep and its header.
+    """Return the table and the header of a stored sweep.
 
-    Files written by `sweep` hold a digest of their own lines: one that was cut off or changed is
-    refused, whatever is missing. Without that line, a file is taken as it stands if its lines are
-    whole.
+    Files written by `sweep` hold a digest of their own lines. A file that was cut off or changed is
+    refused. Without the line of the digest, a file is accepted if its lines are whole.
 
-    Raises ValueError, naming the file and where possible the line, for a file that is none or not
-    whole; OSError for one that cannot be read.
+    Raises ValueError, naming the file and where possible the line, for a file that is no table or
+    not whole; OSError for one that cannot be read.
     """
     try:
         # a visit to Windows changes line ends and nothing else
@@ -56,14 +55,14 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
 
 
 def table_text(table: pd.DataFrame, header: Mapping[str, str]) -> str:
-    """What `read_table` reads: the header's lines, their digest, and the table."""
+    """Return the text that `read_table` reads: the header's lines, their digest, and the table."""
     lines = [f"# {name}: {value}\n" for name, value in header.items()]
     body = table.to_csv(index=False, lineterminator="\n")
     return "".join([*lines, f"# {_DIGEST}: {_digest(lines, [body])}\n", body])
 
 
 def key_of(setting: Mapping[str, Any]) -> Key:
-    """A setting's values as text, alike before and after a visit to a file."""
+    """Return a setting's values as text, which a file does not change."""
     return tuple(
         repr(float(v)) if isinstance(v, (int, float, np.number)) else str(v)
         for v in setting.values()
@@ -76,7 +75,7 @@ def _digest(comments: Sequence[str], body: Sequence[str]) -> str:
 
 
 def _check_lines(body: Sequence[str], first: int) -> None:
-    """Raises ValueError unless all lines are whole and have as many fields as the first.
+    """Raise ValueError unless all lines are whole and have as many fields as the first.
 
     first: the number of the body's first line in its file.
     """
@@ -95,12 +94,14 @@ def _check_lines(body: Sequence[str], first: int) -> None:
 class Results:
     """Finished runs of one sweep, in memory and, with a path, in files.
 
-    names: columns of the settings; header: lines above the table; order: all runs of the sweep.
+    names: the columns of the settings.
+    header: lines above the table.
+    order: the keys of all runs of the sweep.
 
-    Until the sweep is done its runs are in `<name>.partial.csv`, which is always whole: another
-    takes its place when writing that costs less than a tenth of the time since the last one, and
-    when the sweep ends for whatever reason. Nothing is taken out of a file: runs that it holds
-    beyond the sweep's own stay, and those that another sweep has put there meanwhile are kept.
+    Until the sweep is done its runs are in `<name>.partial.csv`, which is always whole. A new file
+    replaces it when writing takes less than a tenth of the time since the last one, and when the
+    sweep ends for any reason. Nothing is removed from a file. Further runs in it stay, and runs
+    that another sweep has added in the meantime are kept.
     """
 
     def __init__(
@@ -122,19 +123,19 @@ class Results:
         self._catch_up()
 
     def check_writable(self) -> None:
-        """Raises OSError, naming the file, if the results could not be written."""
+        """Raise OSError, naming the file, if the results could not be written."""
         for file in self._files:
             check_writable(file)
 
     def add(self, key: Key, table: pd.DataFrame) -> None:
-        """One more finished run."""
+        """Add one more finished run."""
         self.tables[key] = table
         self._unsaved = True
         if time.monotonic() >= self._due:
             self.save()
 
     def save(self) -> None:
-        """Puts all runs into the partial file, if it lacks any of them."""
+        """Put all runs into the partial file, if it lacks any of them."""
         if self._files and self._unsaved:
             self._unsaved = False
             begun = time.monotonic()
@@ -142,7 +143,7 @@ class Results:
             self._due = time.monotonic() + 9 * (time.monotonic() - begun)
 
     def finish(self) -> pd.DataFrame:
-        """The sweep's own runs, in its order, once all are there."""
+        """Return the sweep's own runs, in its order, once all are there."""
         if self._files:
             whole, partial = self._files
             if self._unsaved or partial.exists() or not whole.exists():
@@ -152,14 +153,14 @@ class Results:
 
     @property
     def _files(self) -> list[Path]:
-        """The table's own place, and where its runs are until it is whole."""
+        """The place of the whole table, and of its runs until it is whole."""
         return [self._path, self._path.with_suffix(".partial.csv")] if self._path else []
 
     def _table(self, keys: Sequence[Key]) -> pd.DataFrame:
         return pd.concat([self.tables[k] for k in keys if k in self.tables], ignore_index=True)
 
     def _write(self, file: Path) -> None:
-        """All runs, those that others have written meanwhile included, as `file`."""
+        """Write all runs as `file`, with those that others have written in the meantime."""
         try:
             self._catch_up()
             self._put(file)
@@ -184,7 +185,7 @@ class Results:
         self._seen[file] = _stamp(file)
 
     def _catch_up(self) -> None:
-        """Takes over the runs of files that this sweep has not written itself."""
+        """Take over the runs of files that this sweep has not written itself."""
         for file in self._files:
             with named(file, "read"):
                 if file.exists() and self._seen.get(file) != (stamp := _stamp(file)):
@@ -205,6 +206,6 @@ class Results:
 
 
 def _stamp(file: Path) -> tuple[int, ...]:
-    """Changes whenever another file has taken this one's place."""
+    """Return numbers that change whenever another file has taken this one's place."""
     status = file.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""Sweeps: one measurement over many settings and seeds, in one tidy, restartable table."""
+"""Sweeps: one measurement over many settings and seeds, in one tidy table that can be continued."""
 
 from __future__ import annotations
 
@@ -35,28 +35,43 @@ def sweep(
     progress: bool = True,
     header: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """`measure(**setting, rng=…)` for every setting and seed; all its rows in one tidy table.
+    """Run `measure(**setting, rng=…)` for every setting and seed, and return one tidy table.
 
-    settings: dicts of numbers and texts with the same keys, no two alike. Each pair of setting
-    and seed number 0 … n_seeds − 1 is a run with a generator of its own, made from one draw of
-    `rng`, the setting itself and the seed number: workers, order and neighbours change nothing.
+    settings: dicts of numbers and texts with the same keys, no two alike.
+    n_seeds: how many runs each setting has, with seed numbers 0 … n_seeds − 1.
+    path: the file for the table, or None.
+    n_jobs: how many processes compute the runs; None: as joblib is configured.
+    progress: whether to show a progress bar.
+    header: lines that stand above the table as comments.
 
-    Where runs are computed is joblib's business: in `n_jobs` processes, or as the surrounding
-    `joblib.parallel_config` says, else one after the other. With a `distributed.Client`,
-    `joblib.parallel_config("dask")` takes them to its cluster, whatever n_jobs says. Each run
-    computes on one thread, wherever it is: sums depend on how many share them, and workers that
-    take all cores each get in each other's way. The rows are the same, digit for digit.
+    Each run has its own generator. The generator is made from one draw of `rng`, the setting and
+    the seed number, so that workers, order and other settings do not change a run.
 
-    With a `path`, finished runs are kept in `<name>.partial.csv`, and the whole table goes to
-    `path` once all are done (`results.Results`); a sweep begun before continues from either file,
-    wherever it was begun. That they can be written is tried first. `header` lines stand above the
-    table as comments; a file with another header is refused.
+    Runs are computed in `n_jobs` processes, or as the surrounding `joblib.parallel_config` says,
+    else one after the other. With a `distributed.Client`, `joblib.parallel_config("dask")` takes
+    them to its cluster, whatever n_jobs is. Each run computes on one thread, because sums depend on
+    the number of threads. The rows are the same everywhere, digit for digit.
 
-    Returns settings' columns, `seed`, then the measurement's columns, in the order of settings.
+    With a `path`, finished runs are kept in `<name>.partial.csv`. The whole table goes to `path`
+    once all runs are done (`results.Results`). A sweep that was interrupted continues from either
+    file, on any machine. Whether the files can be written is tried first. A file with another
+    header is refused.
+
+    The columns are those of the settings, `seed`, then those of the measurement, in the order of
+    the settings.
     Raises ValueError for settings that repeat, differ in their keys or hold other kinds of value
-    (text that reads as a number, is empty or has several lines included), for headers of more
-    than one line, for a measurement without rows, or for a file that is not whole or belongs to
-    another sweep; OSError, naming the file, if it cannot be read or written.
+    (text that reads as a number, is empty or has several lines included), for headers of more than
+    one line, for a measurement without rows, or for a file that is not whole or belongs to another
+    sweep; OSError, naming the file, if it cannot be read or written.
+
+    >>> import numpy, pandas
+    >>> from superposition import sweep
+    >>> def dice(sides, rng):
+    ...     return pandas.DataFrame({"roll": [rng.integers(1, sides + 1)]})
+    >>> settings = [{"sides": 6}, {"sides": 20}]
+    >>> table = sweep(dice, settings, n_seeds=3, rng=numpy.random.default_rng(0), progress=False)
+    >>> list(table), len(table)
+    (['sides', 'seed', 'roll'], 6)
     """
     settings = _check_settings(settings)
     n_seeds = positive_int("n_seeds", n_seeds)
@@ -71,7 +86,9 @@ def sweep(
 
 
 def setting_rng(entropy: Sequence[int], setting: Setting, seed: int) -> np.random.Generator:
-    """The generator that a sweep with this `entropy` gives to one setting and seed number."""
+    """Return the generator that a sweep with this `entropy` gives to one setting and seed
+    number.
+    """
     named = {**setting, "seed": seed}
     text = json.dumps(dict(zip(named, key_of(named), strict=True)), sort_keys=True)
     words = np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=">u4")
@@ -80,7 +97,7 @@ def setting_rng(entropy: Sequence[int], setting: Setting, seed: int) -> np.rando
 
 
 def _compute(todo: list[Any], n_jobs: int | None, store: Results, progress: bool) -> None:
-    """Runs as they come; whatever ends this, what is finished is stored."""
+    """Compute runs in any order, and store finished ones even if this is interrupted."""
     runs = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(todo)
     try:
         with tqdm(total=len(todo), disable=not progress, unit="run") as bar:
@@ -112,7 +129,9 @@ def _run(
 
 
 def _kept(name: str, column: pd.Series) -> pd.Series:
-    """A column as it comes back from a file: floats are double, texts without carriage returns."""
+    """Return a column as a file would return it: floats are double, texts have no carriage
+    returns.
+    """
     if pd.api.types.is_float_dtype(column.dtype):
         return column.astype(float)
     if not pd.api.types.is_numeric_dtype(column.dtype) and any("\r" in str(v) for v in column):
@@ -149,7 +168,9 @@ def _check_settings(settings: Iterable[Setting]) -> list[dict[str, Any]]:
 
 
 def _check_value(name: str, value: object, first: object) -> None:
-    """A value must be the same before and after a visit to a file, and of one kind per column."""
+    """Raise ValueError unless a file returns the value as it is, and all of a column are of one
+    kind.
+    """
     is_text = isinstance(value, str)
     if not (is_text or isinstance(value, (int, float, np.number))) or value != value:
         raise ValueError(f"settings: wanted a number or text for {name}, got {value!r}")

@@ -1,4 +1,13 @@
-"""Ground truth, scores and targets for methods that take networks apart into circuits."""
+"""Ground truth, scores and targets for methods that take networks apart into circuits.
+
+`TARGETS` holds the networks to take apart, by name. `METHODS` holds the book's methods, by name.
+
+>>> from superposition.bench import METHODS, TARGETS
+>>> TARGETS["ping-pong"].hard
+'circuits share neurons, a slot each; one active at a time'
+>>> sorted(METHODS["NMF of states"].settings)
+['one a circuit', 'one a dimension']
+"""
 
 from superposition.bench.contest import Contest, score
 from superposition.bench.methods import METHODS, Found, Given, Method

@@ -1,4 +1,4 @@
-"""A small sparse autoencoder. Importing this needs PyTorch."""
+"""A small sparse autoencoder, which needs PyTorch to be imported."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ STEPS, BATCH, RATE = 1000, 128, 1e-3
 
 
 class SparseAutoencoder(nn.Module):
-    """x → decode(relu(encode(x − b))) + b, with decoder directions of length one.
+    """A map x → decode(relu(encode(x − b))) + b, with decoder directions of length one.
 
-    After *Towards Monosemanticity* [Bricken et al. 2023], without its resampling of components
-    that are never active: C components of states (batch, D).
+    It follows *Towards Monosemanticity* [Bricken et al. 2023], without the resampling of components
+    that are never active. It has C components of states (batch, D).
     """
 
     def __init__(self, n_components: int, width: int, generator: torch.Generator) -> None:
@@ -31,11 +31,11 @@ class SparseAutoencoder(nn.Module):
         self.centre = nn.Parameter(torch.zeros(width))
 
     def activity(self, states: torch.Tensor) -> torch.Tensor:
-        """(batch, D) → (batch, C), not below zero."""
+        """Return activities (batch, C) of states (batch, D), at least zero."""
         return torch.relu((states - self.centre) @ self.encoder.T + self.thresholds)
 
     def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The states as they are put together again, and the activities."""
+        """Return the reconstructed states, and the activities."""
         active = self.activity(states)
         return active @ self.directions + self.centre, active
 
@@ -43,10 +43,10 @@ class SparseAutoencoder(nn.Module):
 def trained(
     states: Floats, n_components: int, penalty: float, rng: np.random.Generator
 ) -> tuple[Floats, Callable[[Floats], Floats]]:
-    """Directions (C, D) and activities of an autoencoder trained on states (n, D).
+    """Return directions (C, D) and activities of an autoencoder trained on states (n, D).
 
-    Adam, `STEPS` steps of `BATCH` states; loss |x − x̂|² + penalty · Σ activity, with states scaled
-    to mean square length one. One thread, float32.
+    Adam takes `STEPS` steps of `BATCH` states. The loss is |x − x̂|² + penalty · Σ activity, with
+    states scaled to mean square length one. Training runs on one thread, in float32.
     """
     scale = float(np.sqrt(np.mean(np.sum(states**2, axis=1))))
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
@@ -64,7 +64,7 @@ def trained(
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Sums in one order."""
+    """Compute on one thread, so that sums have one order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

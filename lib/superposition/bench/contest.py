@@ -1,4 +1,4 @@
-"""One method on one target: how much of the truth it finds."""
+"""One method on one target, and a score of how much of the truth it finds."""
 
 from __future__ import annotations
 
@@ -28,9 +28,24 @@ _ITERATIONS = 50  # of an F1 that rises; a few do
 
 @dataclass(frozen=True, eq=False)
 class Contest:
-    """A target taken apart after its middle layer.
+    """A target that methods take apart after its middle layer.
 
-    truth: of the target. n_active: k. layer: the small layer; matrix: the weights that wrote last.
+    truth: the ground truth of the target.
+    n_active: k, how many circuits are active at once.
+    layer: the small layer after which the states are taken.
+    matrix: the weights that wrote to those states last.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import Contest, ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> contest = Contest.of(ground_truth(large), n_active=1)
+    >>> contest.layer, contest.matrix.name
+    (1, 'weights[0]')
+    >>> states, labels = contest.states(6, rng)
+    >>> states.shape, labels.on.sum(axis=1).tolist()
+    ((6, 20), [1, 1, 1, 1, 1, 1])
     """
 
     truth: GroundTruth
@@ -40,7 +55,7 @@ class Contest:
 
     @classmethod
     def of(cls, truth: GroundTruth, n_active: int) -> Contest:
-        """After half of the layers, rounded up."""
+        """Return the contest after half of the target's layers, rounded up."""
         large = truth.superposition
         layer = (large.circuits.n_layers + 1) // 2
         last = large.checkpoints[layer] - 1
@@ -49,7 +64,7 @@ class Contest:
         return cls(truth, n_active, layer, truth[name])
 
     def states(self, n_samples: int, rng: np.random.Generator) -> tuple[Floats, Batch]:
-        """Large states (n, D), read-only, on labelled inputs."""
+        """Return large states (n, D), read-only, and the labelled inputs that lead to them."""
         large = self.truth.superposition
         batch = self.truth.batch(self.n_active, n_samples, rng)
         state = batch.first
@@ -59,7 +74,7 @@ class Contest:
         return state, batch
 
     def given(self, states: Floats) -> Given:
-        """What a method sees of it."""
+        """Return what a method may see of the target."""
         large = self.truth.superposition
         sizes = large.circuits.n_circuits, large.circuits.widths[self.layer]
         after = large.checkpoints[self.layer]
@@ -67,7 +82,7 @@ class Contest:
 
     @property
     def directions(self) -> Floats:
-        """The true ones, (J, D): of each entry of each circuit; of chains, of each copy."""
+        """The true directions (J, D) of each entry of each circuit; for chains, of each copy."""
         large, truth = self.truth.superposition, self.truth
         if isinstance(large, ChainSuperposition):
             truth = replace(truth, superposition=large.copies)
@@ -83,15 +98,22 @@ class Contest:
         *,
         together: bool = False,
     ) -> pd.DataFrame:
-        """One row: mmcs, mmcs_found, weight_mmcs, weight_ml2r, precision, recall.
+        """Score what a method found, in one row.
 
-        Of directions, true ones being those that circuits are read along; of components of the
-        weight against the circuits' (`component_scores`; NaN without any); of active sets: each
-        circuit is given the one component that goes best with it on `states`, whose labels `known`
-        are used for that, and counts as active on new inputs where that component is above a
-        threshold, fit on the same labels for the circuit's own best F1. A component that says
-        nothing then names everybody, which costs precision. together: thresholds for the best F1
-        of all circuits (`thresholds`), by which such a component names nobody.
+        found: what the method returned.
+        states: the states that the method was given.
+        known: the labels of these states.
+        together: whether thresholds are fit for the best F1 of all circuits, by `thresholds`.
+
+        The columns mmcs and mmcs_found compare the directions with the true ones, along which
+        circuits are read. The columns weight_mmcs and weight_ml2r compare components of the weight
+        with the circuits' components, by `component_scores`; they are NaN without components.
+
+        The columns precision and recall say how well active sets are found. Each circuit is given
+        the one component that goes best with it on `states`. It counts as active on new inputs
+        where that component is above a threshold. The threshold is fit on the labels for the
+        circuit's best F1. A component that carries no information then names every circuit active,
+        which costs precision. With `together` such a component names no circuit.
         """
         instance("found", found, Found)
         true = self.directions
@@ -104,24 +126,29 @@ class Contest:
         if found.pieces is not None:
             scores = component_scores(self.matrix, *found.pieces)
             row["weight_mmcs"], row["weight_ml2r"] = scores
-        told = _Detector.fit(_activity(found, states), known.on, together)
+        detector = _Detector.fit(_activity(found, states), known.on, together)
         fresh, batch = self.states(N_SCORED, rng)
-        active = active_sets_found(told.on(_activity(found, fresh)), batch.on)
+        active = active_sets_found(detector.on(_activity(found, fresh)), batch.on)
         return pd.DataFrame([{**row, "precision": active.precision, "recall": active.recall}])
 
 
 @dataclass(frozen=True, eq=False)
 class _Detector:
-    """which: (T,), the component of each circuit, or −1. least: (T,), activity that counts."""
+    """A rule that tells which circuits are active.
+
+    which: (T,), the component of each circuit, or −1.
+    least: (T,), the activity above which the circuit counts as active.
+    """
 
     which: Integers
     least: Floats
 
     @classmethod
     def fit(cls, activity: Floats, on: Booleans, together: bool = False) -> _Detector:
-        """Components by correlation, one for each circuit; thresholds of the best F1 score.
+        """Match components by correlation, one for each circuit, and fit thresholds for the best F1
+        score.
 
-        together: of all circuits, not of each.
+        together: whether the F1 score is of all circuits together, not of each.
         """
         which = match(cosines((on - on.mean(axis=0)).T, (activity - activity.mean(axis=0)).T))
         given = (which >= 0) & on.any(axis=0)
@@ -133,12 +160,14 @@ class _Detector:
         return cls(which, least)
 
     def on(self, activity: Floats) -> Booleans:
-        """(batch, T)."""
+        """Return whether each circuit is active, (batch, T)."""
         return np.asarray(activity[:, self.which] >= self.least)
 
 
 def _activity(found: Found, states: Floats) -> Floats:
-    """What a method says of states, as real numbers; ValueError unless it is (n, C)."""
+    """Return a method's activities of states as real numbers. Raises ValueError unless they are
+    (n, C).
+    """
     activity = np.asarray(found.activity(states))
     if activity.ndim != 2 or len(activity) != len(states) or activity.dtype.kind not in "biuf":
         raise ValueError(
@@ -149,10 +178,13 @@ def _activity(found: Found, states: Floats) -> Floats:
 
 
 def _best_threshold(activity: Floats, on: Booleans) -> float:
-    """The activity (n,) above which to count as on (n,), for the best F1 score.
+    """Return the activity above which to count as active, for the best F1 score.
 
-    Half way between the least activity that counts and the next one that does not: who is on next
-    time may be a little less active.
+    activity: (n,), the activities.
+    on: (n,), whether the circuit is active.
+
+    The threshold is half way between the least activity that counts and the next one that does not,
+    since the circuit may be a little less active on new inputs.
     """
     order = np.argsort(-activity, kind="stable")
     values, hits = activity[order], np.cumsum(on[order])
@@ -164,13 +196,17 @@ def _best_threshold(activity: Floats, on: Booleans) -> float:
 
 
 def thresholds(activity: Floats, on: Booleans, n_on: int) -> Floats:
-    """Activities (C,) above which each is to count as on, for the best F1 score of all together.
+    """Return activities (C,) above which each circuit counts as active, for the best common F1
+    score.
 
-    activity, on: (n, C). n_on: how many there are to be named in all, those without a component
-    too. F1 is 2 Σ hits / (Σ named + n_on): at its largest F, each column is cut where 2 hits −
-    F named is largest, and names nobody (inf) where that is never above zero; F is iterated.
-    Cuts are half way between the least activity that counts and the next, since who is on next
-    time may be a little less active.
+    activity: (n, C), the activities.
+    on: (n, C), whether each circuit is active.
+    n_on: how many circuits are active in all, those without a component included.
+
+    F1 is 2 Σ hits / (Σ named + n_on). At its largest value F, each column is cut where 2 hits − F
+    named is largest. Where that is never above zero, the column names nothing (inf). F is iterated.
+    Cuts are half way between the least activity that counts and the next, since circuits may be a
+    little less active on new inputs.
     """
     order = np.argsort(-activity, axis=0, kind="stable")
     values = np.take_along_axis(activity, order, axis=0)
@@ -202,9 +238,24 @@ def score(
     *,
     together: bool = False,
 ) -> pd.DataFrame:
-    """What `method` finds of a network whose truth is known, in one row: `Contest.score`.
+    """Score what `method` finds of a network whose truth is known, in the row of `Contest.score`.
 
-    Raises TypeError for another kind of method, KeyError for a setting that it has not.
+    setting: the name of one of the method's settings.
+
+    Raises TypeError for another kind of method, KeyError for a setting that the method does not
+    have.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import METHODS, ground_truth, score
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> method = METHODS["random directions"]
+    >>> row = score(method, "only", ground_truth(large), n_active=1, rng=rng)
+    >>> list(row)
+    ['mmcs', 'mmcs_found', 'weight_mmcs', 'weight_ml2r', 'precision', 'recall']
+    >>> bool(row["mmcs"].item() < 0.7)  # 1 if every direction were found
+    True
     """
     instance("method", method, Method)
     contest = Contest.of(truth, n_active)
@@ -214,8 +265,10 @@ def score(
     return contest.score(found, states, known, for_scores, together=together)
 
 
-def told(truth: GroundTruth, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
-    """The same row for one who is told the truth: `known_activity`, and the true directions."""
+def score_known_truth(truth: GroundTruth, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the same row for one who knows the truth, by `known_activity` and the true
+    directions.
+    """
     contest = Contest.of(truth, n_active)
     for_states, _, for_scores = generator(rng).spawn(3)
     states, known = contest.states(N_GIVEN, for_states)

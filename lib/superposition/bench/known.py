@@ -1,4 +1,4 @@
-"""Who is active, told by one who knows the codes: as far as a single state tells it."""
+"""Which circuits are active, as far as a single state tells it to one who knows the codes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from superposition.constructions.slots import two_codes
 
 @singledispatch
 def known_activity(superposition: Superposition, state: Floats, layer: int) -> Floats:
-    """How active each circuit seems from states (batch, D) after a small layer: (batch, T).
+    """Return how active each circuit seems from states (batch, D) after a small layer, (batch, T).
 
-    By the length of what it reads; where there are gates, by the least share of its slots, in
-    either code, that they say are in use.
+    This is the length of what the circuit reads. Where there are gates, it is the smaller share,
+    over the two codes, of the circuit's slots that gates show to be in use.
     """
     return np.asarray(np.linalg.norm(superposition.read_all(state, layer), axis=2))
 

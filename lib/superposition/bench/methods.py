@@ -1,4 +1,4 @@
-"""Methods that take a network apart, run as they are: what they are given, and what they return."""
+"""Methods that take a network apart, with what they are given and what they return."""
 
 from __future__ import annotations
 
@@ -12,19 +12,30 @@ import numpy as np
 from superposition._check import Floats
 from superposition.network import Network
 
-MOST = 2048  # components that any method is given room for
+MAX_COMPONENTS = 2048  # components that any method is given room for
 PASSES = 30  # over all states, of NMF
 _BATCH = 256  # states at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What a method is given: no labels, and nothing of the circuits but how many there are.
+    """What a method is given: states and weights, no labels, and the number and width of the
+    circuits.
 
-    states:  (n, D), the network's states after one small layer, on n random inputs; read-only.
-    weight:  (D, D_in), the matrix that wrote to them last.
-    n_circuits: T. width: d, of a circuit's state.
-    network: all of it, and after: after how many of its layers the states are.
+    states: (n, D), the network's states after one small layer, on n random inputs; read-only.
+    weight: (D, D_in), the matrix that wrote to the states last.
+    n_circuits: T, the number of circuits.
+    width: d, the width of a circuit's state.
+    network: the whole large network.
+    after: how many of the network's layers come before the states.
+
+    >>> import numpy
+    >>> from superposition import MLPNetwork
+    >>> from superposition.bench import Given
+    >>> network = MLPNetwork([numpy.eye(4)], [numpy.zeros(4)])
+    >>> given = Given(numpy.ones((10, 4)), numpy.eye(4), 3, 2, network, after=1)
+    >>> given.n_components(per_circuit=2)  # so many components, for three circuits
+    6
     """
 
     states: Floats
@@ -34,19 +45,27 @@ class Given:
     network: Network
     after: int
 
-    def room(self, per_circuit: int) -> int:
-        """How many components: so many for each circuit, `MOST` at most."""
-        return min(per_circuit * self.n_circuits, MOST)
+    def n_components(self, per_circuit: int) -> int:
+        """Return a number of components for each circuit, times the circuits, at most
+        `MAX_COMPONENTS`.
+        """
+        return min(per_circuit * self.n_circuits, MAX_COMPONENTS)
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
     """What a method returns.
 
-    directions: (C, D), along which states are taken apart.
-    activity:   (n, D) → (n, C'), how active each component is on each state.
-    signed:     whether a direction's sign means something.
-    pieces:     components of the weight as factors, (C, D, R) and (C, R, D_in); or None.
+    directions: (C, D), the directions along which states are taken apart.
+    activity: (n, D) → (n, C'), how active each component is on each state.
+    signed: whether a direction's sign means something.
+    pieces: components of the weight as factors, (C, D, R) and (C, R, D_in); or None.
+
+    >>> import numpy
+    >>> from superposition.bench import Found
+    >>> found = Found(numpy.eye(3), activity=numpy.abs, signed=False)
+    >>> found.activity(numpy.array([[0.0, -2.0, 1.0]])).tolist()
+    [[0.0, 2.0, 1.0]]
     """
 
     directions: Floats
@@ -57,10 +76,20 @@ class Found:
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table. `METHODS` has the book's; any other can be scored in the same way.
+    """A method that can be scored. `METHODS` has the book's, and any other is scored in the same
+    way.
 
-    find:     (given, rng, **setting) → Found.
-    settings: what was tried; by name.
+    find: (given, rng, **setting) → Found.
+    settings: the settings that were tried, by name.
+
+    >>> import numpy
+    >>> from superposition.bench import Found, Method
+    >>> def largest_states(given, rng, n):
+    ...     order = numpy.argsort(-numpy.linalg.norm(given.states, axis=1))
+    ...     rows = given.states[order[:n]]
+    ...     return Found(rows, activity=lambda states: states @ rows.T)
+    >>> Method(largest_states, {"a few": {"n": 10}}).settings["a few"]
+    {'n': 10}
     """
 
     find: Callable[..., Found]
@@ -68,27 +97,29 @@ class Method:
 
 
 def neurons(given: Given, rng: np.random.Generator) -> Found:
-    """The dimensions of the state one by one, nothing found."""
+    """Return the dimensions of the state one by one, so that nothing is found."""
     return Found(np.eye(given.states.shape[1]), np.abs, False)
 
 
 def random_directions(given: Given, rng: np.random.Generator) -> Found:
-    """Directions drawn at random: chance."""
-    drawn = rng.standard_normal((given.room(given.width), given.states.shape[1]))
+    """Return directions drawn at random, which score by chance."""
+    drawn = rng.standard_normal((given.n_components(given.width), given.states.shape[1]))
     mean = given.states.mean(axis=0)
     return Found(drawn, lambda states: np.abs((states - mean) @ drawn.T), False)
 
 
 def samples(given: Given, rng: np.random.Generator) -> Found:
-    """Some of the states themselves, less their mean: what any method should do better than."""
+    """Return some of the states themselves, less their mean, as a baseline for any method."""
     mean = given.states.mean(axis=0)
-    n = min(given.room(given.width), len(given.states))
+    n = min(given.n_components(given.width), len(given.states))
     chosen = given.states[rng.choice(len(given.states), n, replace=False)] - mean
     return Found(chosen, lambda states: (states - mean) @ chosen.T)
 
 
 def svd(given: Given, rng: np.random.Generator) -> Found:
-    """Singular vectors of the weight: rank-one pieces σ u vᵀ, orthogonal to each other."""
+    """Return singular vectors of the weight, with rank-one pieces σ u vᵀ, orthogonal to each
+    other.
+    """
     left, sizes, right = np.linalg.svd(given.weight, full_matrices=False)
     kept = sizes > 1e-10 * sizes[0]
     left, sizes, right = left.T[kept], sizes[kept], right[kept]
@@ -97,11 +128,15 @@ def svd(given: Given, rng: np.random.Generator) -> Found:
 
 
 def nmf(given: Given, rng: np.random.Generator, per_dimension: bool) -> Found:
-    """scikit-learn's MiniBatchNMF of how states differ from what is usual, up and down apart.
+    """Return scikit-learn's MiniBatchNMF of how states differ from their medians, up and down
+    apart.
 
-    Usual is the median of each dimension: gates of slots not in use are nearly always 1, and would
-    be all that is found. per_circuit: components for each circuit. Stops after `PASSES` over the
-    states. Raises ImportError without scikit-learn.
+    per_dimension: whether there is a component for each dimension of each circuit, or one a
+    circuit.
+
+    The median of each dimension is taken off first. Gates of slots not in use are nearly always 1,
+    and would be all that is found. Training stops after `PASSES` over the states. Raises
+    ImportError without scikit-learn.
     """
     from sklearn.decomposition import MiniBatchNMF
     from sklearn.exceptions import ConvergenceWarning
@@ -115,7 +150,7 @@ def nmf(given: Given, rng: np.random.Generator, per_dimension: bool) -> Found:
         return np.hstack([up, down])[:, both]
 
     model = MiniBatchNMF(
-        given.room(given.width if per_dimension else 1),
+        given.n_components(given.width if per_dimension else 1),
         init="random",
         batch_size=_BATCH,
         max_iter=PASSES,
@@ -131,10 +166,10 @@ def nmf(given: Given, rng: np.random.Generator, per_dimension: bool) -> Found:
 
 
 def autoencoder(given: Given, rng: np.random.Generator, penalty: float) -> Found:
-    """A sparse autoencoder in PyTorch, which it needs: `bench.autoencoder`."""
+    """Return a sparse autoencoder's components, from `bench.autoencoder`, which needs PyTorch."""
     from superposition.bench.autoencoder import trained
 
-    directions, activity = trained(given.states, given.room(given.width), penalty, rng)
+    directions, activity = trained(given.states, given.n_components(given.width), penalty, rng)
     return Found(directions, activity)
 
 

@@ -1,4 +1,4 @@
-"""Which sum over circuits each weight matrix of a superposition is, by kind of construction."""
+"""How each weight matrix of a superposition is a sum over circuits, by kind of construction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Parts = tuple[str, Integers, Pieces, sparse.csr_array]
 
 @singledispatch
 def matrices_of(superposition: Superposition) -> list[Parts]:
-    """Name, owners, pieces and rest of every weight matrix, in the order of layers.
+    """Return name, owners, pieces and rest of every weight matrix, in the order of layers.
 
     Raises TypeError for superpositions whose weights are no sum over circuits.
     """
@@ -60,7 +60,7 @@ def _residual(superposition: ResidualSuperposition) -> list[Parts]:
 
 @matrices_of.register
 def _mlp(superposition: MLPSuperposition) -> list[Parts]:
-    """Circuits' own parts are their weights less the mean; w̄ ⊗ 𝒲 is shared: (eq-mlp-weights)."""
+    """Return circuits' weights less the mean; the rest is w̄ ⊗ 𝒲: (eq-mlp-weights)."""
     network, codes = _dense(superposition, MLPNetwork), superposition.codes
     first = network.weights[0]  # only adds the bias
     nobody = np.zeros(0, int)
@@ -88,7 +88,7 @@ def _gated(superposition: GatedSuperposition) -> list[Parts]:
 
 @matrices_of.register
 def _chains(superposition: ChainSuperposition) -> list[Parts]:
-    """A circuit's component is what its copies in all chains are, together."""
+    """Return components of circuits as the sum of what their copies in all chains are."""
     owners = np.repeat(np.arange(superposition.circuits.n_circuits), superposition.codes.n_chains)
     parts = matrices_of(superposition.copies)
     return [(name, owners, pieces, rest) for name, _, pieces, rest in parts]
@@ -124,7 +124,9 @@ def _gated_residual(superposition: GatedResidualSuperposition) -> list[Parts]:
 def _gated_layers(
     superposition: GatedSuperposition, network: MLPNetwork
 ) -> Iterator[tuple[Pieces, sparse.csr_array]]:
-    """Pieces, with a column for biases, read from gates; the rest turns gates and closes slots."""
+    """Yield pieces, with a column of biases read from gates, and a rest that turns and closes
+    gates.
+    """
     circuits, two, quiet = superposition.circuits, two_codes(superposition), _quiet(superposition)
     for i, (before, after) in enumerate(pairwise(circuits.widths)):
         large, n = network.weights[i], two.n_slots
@@ -137,12 +139,14 @@ def _gated_layers(
 
 
 def _quiet(superposition: GatedSuperposition) -> bool:
-    """Chains have equal weights: one slot in each leaves no choice."""
+    """Return whether weights have least crosstalk; chains have equal ones, with one slot in
+    each.
+    """
     return bool(getattr(superposition.construction, "quiet", False))
 
 
 def _only(large: Floats, *places: tuple[slice, slice]) -> sparse.csr_array:
-    """A matrix in these rows and columns; zero elsewhere."""
+    """Return a matrix with its values in these rows and columns, and zeros elsewhere."""
     chosen: NDArray[np.bool_] = np.zeros(large.shape, bool)
     for place in places:
         chosen[place] = True
@@ -154,7 +158,7 @@ def _nothing(large: Floats) -> sparse.csr_array:
 
 
 def _dense(superposition: Superposition, kind: type[Large]) -> Large:
-    """The network, if its weights are there; TypeError for one in factors."""
+    """Return the network if it has its weights. Raises TypeError for a network in factors."""
     if not isinstance(superposition.network, kind):
         raise TypeError(
             f"superposition: wanted one with a dense network, got one in "

@@ -17,7 +17,7 @@ Factors = tuple[Floats, Floats]  # (D_out, R) and (R, D_in): their product is th
 
 
 class Pieces(Protocol):
-    """Pieces of one matrix, numbered from 0."""
+    """The pieces of one matrix, numbered from 0."""
 
     def factors(self, number: int) -> Factors: ...
     def __len__(self) -> int: ...
@@ -25,9 +25,11 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CodePieces:
-    """Pieces that are read by one code and written by another, (eq-weights).
+    """Pieces that one code reads and another code writes, (eq-weights).
 
+    write: the code that writes.
     weights: (n, d', d), each circuit's own small matrix.
+    read: the code that reads.
     """
 
     write: Code
@@ -38,7 +40,7 @@ class CodePieces:
         return len(self.weights)
 
     def factors(self, number: int) -> Factors:
-        """write_t (D_out, d') and w_t · read_t (d', D_in)."""
+        """Return write_t (D_out, d') and w_t · read_t (d', D_in)."""
         _, after, before = self.weights.shape
         write = _rows(self.write.matrix, number, after)
         read = _rows(self.read.reader, number, before)
@@ -47,19 +49,19 @@ class CodePieces:
 
 @dataclass(frozen=True, eq=False)
 class SlotPieces:
-    """Pieces that are written to slots, each of which listens in its own way: (eq-quiet).
+    """Pieces that are written to slots, each of which reads with its own weights: (eq-quiet).
 
-    small:   (n, d', d), each circuit's own small matrix.
-    slots:   (n, r), where it is written.
-    listen:  (n, r, s), how each of these slots listens to the slots before it.
-    rows:    (d',), where the large neurons of each entry begin.
-    columns: (d,), where those that are read begin.
-    shape:   of the large matrix.
+    small: (n, d', d), each circuit's own small matrix.
+    slots: (n, r), the slots to which it is written.
+    read_weights: (n, r, s), the weights by which each of these slots reads the slots before it.
+    rows: (d',), where the large neurons of each entry begin.
+    columns: (d,), where the large neurons that are read begin.
+    shape: the shape of the large matrix.
     """
 
     small: Floats
     slots: Integers
-    listen: Floats
+    read_weights: Floats
     rows: Integers
     columns: Integers
     shape: tuple[int, int]
@@ -74,30 +76,32 @@ class SlotPieces:
         columns: Integers,
         shape: tuple[int, int],
     ) -> SlotPieces:
-        """For codes of width 1, with the weights that `reading_weights` gives the slots."""
-        listen = np.zeros((len(small), write.redundancy, read.size), small.dtype)
+        """Return pieces for codes of width 1, with the weights that `reading_weights` gives the
+        slots.
+        """
+        read_weights = np.zeros((len(small), write.redundancy, read.size), small.dtype)
         slots = write.slots[:, 0]
         for slot, on, weights in reading_weights(read, write, quiet):
-            listen[on, np.argmax(slots[on] == slot, axis=1)] = weights.T
+            read_weights[on, np.argmax(slots[on] == slot, axis=1)] = weights.T
         rows = write.size * np.arange(small.shape[1])
-        return cls(small, slots, listen, rows, columns, shape)
+        return cls(small, slots, read_weights, rows, columns, shape)
 
     def __len__(self) -> int:
         return len(self.small)
 
     def factors(self, number: int) -> Factors:
-        """R = d' where all slots listen alike, else r · d'."""
-        listen, slots = self.listen[number], self.slots[number][:, None]
-        if (listen == listen[0]).all():
-            listen, slots = listen[:1], slots.T
-        (n_ways, n_read), (after, before) = listen.shape, self.small.shape[1:]
+        """Return the factors of a piece, of rank d' where all slots read alike, else r · d'."""
+        read_weights, slots = self.read_weights[number], self.slots[number][:, None]
+        if (read_weights == read_weights[0]).all():
+            read_weights, slots = read_weights[:1], slots.T
+        (n_ways, n_read), (after, before) = read_weights.shape, self.small.shape[1:]
         left = np.zeros((self.shape[0], n_ways * after), self.small.dtype)
         right = np.zeros((n_ways * after, self.shape[1]), self.small.dtype)
         for way in range(n_ways):
             for i in range(after):
                 left[self.rows[i] + slots[way], way * after + i] = 1
         # w ways, i and j entries, s slots
-        heard = np.einsum("ij,ws->wijs", self.small[number], listen)
+        heard = np.einsum("ij,ws->wijs", self.small[number], read_weights)
         places = (self.columns[:, None] + np.arange(n_read)).ravel()
         right[:, places] = heard.reshape(n_ways * after, before * n_read)
         return left, right
@@ -105,7 +109,7 @@ class SlotPieces:
 
 @dataclass(frozen=True, eq=False)
 class NoPieces:
-    """Of a matrix in which no circuit has a part of its own."""
+    """The pieces of a matrix in which no circuit has its own part."""
 
     shape: tuple[int, int]
 
@@ -113,19 +117,32 @@ class NoPieces:
         return 0
 
     def factors(self, number: int) -> Factors:
-        """There are none: IndexError."""
+        """Raise IndexError, since there are no pieces."""
         raise IndexError(f"number: wanted one of no pieces, got {number}")
 
 
 @dataclass(frozen=True, eq=False)
 class TrueMatrix:
-    """One large weight matrix as a sum of low-rank pieces, one per circuit, and a rest.
+    """One large weight matrix as a sum of low-rank pieces of circuits, and a rest.
 
-    name:   where it is in the network: "weights[2]", "read_in[0]".
-    owners: (n,), the circuit that each piece belongs to; a circuit may have several, or none.
-    pieces: as factors.
-    rest:   (D_out, D_in), sparse: what belongs to no circuit (gates, cleaning, a shared mean).
-    n_circuits: T.
+    name: where the matrix is in the network: "weights[2]", "read_in[0]".
+    owners: (n,), the circuit that each piece belongs to; a circuit may have several pieces, or
+        none.
+    pieces: the pieces as factors.
+    rest: (D_out, D_in), sparse: what belongs to no circuit (gates, cleaning, a shared mean).
+    n_circuits: T, the number of circuits.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> matrix = ground_truth(large)["weights[1]"]
+    >>> left, right = matrix.factors(circuit=7)
+    >>> left.shape, right.shape
+    ((20, 2), (2, 20))
+    >>> numpy.allclose(matrix.total(), large.network.weights[1])
+    True
     """
 
     name: str
@@ -136,15 +153,15 @@ class TrueMatrix:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(D_out, D_in)."""
+        """The shape of the matrix, (D_out, D_in)."""
         shape: tuple[int, int] = self.rest.shape
         return shape
 
     def factors(self, circuit: int) -> Factors:
-        """The circuit's component as left (D_out, R) and right (R, D_in): left @ right.
+        """Return the circuit's component as left (D_out, R) and right (R, D_in): left @ right.
 
-        R = 0 for a circuit that has no part in this matrix. Raises ValueError for one that is not
-        there.
+        R is 0 for a circuit that has no part in this matrix. Raises ValueError for a circuit that
+        does not exist.
         """
         whole_array("circuit", circuit, "", {}, self.n_circuits)
         own = np.flatnonzero(self.owners == circuit)
@@ -154,12 +171,12 @@ class TrueMatrix:
         return np.hstack(left), np.vstack(right)
 
     def component(self, circuit: int) -> Floats:
-        """The circuit's component, (D_out, D_in)."""
+        """Return the circuit's component, (D_out, D_in)."""
         left, right = self.factors(circuit)
         return np.asarray(left @ right)
 
     def total(self) -> Floats:
-        """All components and the rest: the network's own matrix, up to rounding."""
+        """Return all components and the rest, which is the network's own matrix up to rounding."""
         check_memory(
             "shape", self.shape[0] * self.shape[1], lambda n: 16 * n, fits="{:,} weights".format
         )

@@ -1,4 +1,4 @@
-"""How much of the truth a decomposition has found."""
+"""Scores of how much of the truth a decomposition has found."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ Booleans = NDArray[np.bool_]
 
 
 def cosines(true: Floats, found: Floats, *, signed: bool = True) -> Floats:
-    """Cosine similarities of rows, true (J, n) and found (C, n) → (J, C).
+    """Return cosine similarities (J, C) of true rows (J, n) and found rows (C, n).
 
-    Rows may be directions, or weight matrices made flat. signed: whether a found row that points
-    the other way is wrong; with False its cosine counts without its sign, for methods that leave
-    signs open. A row of zeros has cosine 0 with all.
+    signed: whether a found row that points the other way is wrong.
+
+    Rows may be directions, or weight matrices made flat. With signed=False cosines count without
+    their sign, for methods that leave signs open. A row of zeros has cosine 0 with all.
     Raises TypeError or ValueError for arrays that are not real or do not fit together.
     """
     sizes: dict[str, int] = {}
@@ -31,13 +32,26 @@ def cosines(true: Floats, found: Floats, *, signed: bool = True) -> Floats:
 
 
 def mmcs(true: Floats, found: Floats, *, signed: bool = True, over: str = "true") -> float:
-    """Mean max cosine similarity: of each true row, that of the found row most like it; the mean.
+    """Return the mean max cosine similarity of true and found rows.
 
-    true (J, n), found (C, n): (eq-mmcs). 1 if every true row is found, up to its length. From
-    Sharkey et al. (2022); over what is true, as Braun et al. (2025) use it, on columns
-    (`mmcs_columns`). over="found": the mean over found rows, of the true row most like each, as
-    code that compares dictionaries also has it; 1 if nothing wrong is found.
-    Raises as `cosines` does, ValueError for another `over`.
+    Each true row is compared with the found row most like it, and the score is the mean of these
+    cosines: (eq-mmcs).
+
+    true: (J, n), the true rows.
+    found: (C, n), the found rows.
+    signed: whether a found row that points the other way is wrong.
+    over: "true", or "found" for the mean over found rows of the true row most like each.
+
+    The score is 1 if every true row is found, up to its length. With over="found" it is 1 if
+    nothing wrong is found. The score comes from Sharkey et al. (2022). Braun et al. (2025) take the
+    mean over what is true, on columns (`mmcs_columns`); code that compares dictionaries also takes
+    the other.
+    Raises as `cosines` does, and ValueError for another `over`.
+
+    >>> import numpy
+    >>> from superposition.bench import mmcs
+    >>> mmcs(true=numpy.eye(2), found=numpy.array([[3.0, 0.0], [3.0, 4.0]]))
+    0.9
     """
     if over not in ("true", "found"):
         raise ValueError(f"over: wanted 'true' or 'found', got {over!r}")
@@ -45,11 +59,22 @@ def mmcs(true: Floats, found: Floats, *, signed: bool = True, over: str = "true"
 
 
 def ml2r(true: Floats, found: Floats, *, signed: bool = True) -> float:
-    """Mean L2 ratio: length of the found row most like each true row, over that of the true row.
+    """Return the mean L2 ratio of true and found rows.
 
-    true (J, n), found (C, n): (eq-mmcs). 1 for components of the right size [Braun et al. 2025]; it
-    says nothing of directions, whose length is a convention. By cosine, so see `mmcs` beside it.
-    Raises as `cosines` does, ValueError for a true row of zeros.
+    For each true row, the length of the found row most like it is divided by the length of the true
+    row. The score is the mean of these ratios, (eq-mmcs), and 1 for components of the right size
+    [Braun et al. 2025]. It says nothing of directions, whose length is a convention. Rows are
+    matched by cosine, so `mmcs` belongs beside it.
+
+    true: (J, n), the true rows.
+    found: (C, n), the found rows.
+
+    Raises as `cosines` does, and ValueError for a true row of zeros.
+
+    >>> import numpy
+    >>> from superposition.bench import ml2r
+    >>> ml2r(true=numpy.eye(2), found=3 * numpy.eye(2))
+    3.0
     """
     best = cosines(true, found, signed=signed).argmax(axis=1)
     lengths = np.linalg.norm(true, axis=1)
@@ -59,19 +84,39 @@ def ml2r(true: Floats, found: Floats, *, signed: bool = True) -> float:
 
 
 def mmcs_columns(target: Floats, components: Floats) -> float:
-    """MMCS of a weight matrix (n, J) and components (C, n, J), column by column.
+    """Return the mean max cosine similarity of a weight matrix and components, column by column.
 
-    As published for toy models of superposition [Braun et al. 2025; Bushnaq et al. 2025]:
-    (1/J) Σ_j max_c cos(P_c[:, j], W[:, j]). A column of a component competes only for the same
-    column of the target. Raises as `cosines` does.
+    target: (n, J), the weight matrix.
+    components: (C, n, J), the components.
+
+    This is the score published for toy models of superposition [Braun et al. 2025; Bushnaq et al.
+    2025]: (1/J) Σ_j max_c cos(P_c[:, j], W[:, j]). A column of a component competes only for the
+    same column of the target. Raises as `cosines` does.
+
+    >>> import numpy
+    >>> from superposition.bench import mmcs_columns
+    >>> target = numpy.eye(2)
+    >>> components = numpy.stack([numpy.diag([1.0, 0.0]), numpy.diag([0.0, 1.0])])
+    >>> mmcs_columns(target, components)
+    1.0
     """
     return float(_column_cosines(target, components).max(axis=0).mean())
 
 
 def ml2r_columns(target: Floats, components: Floats) -> float:
-    """ML2R likewise: (1/J) Σ_j |P_c(j)[:, j]| / |W[:, j]|, c(j) the component of largest cosine.
+    """Return the mean L2 ratio of a weight matrix and components, column by column.
 
-    Raises as `cosines` does, ValueError for a column of zeros.
+    target: (n, J), the weight matrix.
+    components: (C, n, J), the components.
+
+    The score is (1/J) Σ_j |P_c(j)[:, j]| / |W[:, j]|, where c(j) is the component of largest
+    cosine.
+    Raises as `cosines` does, and ValueError for a column of zeros.
+
+    >>> import numpy
+    >>> from superposition.bench import ml2r_columns
+    >>> ml2r_columns(numpy.eye(2), 0.5 * numpy.eye(2)[None])  # the directions, at half the size
+    0.5
     """
     best = _column_cosines(target, components).argmax(axis=0)
     lengths = np.linalg.norm(target, axis=0)
@@ -82,12 +127,26 @@ def ml2r_columns(target: Floats, components: Floats) -> float:
 
 
 def component_scores(matrix: TrueMatrix, left: Floats, right: Floats) -> tuple[float, float]:
-    """MMCS and ML2R of components of one weight matrix, against its true pieces.
+    """Return MMCS and ML2R of components of one weight matrix, against its true pieces.
 
-    left (C, D_out, R), right (C, R, D_in): component c is left[c] @ right[c], of any rank up to R;
-    none is ever made dense. As `mmcs` and `ml2r` of the matrices made flat; signs count. A true
-    piece that is zero is left out. Raises TypeError or ValueError for arrays that do not fit, or a
-    matrix in which no circuit has a part.
+    left: (C, D_out, R), the left factors of the components.
+    right: (C, R, D_in), their right factors.
+
+    Component c is left[c] @ right[c], of any rank up to R, and is never made dense. The scores are
+    those of `mmcs` and `ml2r` for the matrices made flat, and signs count. A true piece that is
+    zero is left out. Raises TypeError or ValueError for arrays that do not fit, or a matrix in
+    which no circuit has a part.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import component_scores, ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> matrix = ground_truth(large)["weights[1]"]
+    >>> left, right = zip(*(matrix.factors(circuit) for circuit in range(25)))
+    >>> scores = component_scores(matrix, numpy.stack(left), numpy.stack(right))
+    >>> [round(score, 6) for score in scores]  # the true components score 1
+    [1.0, 1.0]
     """
     sizes = {"out": matrix.shape[0], "in": matrix.shape[1]}
     left = real_array("left", left, "components out rank", sizes)
@@ -112,10 +171,18 @@ def component_scores(matrix: TrueMatrix, left: Floats, right: Floats) -> tuple[f
 
 
 def match(similarity: Floats) -> Integers:
-    """Found components for the true ones, each for one at most: the best sum of similarities.
+    """Match found components to true ones, one to one, with the largest sum of similarities.
 
-    similarity (J, C) → (J,), −1 for those that none is left for. The assignment problem, solved by
-    SciPy. Raises TypeError or ValueError for what is not a finite matrix.
+    similarity: (J, C), of each true component to each found one.
+
+    Returns (J,), the number of the found component, or −1 for a true one that gets none. This is
+    the assignment problem, which SciPy solves. Raises TypeError or ValueError for what is not a
+    finite matrix.
+
+    >>> import numpy
+    >>> from superposition.bench import match
+    >>> match(numpy.array([[0.9, 0.8], [0.9, 0.1], [0.2, 0.2]])).tolist()
+    [1, 0, -1]
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -128,10 +195,10 @@ def match(similarity: Floats) -> Integers:
 
 @dataclass(frozen=True)
 class Active:
-    """How well active sets are told.
+    """How well active sets are found.
 
-    precision: share of those named active that are; 0 where none is named.
-    recall:    share of active ones that are named.
+    precision: the share of circuits named active that are active; 0 where none is named.
+    recall: the share of active circuits that are named.
     """
 
     precision: float
@@ -139,11 +206,22 @@ class Active:
 
 
 def active_sets_found(found: Booleans, true: Booleans) -> Active:
-    """Precision and recall of active sets, both (batch, T): all samples together.
+    """Return precision and recall of active sets over all samples together.
 
-    The usual definitions, micro-averaged as scikit-learn's `precision_recall_fscore_support` does.
+    found: (batch, T), which circuits are named active.
+    true: (batch, T), which circuits are active.
+
+    The definitions are the usual ones, micro-averaged as scikit-learn's
+    `precision_recall_fscore_support` does.
     Raises TypeError for arrays that are not of true and false, ValueError for shapes that differ,
     or samples in which nothing is active.
+
+    >>> import numpy
+    >>> from superposition.bench import active_sets_found
+    >>> true = numpy.array([[True, False, False], [False, True, False]])
+    >>> named = numpy.array([[True, True, False], [False, False, False]])
+    >>> active_sets_found(named, true)
+    Active(precision=0.5, recall=0.5)
     """
     for name, array in (("found", found), ("true", true)):
         if not isinstance(array, np.ndarray) or array.dtype != bool:
@@ -157,12 +235,14 @@ def active_sets_found(found: Booleans, true: Booleans) -> Active:
 
 
 def shuffled(true: Booleans, rng: np.random.Generator) -> Booleans:
-    """The same active sets, given to other samples: what no method may claim to have found."""
+    """Return the same active sets given to other samples, which no method may claim to have
+    found.
+    """
     return np.asarray(true[generator(rng).permutation(len(true))])
 
 
 def _column_cosines(target: Floats, components: Floats) -> Floats:
-    """(C, J), of the same column of each component and of the target."""
+    """Return cosines (C, J) of the same column of each component and of the target."""
     sizes: dict[str, int] = {}
     target = real_array("target", target, "rows columns", sizes)
     components = real_array("components", components, "components rows columns", sizes)
@@ -174,7 +254,7 @@ def _column_cosines(target: Floats, components: Floats) -> Floats:
 
 
 def unit_rows(rows: Floats) -> Floats:
-    """Rows (n, D) scaled to length one; rows of zeros stay."""
+    """Return rows (n, D) scaled to length one; rows of zeros stay."""
     largest = np.abs(rows).max(axis=1, keepdims=True)  # first, since squares may underflow
     scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Named networks with known circuits, easy to hard: the same for everybody, from fixed seeds."""
+"""Named networks with known circuits, from easy to hard, made from fixed seeds."""
 
 from __future__ import annotations
 
@@ -37,16 +37,21 @@ _EXACT = 1e-20  # relative_mse below which nothing but rounding is left
 
 @dataclass(frozen=True)
 class Target:
-    """One network to decompose. `TARGETS` has the suite.
+    """One network to take apart. `TARGETS` has the suite.
 
-    name:     by which results refer to it.
-    make:     the superposition, from a generator; `build` gives it that of `seed`.
+    name: the name by which results refer to the target.
+    make: a function of a generator that returns the superposition; `build` gives it that of `seed`.
     n_active: k, how many circuits are active at once.
-    seed:     of circuits and codes.
-    checksum: of the integers of its codes, which are the same on any machine.
-    probe:    `probe` of the whole network, the same to rounding.
-    hard:     what makes it hard.
-    observe:  what of a state its errors are of; None: all of it.
+    seed: the seed of circuits and codes.
+    checksum: the checksum of the integers of its codes, which are the same on any machine.
+    probe: the value of `probe` for the whole network, which is the same up to rounding.
+    hard: what makes the target hard.
+    observe: a map of states to what the errors are of; None: the states themselves.
+
+    >>> from superposition.bench import TARGETS
+    >>> target = TARGETS["ping-pong"]
+    >>> target.n_active, target.build().network
+    (1, MLPNetwork(widths 66 → 66 → 66 → 66))
     """
 
     name: str
@@ -59,7 +64,7 @@ class Target:
     observe: Observer | None = None
 
     def build(self) -> Superposition:
-        """The superposition. Raises ValueError where it is not the suite's."""
+        """Return the superposition. Raises ValueError where it is not the suite's."""
         superposition = self.make(np.random.default_rng(self.seed))
         found = code_checksum(superposition), probe(superposition)
         if found[0] != self.checksum or not np.isclose(found[1], self.probe, rtol=1e-5):
@@ -71,13 +76,21 @@ class Target:
         return superposition
 
     def card(self, superposition: Superposition | None = None) -> pd.DataFrame:
-        """What it is, in one row, from the network as it is built (or is given).
+        """Describe the target in one row, from the network as it is built or given.
 
-        Columns circuits (T), layers (L), widths (of a circuit's states), large_width (the widest
-        large state), weights (of the large network), per_parameter (those over the circuits' own),
-        load (directions of circuits for each dimension of the large state), n_active, error
-        (relative_mse after the last layer, measured; 0 where only rounding is left), naive
-        (`naive_error`), hard.
+        The columns are these:
+
+        circuits: T, the number of circuits.
+        layers: L, the number of layers.
+        widths: the widths of a circuit's states.
+        large_width: the width of the widest large state.
+        weights: the number of weights of the large network.
+        per_parameter: the weights divided by the circuits' own parameters.
+        load: the directions of circuits for each dimension of the large state.
+        n_active: how many circuits are active at once.
+        error: relative_mse after the last layer, measured; 0 where only rounding is left.
+        naive: the `naive_error`.
+        hard: what makes the target hard.
         """
         large = self.build() if superposition is None else superposition
         instance("superposition", large, Superposition)
@@ -104,11 +117,12 @@ class Target:
 def naive_error(
     superposition: Superposition, rng: np.random.Generator, observe: Observer | None = None
 ) -> float:
-    """The error of as many circuits as fit with neurons to themselves, all others guessed.
+    """Return the error if as many circuits as fit have their own neurons, and all others are
+    guessed.
 
-    Relative to the mean square of final states, as relative_mse. Who is guessed gets the mean of
-    its own final states, the best constant there is; so a network may beat it only by computing
-    more circuits than it has neurons for.
+    The error is relative to the mean square of final states, as relative_mse is. The guess for a
+    circuit is the mean of its own final states, the best constant there is. So a network has a
+    smaller error only if it computes more circuits than it has neurons for.
     """
     circuits = superposition.circuits
     every = np.repeat(np.arange(circuits.n_circuits), _GUESSES)[:, None]
@@ -120,10 +134,10 @@ def naive_error(
 
 
 def probe(superposition: Superposition) -> float:
-    """One number for all weights, codes and doors: the length of what some circuits come to.
+    """Return one number that depends on all weights, codes and inputs: a length of final states.
 
-    The root mean square of the last states of circuit 0, 1, 2, …, 15, each alone, on inputs of
-    their own from one fixed seed.
+    It is the root mean square of the last states of circuits 0, 1, 2, …, 15, each alone, on their
+    own inputs from one fixed seed.
     """
     circuits = superposition.circuits
     some = np.arange(min(circuits.n_circuits, 16))[:, None]
@@ -133,7 +147,9 @@ def probe(superposition: Superposition) -> float:
 
 
 def fit_side_by_side(superposition: Superposition) -> int:
-    """How many of the circuits could have neurons, and dimensions, of the network to themselves."""
+    """Return how many of the circuits could have their own neurons, and dimensions, in the
+    network.
+    """
     circuits, width = superposition.circuits, max(superposition.network.widths)
     fit = width // max(circuits.widths)
     if isinstance(circuits, ResidualCircuits):
@@ -143,7 +159,9 @@ def fit_side_by_side(superposition: Superposition) -> int:
 
 
 def code_checksum(superposition: Superposition) -> str:
-    """The first 12 hexadecimal digits of SHA-256 of all integers of a superposition: its codes'."""
+    """Return the first 12 hexadecimal digits of SHA-256 of all integers of a superposition's
+    codes.
+    """
     arrays: dict[str, np.ndarray] = {}
     packed(superposition, "", arrays)
     digest = hashlib.sha256()
@@ -154,9 +172,9 @@ def code_checksum(superposition: Superposition) -> str:
 
 
 def _mlps(n_circuits: int, n_layers: int, rng: np.random.Generator) -> MLPCircuits:
-    """Random circuits whose answers are about zero on average, so that no constant is one.
+    """Draw random circuits of width 4 whose answers are about zero on average.
 
-    Width 4; ReLU, but for the last layer.
+    So no constant is a good answer. All layers but the last are followed by ReLU.
     """
     drawn = MLPCircuits.random(n_circuits, [4] * (n_layers + 1), rng)
     biases = [_BIAS * bias for bias in drawn.biases]
@@ -169,7 +187,7 @@ def _mlps(n_circuits: int, n_layers: int, rng: np.random.Generator) -> MLPCircui
 
 
 def _private(rng: np.random.Generator) -> Superposition:
-    """Each circuit has slots to itself, in both codes."""
+    """Make a network in which each circuit has its own slots, in both codes."""
     own = SparseCode(np.arange(64)[:, None, None], 64)
     return GatedConstruction().compress(_mlps(64, 3, rng), rng, codes=(own, own))
 

@@ -13,16 +13,27 @@ from superposition.bench.parts import matrices_of
 from superposition.bench.pieces import TrueMatrix
 from superposition.bench.scores import unit_rows
 from superposition.constructions.compiled import Superposition
-from superposition.inputs import marked, sample_active
+from superposition.inputs import active_mask, sample_active
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Labelled inputs of a large network.
 
-    active: (batch, k), which circuits are active; on: (batch, T), the same as true or false.
-    inputs: (batch, k, d_0), what they start from; first: (batch, D), the network's first state.
-    states: L+1 arrays (batch, k, d_l), what the active circuits' states truly are.
+    active: (batch, k), the numbers of the active circuits.
+    on: (batch, T), whether each circuit is active.
+    inputs: (batch, k, d_0), the inputs of the active circuits.
+    first: (batch, D), the network's first state.
+    states: L+1 arrays (batch, k, d_l), the true states of the active circuits.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> batch = ground_truth(large).batch(n_active=1, n_samples=6, rng=rng)
+    >>> batch.active.shape, batch.on.shape, batch.first.shape
+    ((6, 1), (6, 25), (6, 20))
     """
 
     active: Integers
@@ -34,10 +45,21 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """What a decomposition of a superposition's network is to find.
+    """What a decomposition of a superposition's network should find.
 
-    superposition: the network, its circuits, its doors.
-    matrices:      its weight matrices in the order of its layers, as sums over circuits.
+    superposition: the network, its circuits, and the maps in and out.
+    matrices: the network's weight matrices in the order of its layers, as sums over circuits.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> truth = ground_truth(large)
+    >>> [matrix.name for matrix in truth.matrices]
+    ['weights[0]', 'weights[1]']
+    >>> truth.directions(layer=1).shape  # of 25 circuits with two entries, in 20 dimensions
+    (25, 2, 20)
     """
 
     superposition: Superposition
@@ -45,7 +67,7 @@ class GroundTruth:
 
     @property
     def n_circuits(self) -> int:
-        """T."""
+        """The number of circuits, T."""
         return self.superposition.circuits.n_circuits
 
     @property
@@ -54,29 +76,34 @@ class GroundTruth:
         return tuple(matrix for matrix in self.matrices if len(matrix.owners))
 
     def __getitem__(self, name: str) -> TrueMatrix:
-        """The matrix of that name; KeyError that lists the names there are."""
+        """Return the matrix of that name. Raises KeyError that lists the names there are."""
         for matrix in self.matrices:
             if matrix.name == name:
                 return matrix
         raise KeyError(f"{name!r}: wanted one of {[matrix.name for matrix in self.matrices]}")
 
     def batch(self, n_active: int, n_samples: int, rng: np.random.Generator) -> Batch:
-        """`n_samples` inputs on which `n_active` random circuits are active, with their labels.
+        """Return `n_samples` inputs on which `n_active` random circuits are active, with their
+        labels.
 
-        Inputs are the circuits' own (by default random unit vectors). Raises TypeError or
-        ValueError for counts below 1 or above T, and as `embed` does.
+        Inputs are the circuits' own, by default random unit vectors. Raises TypeError or ValueError
+        for counts below 1 or above T, and as `embed` does.
         """
         circuits, rng = self.superposition.circuits, generator(rng)
         active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
         inputs = circuits.default_inputs(active, rng).astype(circuits.dtype)
-        on, first = marked(active, circuits.n_circuits), self.superposition.embed(inputs, active)
+        on, first = (
+            active_mask(active, circuits.n_circuits),
+            self.superposition.embed(inputs, active),
+        )
         return Batch(active, on, inputs, first, tuple(circuits.run(inputs, active)))
 
     def directions(self, layer: int) -> Floats:
-        """The directions along which circuits' states are read after small layer `layer`.
+        """Return the directions along which circuits' states are read after small layer `layer`.
 
-        (T, d_l, D): entry i of circuit t is the state's product with [t, i]; not of unit length.
-        Raises ValueError for a layer that is not there, MemoryError for more than fits.
+        The shape is (T, d_l, D). Entry i of circuit t is the state's product with [t, i], which is
+        not of unit length. Raises ValueError for a layer that does not exist, MemoryError for more
+        than fits.
         """
         large = self.superposition
         layer = int(whole_array("layer", layer, "", {}, len(large.checkpoints)))
@@ -84,12 +111,12 @@ class GroundTruth:
         return np.ascontiguousarray(large.read_all(unit, layer).transpose(1, 2, 0))
 
     def width(self, layer: int) -> int:
-        """D: width of the large state after small layer `layer`."""
+        """Return D, the width of the large state after small layer `layer`."""
         large = self.superposition
         return large.network.widths[large.checkpoints[layer]]
 
     def overlaps(self, layer: int) -> Floats:
-        """Cosines between all directions after small layer `layer`, (T · d_l, T · d_l).
+        """Return cosines between all directions after small layer `layer`, (T · d_l, T · d_l).
 
         A direction of no length has cosine 0 with all. Raises as `directions` does.
         """
@@ -99,12 +126,21 @@ class GroundTruth:
 
 
 def ground_truth(superposition: Superposition) -> GroundTruth:
-    """The components of every weight matrix, and what else is known of the network.
+    """Return the components of every weight matrix, and what else is known of the network.
 
-    Biases are shared or stand in for gates, and are nobody's: circuits' own biases are columns of
-    their pieces, read from indicators or gates.
-    Raises TypeError for what is not a superposition, or of a kind whose weights are no sum over
-    circuits (gates found again, graphs with gates, networks in factors).
+    Biases of the large network are shared or stand in for gates, and belong to no circuit. The
+    circuits' own biases are columns of their pieces, which are read from indicators or gates.
+    Raises TypeError for what is not a superposition, and for kinds whose weights are no sum over
+    circuits (recomputed gates, graphs with gates, networks in factors).
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.bench import ground_truth
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> truth = ground_truth(large)
+    >>> truth.n_circuits, truth["weights[0]"].component(3).shape
+    (25, (20, 20))
     """
     found = matrices_of(superposition)
     n_circuits = superposition.circuits.n_circuits

@@ -1,4 +1,4 @@
-"""Small networks: the circuits that are to share one large network."""
+"""Small networks, which are the circuits that share one large network."""
 
 from superposition.circuits.convert import as_residual, switched
 from superposition.circuits.graph import CircuitGraph

@@ -1,7 +1,7 @@
 """Arithmetic modulo p in small residual networks: adders and lookup tables.
 
-A residue x is the point (cos 2πx/p, sin 2πx/p) of the circle. How far it is along the point of j
-is 1 for x = j, and at most cos 2π/p for all others: that is what tells residues apart.
+The residue x is the point (cos 2πx/p, sin 2πx/p) of the circle. Its product with the point of j is
+1 for x = j, and at most cos 2π/p for all other x. This product tells residues apart.
 """
 
 from __future__ import annotations
@@ -13,23 +13,25 @@ from superposition.circuits.residual import ResidualCircuits
 
 
 def residues(modulus: int) -> Floats:
-    """The points that stand for 0 … p − 1, (p, 2). Raises ValueError for p < 3."""
+    """Return the points that stand for 0 … p − 1, (p, 2). Raises ValueError for p < 3."""
     angles = 2 * np.pi * np.arange(whole_number("modulus", modulus, 3)) / modulus
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 def nearest_residue(points: Floats, modulus: int) -> Integers:
-    """The residues nearest to points (…, 2), (…)."""
+    """Return the residues (…) that are nearest to points (…, 2)."""
     return np.asarray((points @ residues(modulus).T).argmax(axis=-1))
 
 
 def lookup_circuits(tables: Integers, *, tolerance: float = 0.5) -> ResidualCircuits:
-    """T networks of one layer and width 4, x in the first two entries, f_t(x) put into the others.
+    """Make T networks of one layer and width 4, each of which looks x up in a table f_t.
 
-    tables: (T, p), f_t(0) … f_t(p − 1). Each residue has two neurons, (eq-residue); with a
-    tolerance s, in units of their step's height, noise up to s in what they hear changes nothing.
-    With s = 0 one of the two is enough, and noise is passed on. Raises ValueError for entries
-    beyond 0 … p − 1, p < 3, or a tolerance below 0.
+    tables: (T, p), the values f_t(0) … f_t(p − 1).
+    tolerance: s, the noise in a neuron's input that changes nothing, in units of the step's height.
+
+    The first two entries of the state hold x, and f_t(x) is put into the other two. Each residue
+    has two neurons, (eq-residue). With s = 0 one of the two is enough, and noise is passed on.
+    Raises ValueError for entries beyond 0 … p − 1, p < 3, or a tolerance below 0.
     """
     tables = np.asarray(tables)
     modulus = whole_number("tables.shape[1]", tables.shape[1] if tables.ndim > 1 else 0, 3)
@@ -42,12 +44,16 @@ def lookup_circuits(tables: Integers, *, tolerance: float = 0.5) -> ResidualCirc
 def adder_circuits(
     coefficients: Integers, modulus: int, *, tolerance: float = 0.5
 ) -> ResidualCircuits:
-    """T networks of one layer and width 6: α_t x + β_t y + γ_t mod p from x and y.
+    """Make T networks of one layer and width 6, which compute α_t x + β_t y + γ_t mod p from x and
+    y.
 
-    coefficients: (T, 3), each circuit's α, β, γ. x and y are in the first and the next two
-    entries, the sum is put into the last two. Each pair of residues has two neurons, as in
-    `lookup_circuits`. Raises ValueError for coefficients beyond 0 … p − 1, p < 3, or a tolerance
-    below 0.
+    coefficients: (T, 3), each circuit's α, β and γ.
+    modulus: p.
+    tolerance: the noise that changes nothing, as in `lookup_circuits`.
+
+    The first two entries of the state hold x, the next two hold y, and the sum is put into the last
+    two. Each pair of residues has two neurons, as in `lookup_circuits`. Raises ValueError for
+    coefficients beyond 0 … p − 1, p < 3, or a tolerance below 0.
     """
     points = residues(modulus)
     coefficients = whole_array(
@@ -62,10 +68,14 @@ def adder_circuits(
 def _circuits(
     heard: Floats, answers: Floats, next_best: float, best: float, tolerance: float
 ) -> ResidualCircuits:
-    """Steps ReLU(z) − ReLU(z − 1) for each case, z = 1 + s where it is so, at most −s elsewhere.
+    """Make circuits of steps ReLU(z) − ReLU(z − 1), one step for each case.
 
-    heard (n, d): z without its bias, up to scale: `best` in its own case, at most `next_best` in
-    all others. answers (T, n, 2): what a case adds to the last two entries.
+    In its own case z is 1 + s, and at most −s in all others.
+
+    heard: (n, d), z without its bias and up to scale.
+    answers: (T, n, 2), what each case adds to the last two entries.
+    next_best: the largest product of `heard` with a state of another case.
+    best: the product of `heard` with a state of its own case.
     """
     s = float(real_array("tolerance", tolerance, "", {}))
     if s < 0:

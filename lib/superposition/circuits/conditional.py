@@ -10,7 +10,7 @@ from superposition._check import Floats, positive_real
 
 
 def check_step(threshold: float, gain: float) -> tuple[float, float]:
-    """Both, or a ValueError for a step that is not flat at 0 and at 1."""
+    """Return threshold and gain, or raise ValueError for a step that is not flat at 0 and at 1."""
     threshold, gain = positive_real("threshold", threshold), positive_real("gain", gain)
     if abs(threshold - 0.5) > 0.5 - 0.5 / gain + 1e-12:
         raise ValueError(
@@ -21,23 +21,25 @@ def check_step(threshold: float, gain: float) -> tuple[float, float]:
 
 
 def step_bias(threshold: float, gain: float) -> Floats:
-    """Biases (2,) of two neurons whose difference is a step from 0 to 1 around `threshold`."""
+    """Return biases (2,) of two neurons whose difference is a step from 0 to 1 around
+    `threshold`.
+    """
     return np.array([0.5 - gain * threshold, -0.5 - gain * threshold])
 
 
 def on_neurons(threshold: float, gain: float) -> Floats:
-    """What those two hold, (2,), while the step is at 1."""
+    """Return the values (2,) of the step's two neurons while the step is at 1."""
     above = gain * (1 - threshold)
     return np.array([above + 0.5, above - 0.5])
 
 
 def conditional_bias(threshold: float, gain: float) -> Floats:
-    """Biases (4,): of the step around `threshold`, then of the vector."""
+    """Return biases (4,), first those of the step around `threshold`, then those of the vector."""
     return np.array([*step_bias(threshold, gain), -1, -1])
 
 
 def conditional_weights(turns: Floats, gain: float) -> Floats:
-    """Weights (T, 4, 4) for turns (T, 2, 2): rows of the step, then those of the vector."""
+    """Return weights (T, 4, 4) for turns (T, 2, 2), the step's rows before the vector's."""
     weights = np.zeros((len(turns), 4, 4))
     weights[:, :2, 0], weights[:, :2, 1] = gain, -gain
     shift = 2 - turns.sum(axis=2)  # R x + 2α from x + α and α
@@ -47,7 +49,9 @@ def conditional_weights(turns: Floats, gain: float) -> Floats:
 
 
 def find_step(weights: Sequence[Floats], biases: Sequence[Floats]) -> tuple[float, float] | None:
-    """Threshold and gain of the step, if all layers are conditional rotations with the same."""
+    """Return threshold and gain if all layers are conditional rotations with one step, else
+    None.
+    """
     if any(weight.shape[1:] != (4, 4) for weight in weights):
         return None
     gain = float(weights[0][0, 0, 0])

@@ -1,4 +1,4 @@
-"""The same small networks in another form, so that other constructions take them."""
+"""The same small networks in another form, so that other constructions accept them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from superposition._check import Floats, Integers, instance, positive_real
 from superposition.circuits.conditional import check_step, on_neurons, step_bias
 from superposition.circuits.mlp import MLPCircuits
 from superposition.circuits.residual import ResidualCircuits
-from superposition.inputs import InputSampler, taken
+from superposition.inputs import InputSampler, take_inputs
 
 
 @dataclass(frozen=True, eq=False)
 class SwitchedInputs:
-    """Inputs of `sampler` that start with α = 1, `on` (2,), as later layers hold it."""
+    """A sampler whose inputs start with the two neurons of an on-indicator that is 1.
+
+    sampler: the sampler of the inputs that follow.
+    on: (2,), the values of the indicator's neurons, as in later layers.
+    """
 
     sampler: InputSampler
     on: Floats
@@ -25,16 +29,18 @@ class SwitchedInputs:
         return np.concatenate([first, self.sampler(active, rng)], axis=-1)
 
     def take(self, which: Integers) -> SwitchedInputs:
-        """Of circuits `which`, (n,), in that order."""
-        return replace(self, sampler=taken(self.sampler, which))
+        """Return the sampler of circuits `which`, (n,), in that order."""
+        return replace(self, sampler=take_inputs(self.sampler, which))
 
 
 def as_residual(circuits: MLPCircuits, *, nonnegative: bool = False) -> ResidualCircuits:
-    """An MLP as a residual network that takes its state back at each layer: (eq-as-residual).
+    """Return an MLP as a residual network whose layers replace the state: (eq-as-residual).
 
-    Width d, the largest of the MLP's; entries that a layer has not are zero. A ReLU layer takes 3d
-    neurons, w·a + b and what takes a away, max(a, 0) and max(−a, 0); 2d where the state before it
-    cannot be below zero. nonnegative: so are all inputs. A linear layer takes 2d.
+    nonnegative: whether all inputs are at least zero.
+
+    The width d is the largest of the MLP's, and entries that a layer does not have are zero. A ReLU
+    layer takes 3d neurons: w·a + b, and max(a, 0) and max(−a, 0), which remove a. It takes 2d
+    neurons where the state before it cannot be below zero. A linear layer takes 2d.
     """
     instance("circuits", circuits, MLPCircuits)
     width, layers, signed = max(circuits.widths), [], not nonnegative
@@ -50,11 +56,14 @@ def as_residual(circuits: MLPCircuits, *, nonnegative: bool = False) -> Residual
 def switched(
     circuits: MLPCircuits, *, margin: float = 1.0, threshold: float = 0.5, gain: float = 2.0
 ) -> MLPCircuits:
-    """The same ReLU circuits with an on-indicator α, the difference of two more neurons, in front.
+    """Return the same ReLU circuits with two more neurons in front, whose difference α is an
+    on-indicator.
 
-    Each layer maps α to a step from 0 to 1 around `threshold`, as `rotation_circuits` does, and a
-    to ReLU(w·a + (b + margin) α − margin): while α is 1 that is what it was, while a and α are 0
-    it is silent, with `margin` to spare. All circuits then share their biases: (eq-switched).
+    Each layer maps α to a step from 0 to 1 around `threshold`, as `rotation_circuits` does. It maps
+    a to ReLU(w·a + (b + margin) α − margin). While α is 1 this is what the circuit computed before.
+    While a and α are 0 the circuit is silent, and each neuron is `margin` below its threshold. All
+    circuits then share their biases: (eq-switched).
+
     Raises ValueError for linear layers, or a step that is not flat at 0 and 1.
     """
     instance("circuits", circuits, MLPCircuits)
@@ -77,7 +86,7 @@ def switched(
 
 
 def _layer(weight: Floats, bias: Floats, name: str, signed: bool) -> tuple[Floats, Floats, Floats]:
-    """read_in (T, m, d), bias (T, m), write_out (T, d, m) of one layer of width d."""
+    """Return read_in (T, m, d), bias (T, m) and write_out (T, d, m) of one layer of width d."""
     unit = np.broadcast_to(np.eye(weight.shape[1], dtype=weight.dtype), weight.shape)
     read: list[Floats]
     if name == "linear":
@@ -100,14 +109,16 @@ def _padded_bias(bias: Floats, width: int) -> Floats:
 
 
 def _filled(array: Floats, n_neurons: int, which: int) -> Floats:
-    """Neurons that do nothing, as many as are missing; their axis is the last one of write_out."""
+    """Add neurons that do nothing, along the last axis of write_out and the second of other
+    arrays.
+    """
     axis = 2 if which == 2 else 1
     more = [(0, n_neurons - size if i == axis else 0) for i, size in enumerate(array.shape)]
     return np.pad(array, more)
 
 
 def _switch(weight: Floats, column: Floats, gain: float) -> Floats:
-    """(T, d' + 2, d + 2): the step's rows, then w with b + margin read from α."""
+    """Return weights (T, d' + 2, d + 2): the step's rows, then w with b + margin read from α."""
     count, after, before = weight.shape
     large = np.zeros((count, after + 2, before + 2), weight.dtype)
     large[:, :2, :2] = gain, -gain

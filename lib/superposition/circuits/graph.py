@@ -25,18 +25,33 @@ from superposition.inputs import InputSampler
 
 @dataclass(frozen=True, eq=False)
 class CircuitGraph:
-    """T small networks, of which some take others' outputs: (eq-graph) of *Generalising*.
+    """T small networks, some of which take the outputs of others: (eq-graph) of *Generalising*.
 
-    stages: by name. edges: between them. sampler: the inputs that circuits bring; by default random
-    unit vectors for circuits that no edge leads to, zeros for the others.
+    stages: the groups of circuits, by name.
+    edges: the maps between circuits of different stages.
+    sampler: the inputs that circuits bring, or None for the default.
 
-    Circuits are numbered through all stages in order; states are as wide as the widest, and zero
-    beyond a circuit's own width. Inputs of circuits that an edge leads to may be zero or not: they
-    are added to what comes along edges.
+    By default a circuit that no edge leads to brings a random unit vector, and the others bring
+    zeros. Circuits are numbered through all stages in order. All states are as wide as the widest
+    circuit's, and zero beyond a circuit's own width. What arrives along edges is added to what a
+    circuit brings.
 
     Raises TypeError or ValueError for stages or edges of another kind, an unknown stage, a map of
     another shape, an edge that is given twice, a cycle, and a circuit that would be read before it
-    is done: the message names the circuits.
+    is done. The message names the circuits.
+
+    >>> import numpy
+    >>> from superposition import CircuitGraph, ResidualCircuits
+    >>> from superposition.circuits import Edges, Stage
+    >>> rng = numpy.random.default_rng(0)
+    >>> small = ResidualCircuits.random(3, width=2, n_neurons=4, n_layers=1, rng=rng)
+    >>> stages = {"first": Stage(small), "second": Stage(small, start=1)}
+    >>> edges = Edges("first", "second", pairs=numpy.array([[0, 2]]), maps=numpy.eye(2))
+    >>> graph = CircuitGraph(stages, [edges])
+    >>> graph.n_circuits, graph.n_edges, graph.n_layers
+    (6, 1, 2)
+    >>> graph.name(5)
+    'second[2]'
     """
 
     stages: Mapping[str, Stage]
@@ -57,38 +72,38 @@ class CircuitGraph:
 
     @property
     def n_circuits(self) -> int:
-        """T, of all stages."""
+        """The number T of circuits in all stages."""
         return sum(stage.circuits.n_circuits for stage in self.stages.values())
 
     @property
     def n_edges(self) -> int:
-        """How many maps there are between circuits."""
+        """The number of maps between circuits."""
         return sum(len(edges.pairs) for edges in self.edges)
 
     @property
     def n_layers(self) -> int:
-        """After how many layers the last circuits are done."""
+        """The number of layers after which the last circuits are done."""
         return max(stage.end for stage in self.stages.values())
 
     @property
     def width(self) -> int:
-        """Width of the widest circuits' states."""
+        """The width of the widest circuits' states."""
         return max(stage.circuits.width for stage in self.stages.values())
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """The same after 0 … L layers."""
+        """The width of the states after 0 … L layers, which is always the same."""
         return (self.width,) * (self.n_layers + 1)
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases of all circuits, and entries of all maps."""
+        """The number of weights and biases of all circuits, and of entries of all maps."""
         small = sum(stage.circuits.n_parameters for stage in self.stages.values())
         return small + sum(edges.maps.size for edges in self.edges)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64."""
+        """The precision of all arrays, float32 or float64."""
         return next(iter(self.stages.values())).circuits.dtype
 
     @cached_property
@@ -98,23 +113,23 @@ class CircuitGraph:
         return dict(zip(self.stages, np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
 
     def name(self, number: int) -> str:
-        """A circuit's name, as in messages: its stage and its number there, "adder[3]"."""
+        """Return a circuit's name, its stage and its number in that stage: "adder[3]"."""
         number = int(whole_array("number", number, "", {}, self.n_circuits))
         stage = [name for name, first in self.first.items() if first <= number][-1]
         return f"{stage}[{number - self.first[stage]}]"
 
     def numbers(self, edges: Edges) -> tuple[Integers, Integers]:
-        """Numbers of the circuits that edges come from and lead to, (n,) each."""
+        """Return the numbers of the circuits that edges come from and lead to, (n,) each."""
         ends = np.array([self.first[edges.source], self.first[edges.target]])
         sources, targets = (edges.pairs + ends).T
         return sources, targets
 
-    def into(self, layer: int) -> tuple[Edges, ...]:
-        """Edges to circuits whose first layer is the next one after so many."""
+    def edges_into(self, layer: int) -> tuple[Edges, ...]:
+        """Return the edges to circuits that start after `layer` layers of the graph."""
         return tuple(e for e in self.edges if self.stages[e.target].start == layer and len(e.pairs))
 
-    def living(self, layer: int) -> dict[str, Stage]:
-        """Stages with a layer of their own after so many of the graph."""
+    def stages_computing(self, layer: int) -> dict[str, Stage]:
+        """Return the stages that compute in the layer after `layer` layers of the graph."""
         return {n: stage for n, stage in self.stages.items() if stage.start <= layer < stage.end}
 
     @property
@@ -123,13 +138,17 @@ class CircuitGraph:
         return self.sampler or self._unit_inputs
 
     def astype(self, dtype: DTypeLike) -> CircuitGraph:
-        """The same graph in another precision."""
+        """Return the same graph in another precision."""
         stages = {n: replace(s, circuits=s.circuits.astype(dtype)) for n, s in self.stages.items()}
         edges = [replace(e, maps=e.maps.astype(dtype)) for e in self.edges]
         return CircuitGraph(stages, edges, self.sampler)
 
     def check_inputs(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        """Inputs (batch, k, d) of circuits (batch, k), or an error; zero beyond own widths."""
+        """Return inputs (batch, k, d) and active sets (batch, k) as `run` takes them, or raise its
+        errors.
+
+        Inputs are zero beyond a circuit's own width.
+        """
         sizes = {"width": self.width}
         active = active_sets(active, self.n_circuits, sizes)
         inputs = real_array("inputs", inputs, "batch active width", sizes, self.dtype)
@@ -144,28 +163,32 @@ class CircuitGraph:
         return inputs, active
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
-        """Exact states of the active circuits after 0 … L layers of the graph, (eq-graph).
+        """Return the active circuits' exact states after 0 … L layers of the graph, (eq-graph).
 
-        inputs (batch, k, d): what circuits bring, without what comes along edges; active (batch,
-        k): their numbers, distinct within a row. Returns L+1 arrays (batch, k, d): a circuit's
-        state is what it brings, what comes along edges is added right before its first layer, and
-        after its last one it stays. Edges between active circuits alone count.
+        inputs: (batch, k, d), what the circuits bring, without what comes along edges.
+        active: (batch, k), the numbers of the active circuits, distinct within a row.
+
+        Returns L+1 arrays (batch, k, d). A circuit's state starts as what it brings. What comes
+        along edges is added right before the circuit's first layer, and after its last layer the
+        state stays. Only edges between active circuits count.
         Raises TypeError or ValueError for arrays of another kind, shape or range.
         """
         inputs, active = self.check_inputs(inputs, active)
         states = [self.arrive(inputs, active, 0)]
         for layer in range(self.n_layers):
             state = states[-1].copy()
-            for name, stage in self.living(layer).items():
+            for name, stage in self.stages_computing(layer).items():
                 _step(state, active - self.first[name], stage, layer)
             states.append(self.arrive(state, active, layer + 1))
         return tuple(states)
 
     def arrive(self, state: Floats, active: Integers, layer: int) -> Floats:
-        """States (batch, k, d) with what comes along edges after so many layers. Not checked."""
-        if self.into(layer):
+        """Return states (batch, k, d) with what comes along edges after `layer` layers. Nothing
+        is checked.
+        """
+        if self.edges_into(layer):
             state = state.copy()
-        for edges in self.into(layer):
+        for edges in self.edges_into(layer):
             rows, which, come, go = self.active_edges(active, edges)
             maps = edges.maps[which]
             carried = np.einsum("nij,nj->ni", maps, state[rows, come, : maps.shape[2]])
@@ -173,7 +196,11 @@ class CircuitGraph:
         return state
 
     def active_edges(self, active: Integers, edges: Edges) -> tuple[Integers, ...]:
-        """Which edges have both ends active: rows (n,), numbers of edges, columns of both ends."""
+        """Return which edges have two active ends.
+
+        The arrays, (n,) each, are the rows of `active`, the numbers of the edges, and the columns
+        of the edges' sources and targets.
+        """
         place = np.full((len(active), self.n_circuits), -1)
         place[np.arange(len(active))[:, None], active] = np.arange(active.shape[1])
         come, go = (place[:, ends] for ends in self.numbers(edges))
@@ -189,27 +216,30 @@ class CircuitGraph:
         )
 
     @cached_property
-    def follows(self) -> sparse.csr_array:
-        """(T, T), 1 where an edge leads from one circuit to another."""
+    def adjacency(self) -> sparse.csr_array:
+        """The matrix (T, T) that is 1 where an edge leads from one circuit to another."""
         ends = [self.numbers(edges) for edges in self.edges] or [(np.array([], int),) * 2]
         sources, targets = (np.concatenate(each) for each in zip(*ends, strict=True))
         ones = np.ones(len(sources), np.int8)
         return sparse.csr_array((ones, (sources, targets)), (self.n_circuits,) * 2)
 
     @cached_property
-    def entries(self) -> NDArray[np.bool_]:
-        """(T,), circuits that no edge leads to."""
-        return np.asarray(self.follows.sum(axis=0) == 0)
+    def without_predecessors(self) -> NDArray[np.bool_]:
+        """Whether each circuit is one that no edge leads to, (T,)."""
+        return np.asarray(self.adjacency.sum(axis=0) == 0)
 
     def _unit_inputs(self, active: Integers, rng: np.random.Generator) -> Floats:
         draws = rng.standard_normal((*active.shape, self.width))
         draws *= np.arange(self.width) < self._own_widths[active][..., None]
         draws /= np.linalg.norm(draws, axis=-1, keepdims=True)
-        return draws * self.entries[active][..., None]
+        return draws * self.without_predecessors[active][..., None]
 
 
 def _step(state: Floats, local: Integers, stage: Stage, layer: int) -> None:
-    """One layer of a stage's active circuits, in place; local: their numbers there, if in range."""
+    """Apply one layer of a stage's active circuits in place.
+
+    local: the circuits' numbers in the stage; those out of range belong to other stages.
+    """
     circuits = stage.circuits
     rows, columns = np.nonzero((local >= 0) & (local < circuits.n_circuits))
     own = state[rows, columns, : circuits.width][:, None]

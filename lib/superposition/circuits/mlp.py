@@ -24,21 +24,29 @@ from superposition._check import (
 )
 from superposition._memory import check_circuits, check_memory
 from superposition.circuits.conditional import find_step
-from superposition.inputs import InputSampler, UnitInputs, sample_active, taken
+from superposition.inputs import InputSampler, UnitInputs, sample_active, take_inputs
 from superposition.moments import MLPMoments, mlp_moments
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MLPCircuits:
-    """T small networks of one shape: layer l maps a state a to f(weights · a + bias).
+    """T small networks of one shape, in which layer l maps a state a to f(weights · a + bias).
 
-    weights:     one array per layer, (T, d_out, d_in); widths may change from layer to layer.
-    biases:      one array per layer, (T, d_out).
-    activations: f of all layers or of each: "relu" or "linear".
-    sampler:     inputs to measure with, (active, rng) → (batch, k, d_0); None: random unit vectors.
+    weights: one array for each layer, (T, d_out, d_in); widths may change from layer to layer.
+    biases: one array for each layer, (T, d_out).
+    activations: f, "relu" or "linear", one for all layers or one for each.
+    sampler: the inputs to measure with, (active, rng) → (batch, k, d_0); None: random unit vectors.
 
     Raises TypeError for arrays that are not real or of mixed dtypes, ValueError for NaN, infinity,
     empty axes, shapes that do not fit together, or an unknown activation.
+
+    >>> import numpy
+    >>> from superposition import MLPCircuits
+    >>> double = MLPCircuits([2 * numpy.eye(2)[None]], [numpy.zeros((1, 2))])
+    >>> double.n_circuits, double.widths
+    (1, (2, 2))
+    >>> double.run(numpy.array([[[1.0, -1.0]]]), numpy.array([[0]]))[-1].tolist()
+    [[[2.0, 0.0]]]
     """
 
     weights: Sequence[Floats]
@@ -59,10 +67,11 @@ class MLPCircuits:
     def random(
         cls, n_circuits: int, widths: Sequence[int], rng: np.random.Generator
     ) -> MLPCircuits:
-        """Random ReLU circuits of the given widths d_0 … d_L, with states of order one.
+        """Draw random ReLU circuits of widths d_0 … d_L, with states of order one.
 
         Weights are N(0, 2/d_in), which keeps the mean square of an entry from layer to layer where
-        biases are small; biases are N(0, 1/d_out), of both signs.
+        biases are small. Biases are N(0, 1/d_out), of both signs.
+
         Raises TypeError or ValueError for sizes below 1, MemoryError for more circuits than fit.
         """
         n_circuits, rng = positive_int("n_circuits", n_circuits), generator(rng)
@@ -86,27 +95,29 @@ class MLPCircuits:
 
     @property
     def n_circuits(self) -> int:
-        """T."""
+        """The number of circuits, T."""
         return self.weights[0].shape[0]
 
     @property
     def n_layers(self) -> int:
-        """L."""
+        """The number of layers, L."""
         return len(self.weights)
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """d_0 … d_L: width of a circuit's state after 0 … L layers."""
+        """The width d_0 … d_L of a circuit's state after 0 … L layers."""
         return (self.weights[0].shape[2], *(weight.shape[1] for weight in self.weights))
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases of all circuits together."""
+        """The number of weights and biases of all circuits together."""
         return sum(array.size for array in (*self.weights, *self.biases))
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64; a superposition of these circuits is built and run in it."""
+        """The precision, float32 or float64, in which a superposition of the circuits is built
+        and run.
+        """
         return self.weights[0].dtype
 
     @property
@@ -115,24 +126,26 @@ class MLPCircuits:
         return self.sampler or UnitInputs(self.widths[0])
 
     def astype(self, dtype: DTypeLike) -> MLPCircuits:
-        """The same circuits in another precision."""
+        """Return the same circuits in another precision."""
         weights = [weight.astype(dtype) for weight in self.weights]
         biases = [bias.astype(dtype) for bias in self.biases]
         return MLPCircuits(weights, biases, self.activations, self.sampler)
 
     def take(self, which: Integers) -> MLPCircuits:
-        """The circuits numbered `which`, (n,), in that order; ValueError out of range.
+        """Return the circuits numbered `which`, (n,), in that order. Raises ValueError out of
+        range.
 
-        A sampler is kept: it is to do for any of the circuits, or has a `take` of its own.
+        A sampler with a `take` method is asked for its sampler of these circuits. Another one is
+        kept.
         """
         which = whole_array("which", which, "circuits", {}, self.n_circuits)
         weights = [weight[which] for weight in self.weights]
         biases = [bias[which] for bias in self.biases]
-        sampler = None if self.sampler is None else taken(self.sampler, which)
+        sampler = None if self.sampler is None else take_inputs(self.sampler, which)
         return MLPCircuits(weights, biases, self.activations, sampler)
 
     def moments(self, rng: np.random.Generator, *, n_samples: int = 2000) -> MLPMoments:
-        """What predictions need to know: means over `n_samples` random pairs of circuits.
+        """Return what predictions need to know, as means over `n_samples` random pairs of circuits.
 
         Inputs are the circuits' own. Raises ValueError for a single circuit, MemoryError for more
         samples than fit.
@@ -150,10 +163,12 @@ class MLPCircuits:
         return mlp_moments(*layers, which, states, step, rng)
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
-        """Exact states of the active circuits after 0 … L layers.
+        """Return the exact states of the active circuits after 0 … L layers.
 
-        inputs (batch, k, d_0): what the circuits start from; active (batch, k): their numbers,
-        distinct within a row. Returns L+1 arrays (batch, k, d_l).
+        inputs: (batch, k, d_0), what the circuits start from.
+        active: (batch, k), the numbers of the active circuits, distinct within a row.
+
+        Returns L+1 arrays (batch, k, d_l).
         Raises TypeError or ValueError for arrays of another kind, shape or range.
         """
         inputs, active = self.check_inputs(inputs, active)
@@ -166,7 +181,9 @@ class MLPCircuits:
         return tuple(states)
 
     def check_inputs(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        """Inputs (batch, k, d_0) and active sets (batch, k) as `run` takes them, or its errors."""
+        """Return inputs (batch, k, d_0) and active sets (batch, k) as `run` takes them, or
+        raise its errors.
+        """
         sizes = {"width": self.widths[0]}
         active = active_sets(active, self.n_circuits, sizes)
         return real_array("inputs", inputs, "batch active width", sizes, self.dtype), active

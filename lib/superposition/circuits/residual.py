@@ -31,15 +31,25 @@ class ResidualCircuits:
 
     Layer l maps a circuit's state a to a + write_out · relu(read_in · a + bias).
 
-    read_in:   (L, T, m, d), from the small residual stream to the neurons.
-    bias:      (L, T, m).
+    read_in: (L, T, m, d), from the small residual stream to the neurons.
+    bias: (L, T, m), one for each neuron.
     write_out: (L, T, d, m), from the neurons back to the small stream.
 
-    L layers, T circuits, m neurons per layer, d the width of a circuit's stream. Arrays are kept as
-    read-only views (float32 or float64; whole numbers become float64).
+    There are L layers, T circuits and m neurons in a layer; d is the width of a circuit's stream.
+    The arrays are kept as read-only views, of float32 or float64. Whole numbers become float64.
 
-    Raises TypeError for complex, boolean or object arrays, ValueError for NaN, infinity, empty
-    axes or shapes that do not fit together.
+    Raises TypeError for complex, boolean or object arrays, ValueError for NaN, infinity, empty axes
+    or shapes that do not fit together.
+
+    >>> import numpy
+    >>> from superposition import ResidualCircuits
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = ResidualCircuits.random(n_circuits=5, width=2, n_neurons=4, n_layers=3, rng=rng)
+    >>> circuits
+    ResidualCircuits(5 circuits, 3 layers, width 2, neurons 4)
+    >>> states = circuits.run(numpy.ones((1, 2, 2)), active=numpy.array([[0, 3]]))
+    >>> len(states), states[-1].shape
+    (4, (1, 2, 2))
     """
 
     read_in: Floats
@@ -63,11 +73,12 @@ class ResidualCircuits:
     def random(
         cls, n_circuits: int, width: int, n_neurons: int, n_layers: int, rng: np.random.Generator
     ) -> ResidualCircuits:
-        """Random circuits whose states stay of order one at every depth.
+        """Draw random circuits whose states stay of order one at every depth.
 
-        Rows of read_in have mean squared length 1, biases standard deviation 1/√width (as large
-        as a pre-activation for an input of length 1), and write_out is scaled so that all layers
-        together add about as much squared length as a unit input brings.
+        Rows of read_in have mean squared length 1. Biases have standard deviation 1/√width, which
+        is as large as a pre-activation for an input of length 1. The scale of write_out is such
+        that all layers together add about as much squared length as a unit input brings.
+
         Raises TypeError or ValueError for sizes below 1, MemoryError for more circuits than fit.
         """
         shape = [
@@ -98,62 +109,68 @@ class ResidualCircuits:
 
     @property
     def n_circuits(self) -> int:
-        """T."""
+        """The number of circuits, T."""
         return self.read_in.shape[1]
 
     @property
     def n_layers(self) -> int:
-        """L."""
+        """The number of layers, L."""
         return self.read_in.shape[0]
 
     @property
     def n_neurons(self) -> int:
-        """m: neurons of one circuit in one layer."""
+        """The number m of neurons of one circuit in one layer."""
         return self.read_in.shape[2]
 
     @property
     def width(self) -> int:
-        """d: width of one circuit's residual stream."""
+        """The width d of one circuit's residual stream."""
         return self.read_in.shape[3]
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Width of a circuit's state after 0 … L layers."""
+        """The width of a circuit's state after 0 … L layers, which is always the same."""
         return (self.width,) * (self.n_layers + 1)
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases of all circuits together."""
+        """The number of weights and biases of all circuits together."""
         return self.read_in.size + self.bias.size + self.write_out.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64; a superposition of these circuits is built and run in it."""
+        """The precision, float32 or float64, in which a superposition of the circuits is built
+        and run.
+        """
         return self.read_in.dtype
 
     @property
     def default_inputs(self) -> InputSampler:
-        """Random unit vectors."""
+        """A sampler of random unit vectors."""
         return UnitInputs(self.width)
 
     def astype(self, dtype: DTypeLike) -> ResidualCircuits:
-        """The same circuits in another precision."""
+        """Return the same circuits in another precision."""
         return ResidualCircuits(
             self.read_in.astype(dtype), self.bias.astype(dtype), self.write_out.astype(dtype)
         )
 
     def take(self, which: Integers) -> ResidualCircuits:
-        """The circuits numbered `which`, (n,), in that order; ValueError out of range."""
+        """Return the circuits numbered `which`, (n,), in that order. Raises ValueError out of
+        range.
+        """
         which = whole_array("which", which, "circuits", {}, self.n_circuits)
         return ResidualCircuits(
             self.read_in[:, which], self.bias[:, which], self.write_out[:, which]
         )
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
-        """Exact states of the active circuits after 0 … L layers.
+        """Return the exact states of the active circuits after 0 … L layers.
 
-        inputs (batch, k, d): what the circuits start from; active (batch, k): their numbers,
-        distinct within a row. Returns L+1 arrays (batch, k, d).
+        inputs: (batch, k, d), what the circuits start from.
+        active: (batch, k), the numbers of the active circuits, distinct within a row.
+
+        Returns L+1 arrays (batch, k, d).
         Raises TypeError or ValueError for arrays of another kind, shape or range.
         """
         inputs, active = self.check_inputs(inputs, active)
@@ -163,7 +180,9 @@ class ResidualCircuits:
         return tuple(states)
 
     def check_inputs(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        """Inputs (batch, k, d) and active sets (batch, k) as `run` takes them, or its errors."""
+        """Return inputs (batch, k, d) and active sets (batch, k) as `run` takes them, or raise
+        its errors.
+        """
         sizes = {"width": self.width}
         active = active_sets(active, self.n_circuits, sizes)
         return real_array("inputs", inputs, "batch active width", sizes, self.dtype), active
@@ -175,9 +194,11 @@ class ResidualCircuits:
         n_samples: int = 2000,
         sample_inputs: InputSampler | None = None,
     ) -> Moments:
-        """What predictions need to know: means over `n_samples` random circuits and inputs.
+        """Return what predictions need to know, as means over `n_samples` random circuits and
+        inputs.
 
-        Inputs from `sample_inputs(active, rng)` → (batch, 1, d); by default random unit vectors.
+        sample_inputs: (active, rng) → (batch, 1, d); None: random unit vectors.
+
         Weights are averaged over all circuits. Raises ValueError for fewer than 64 samples,
         MemoryError for more than fit.
         """
@@ -190,29 +211,43 @@ class ResidualCircuits:
         states = [state[:, 0] for state in self.run(sample_inputs(active, rng), active)]
         return residual_moments(self.read_in, self.bias, self.write_out, active[:, 0], states)
 
-    def hear(self, states: Floats, active: Integers, layer: int) -> Floats:
-        """w · a, what active circuits' neurons hear of their own states, before the bias.
+    def weighted_inputs(self, states: Floats, active: Integers, layer: int) -> Floats:
+        """Return w · a, the inputs of active circuits' neurons before the bias, (batch, k, m).
 
-        states (batch, k, d), active (batch, k) → (batch, k, m). Not checked.
+        states: (batch, k, d), the circuits' own states.
+        active: (batch, k), the numbers of the active circuits.
+
+        Nothing is checked.
         """
         # b batch, k active, m neurons, d width
         return np.einsum("bkmd,bkd->bkm", self.read_in[layer][active], states)
 
     def step(self, states: Floats, active: Integers, layer: int) -> Floats:
-        """Active circuits' states after one layer, (batch, k, d). Not checked."""
-        inner = np.maximum(self.hear(states, active, layer) + self.bias[layer][active], 0)
+        """Return active circuits' states after one layer, (batch, k, d). Nothing is checked."""
+        inner = np.maximum(
+            self.weighted_inputs(states, active, layer) + self.bias[layer][active], 0
+        )
         return states + np.einsum("bkdm,bkm->bkd", self.write_out[layer][active], inner)
 
 
 def with_indicator(circuits: ResidualCircuits, margin: float) -> ResidualCircuits:
-    """The same circuits with one more dimension, the on-indicator: 1 while a circuit is active.
+    """Return the same circuits with an on-indicator, a last dimension that is 1 while one is
+    active.
 
-    Every bias b moves onto it: w·a + b = w·a + (b + margin)·1 − margin, equation (eq-indicator)
-    of *The construction*. An active
-    circuit computes what it did; all neurons now share the bias −margin, and a circuit whose
-    state is all zeros (indicator included) has every neuron `margin` below its threshold.
+    Every bias b moves onto the indicator: w·a + b = w·a + (b + margin)·1 − margin, equation
+    (eq-indicator) of *The construction*. An active circuit computes what it did before. All neurons
+    now share the bias −margin. A circuit whose state is all zeros, indicator included, has every
+    neuron `margin` below its threshold.
 
-    Returns circuits of width d + 1, the indicator last. Raises ValueError for margin ≤ 0.
+    The circuits returned have width d + 1. Raises ValueError for margin ≤ 0.
+
+    >>> import numpy
+    >>> from superposition import ResidualCircuits, with_indicator
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = ResidualCircuits.random(5, width=2, n_neurons=4, n_layers=1, rng=rng)
+    >>> switched = with_indicator(circuits, margin=1.0)
+    >>> switched.width, numpy.unique(switched.bias).tolist()
+    (3, [-1.0])
     """
     instance("circuits", circuits, ResidualCircuits)
     margin = positive_real("margin", margin)

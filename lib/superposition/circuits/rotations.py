@@ -1,7 +1,8 @@
-"""The circuits of *Rotations in Superposition*: each turns a vector by its own angle, if it is on.
+"""The circuits of *Rotations in Superposition*, each of which turns a vector by its own angle.
 
-Linsefors (2025), in the bibliography. State of a conditional rotation: two neurons whose
-difference is the on-indicator α, two that hold the vector x, shifted by α so that it is positive.
+The source is Linsefors (2025), in the bibliography. The state of a conditional rotation has four
+neurons. The difference of the first two is the on-indicator α. The other two hold the vector x,
+shifted by α so that it is positive.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from superposition.circuits.mlp import MLPCircuits
 
 @dataclass(frozen=True)
 class PlaneDirections:
-    """Inputs of rotations without an indicator: |x| = 1, (batch, k, 2)."""
+    """A sampler for rotations without an indicator: vectors (batch, k, 2) of length 1."""
 
     def __call__(self, active: Integers, rng: np.random.Generator) -> Floats:
         angles = rng.uniform(0, 2 * np.pi, active.shape)
@@ -33,9 +34,9 @@ class PlaneDirections:
 
 @dataclass(frozen=True, eq=False)
 class RotationInputs:
-    """Inputs (on, x + 1) of conditional rotations, |x| = 1, (batch, k, 4).
+    """A sampler for conditional rotations: inputs (on, x + 1), (batch, k, 4), with |x| = 1.
 
-    on: (2,), what the indicator's neurons hold while it is 1, as in all later states.
+    on: (2,), the values of the indicator's neurons while it is 1, as in all later states.
     """
 
     on: Floats
@@ -54,13 +55,26 @@ def rotation_circuits(
     threshold: float = 0.5,
     gain: float = 2.0,
 ) -> MLPCircuits:
-    """T circuits, each with one angle θ_t, by which every layer turns x: (eq-rotation-circuit).
+    """Make T circuits that turn a vector x by their own angles: (eq-rotation-circuit).
 
-    conditional: with an on-indicator, width 4. Layers map α to a step from 0 to 1, of slope `gain`
-    around `threshold` (as published: 2, ½), and x to ReLU(R x + 2α − 1) − α, which is R x while
-    α = 1 and |x| = 1. Without: width 2, linear layers x → R x.
-    Inputs have |x| = 1 and α = 1. Raises ValueError where an inactive circuit's step, or an active
-    one's, would not be flat: wanted ½/gain ≤ threshold ≤ 1 − ½/gain.
+    Each circuit has one angle, by which every layer turns x. A conditional circuit has an
+    on-indicator α and width 4. Each layer maps α to a step from 0 to 1 with slope `gain` around
+    `threshold`; the published values are 2 and ½. Each layer maps x to ReLU(R x + 2α − 1) − α,
+    which is R x while α = 1 and |x| = 1. An unconditional circuit has width 2 and linear layers x →
+    R x. Inputs have |x| = 1 and α = 1.
+
+    Raises ValueError for a step that is not flat at 0 and at 1, where ½/gain ≤ threshold ≤ 1 −
+    ½/gain does not hold.
+
+    >>> import numpy
+    >>> from superposition import rotation_circuits, rotation_vector
+    >>> rng, active = numpy.random.default_rng(0), numpy.array([[7]])
+    >>> circuits = rotation_circuits(n_circuits=10, n_layers=3, rng=rng)
+    >>> circuits
+    MLPCircuits(10 circuits, widths 4 → 4 → 4 → 4)
+    >>> last = circuits.run(circuits.default_inputs(active, rng), active)[-1]
+    >>> round(float(numpy.linalg.norm(rotation_vector(last))), 6)
+    1.0
     """
     n_circuits, n_layers = (
         positive_int("n_circuits", n_circuits),
@@ -80,7 +94,7 @@ def rotation_circuits(
 
 
 def rotation_step(circuits: MLPCircuits) -> tuple[float, float]:
-    """Threshold and gain of conditional rotations' step.
+    """Return threshold and gain of conditional rotations' step.
 
     Raises ValueError for circuits that `rotation_circuits` does not make.
     """
@@ -90,12 +104,26 @@ def rotation_step(circuits: MLPCircuits) -> tuple[float, float]:
 
 
 def on_indicator(states: Floats) -> Floats:
-    """α of conditional rotations' states (…, 4): a_0 − a_1, as (…, 1)."""
+    """Return α, the difference a_0 − a_1 of conditional rotations' states (…, 4), as (…, 1).
+
+    >>> import numpy
+    >>> from superposition import on_indicator
+    >>> on_indicator(numpy.array([1.5, 0.5, 1.6, 1.8])).tolist()
+    [1.0]
+    """
     return states[..., :1] - states[..., 1:2]
 
 
 def rotation_vector(states: Floats) -> Floats:
-    """x of rotations' states, (…, 2): a_2 and a_3 less α (width 4), or the state (width 2)."""
+    """Return the vector x of rotations' states, (…, 2).
+
+    For states of width 4, x is a_2 and a_3 less α. States of width 2 are x themselves.
+
+    >>> import numpy
+    >>> from superposition import rotation_vector
+    >>> rotation_vector(numpy.array([1.5, 0.5, 1.6, 1.8])).round(6).tolist()
+    [0.6, 0.8]
+    """
     if states.shape[-1] == 2:
         return states
     return states[..., 2:] - on_indicator(states)

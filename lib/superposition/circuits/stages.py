@@ -1,4 +1,4 @@
-"""What a graph of circuits is made of: stages of circuits, and edges between them."""
+"""The parts of a graph of circuits: stages of circuits, and edges between them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ _ANY = 2**62  # circuits beyond their stage are refused by name
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Circuits of one shape that live on the same layers.
+    """Circuits of one shape that compute on the same layers.
 
+    circuits: the circuits.
     start: how many layers of the graph come before their first one.
+
     Raises TypeError or ValueError for other circuits, or a start below 0.
     """
 
@@ -31,18 +33,21 @@ class Stage:
 
     @property
     def end(self) -> int:
-        """After how many layers of the graph they are done."""
+        """The number of the graph's layers after which the circuits are done."""
         return self.start + self.circuits.n_layers
 
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """Outputs of circuits of one stage that are inputs of circuits of another.
+    """Maps that carry outputs of one stage's circuits to inputs of another stage's circuits.
 
-    source, target: names of the two stages.
+    source: the name of the stage that the edges come from.
+    target: the name of the stage that they lead to.
     pairs: (n, 2), which of the source's circuits feeds which of the target's.
-    maps:  (n, d_target, d_source), or one (d_target, d_source) for all: what of the source's state,
-    when it is done, is added to the target's right before its first layer.
+    maps: (n, d_target, d_source), or one map (d_target, d_source) for all edges.
+
+    A map is applied to the final state of its source circuit. The result is added to the state of
+    the target circuit right before that circuit's first layer.
     """
 
     source: str
@@ -52,12 +57,12 @@ class Edges:
 
     @property
     def entries(self) -> Integers:
-        """Which entries of targets any of the maps adds to."""
+        """The entries of target states to which any of the maps adds something."""
         return np.flatnonzero(np.any(self.maps, axis=(0, 2)))
 
 
 def checked_edges(edges: Sequence[Edges], stages: Mapping[str, Stage]) -> tuple[Edges, ...]:
-    """Edges with arrays in full, (n, 2) and (n, d_target, d_source), of which there are any.
+    """Return the edges with full arrays (n, 2) and (n, d_target, d_source), without empty groups.
 
     Raises TypeError or ValueError for what does not fit the stages, an edge given twice, a cycle,
     and circuits read before they are done; the message names the circuits.
@@ -106,7 +111,7 @@ def _checked(label: str, edges: Edges, stages: Mapping[str, Stage]) -> Edges:
 
 
 def _ends(edges: Edges) -> Iterator[tuple[str, str]]:
-    """Names of the circuits at both ends of each edge: "adder[3]"."""
+    """Yield the names of the circuits at both ends of each edge: "adder[3]"."""
     for source, target in edges.pairs.tolist():
         yield f"{edges.source}[{source}]", f"{edges.target}[{target}]"
 

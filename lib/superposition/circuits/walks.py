@@ -1,4 +1,4 @@
-"""Active sets of a graph: walks along its edges."""
+"""Active sets of a graph: random walks along its edges."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ def sample_paths(
     length: int | None = None,
     n_paths: int = 1,
 ) -> Integers:
-    """Random walks along edges, (n_samples, n_paths · length): each circuit feeds the next.
+    """Draw random walks along edges, in which each circuit feeds the next.
 
-    A walk starts at a circuit that no edge leads to, and goes on by any edge; of those from which
-    enough circuits follow, each is as likely. length: by default that of the longest walk.
-    n_paths: walks one after the other in a row that have no circuit in common, nor an edge from
-    one to another.
-    Raises ValueError where there is no walk of that length, or are not so many apart.
+    length: the number of circuits on a walk; None: that of the longest walk.
+    n_paths: how many walks a row has; they share no circuit, and no edge connects two of them.
+
+    A walk starts at a circuit that no edge leads to. It continues along any edge after which it can
+    still reach its length, and each of these is equally likely. Returns the circuits' numbers,
+    (n_samples, n_paths · length), the walks of a row one after the other.
+    Raises ValueError where no walk has that length, or a row cannot hold so many separate walks.
     """
     instance("graph", graph, CircuitGraph)
     n_samples, rng = positive_int("n_samples", n_samples), generator(rng)
@@ -33,7 +35,7 @@ def sample_paths(
     ahead = _ahead(graph)
     longest = len(ahead)
     length = positive_int("length", longest if length is None else length, longest, ", the longest")
-    starts = np.flatnonzero(ahead[length - 1] & graph.entries)
+    starts = np.flatnonzero(ahead[length - 1] & graph.without_predecessors)
     if n_paths > len(starts):
         raise ValueError(
             f"n_paths: wanted at most {len(starts)}, the first circuits, got {n_paths}"
@@ -65,24 +67,24 @@ def _walks(
 def _next(
     graph: CircuitGraph, now: Integers, enough: NDArray[np.bool_], rng: np.random.Generator
 ) -> Integers:
-    """One of the circuits that follow each, from which enough others do."""
-    may = graph.follows[now].toarray() * enough
+    """Draw, for each circuit, one that follows it and from which the walk can reach its length."""
+    may = graph.adjacency[now].toarray() * enough
     return np.asarray((rng.random(may.shape) * may).argmax(axis=1))
 
 
 def _ahead(graph: CircuitGraph) -> list[NDArray[np.bool_]]:
-    """(T,) for walks of 1, 2 … circuits: whether one starts there."""
+    """Return, for walks of 1, 2, … circuits, whether one starts at each circuit, (T,)."""
     ahead = [np.ones(graph.n_circuits, bool)]
-    while (more := graph.follows @ ahead[-1].astype(int) > 0).any():
+    while (more := graph.adjacency @ ahead[-1].astype(int) > 0).any():
         ahead.append(more)
     return ahead
 
 
 def _meet(graph: CircuitGraph, walks: Integers, length: int) -> NDArray[np.bool_]:
-    """(n,), whether two of a row's walks have a circuit in common, or an edge between them."""
+    """Return whether two of a row's walks share a circuit, or have an edge between them, (n,)."""
     ordered = np.sort(walks, axis=1)
     meet = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
     walk = np.arange(walks.shape[1]) // length
     for one, other in np.argwhere(walk[:, None] != walk):
-        meet |= np.asarray(graph.follows[walks[:, one], walks[:, other]] > 0).ravel()
+        meet |= np.asarray(graph.adjacency[walks[:, one], walks[:, other]] > 0).ravel()
     return np.asarray(meet)

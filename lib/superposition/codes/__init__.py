@@ -1,4 +1,4 @@
-"""Codes: how the small vectors of many circuits share one wide space."""
+"""Codes, by which the small vectors of many circuits share one wide space."""
 
 from superposition.codes.base import Code
 from superposition.codes.gaussian import GaussianCode

@@ -1,4 +1,4 @@
-"""Chains: r pairs of codes side by side, in each of which a circuit has one slot and one slot."""
+"""Codes of chains: r pairs of codes side by side, in each of which a circuit has two slots."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Booleans = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class ChainCodes:
-    """Which slots each circuit has in each of r chains, in even layers and in odd ones.
+    """The slots of each circuit in each of r chains, in even layers and in odd ones.
 
-    even:    (T, r), slots below n_slots where states are after an even number of layers.
-    odd:     (T, r), likewise after an odd number; two circuits never share both in one chain.
-    n_slots: of one chain, in either code.
-    buckets: (T, r), or None: in a chain two circuits conflict if and only if these are equal.
+    even: (T, r), slots below n_slots, where states are after an even number of layers.
+    odd: (T, r), the slots after an odd number; two circuits never share both slots of a chain.
+    n_slots: the number of slots of one chain, in either code.
+    buckets: (T, r), or None; in a chain two circuits conflict if and only if these are equal.
 
     Raises TypeError or ValueError for arrays of another kind, shape or range, or shared pairs.
     """
@@ -54,25 +54,27 @@ class ChainCodes:
 
     @property
     def n_circuits(self) -> int:
-        """T."""
+        """The number of circuits, T."""
         return self.even.shape[0]
 
     @property
     def n_chains(self) -> int:
-        """r."""
+        """The number of chains, r."""
         return self.even.shape[1]
 
     @cached_property
     def joined(self) -> Booleans:
-        """(r, n_slots, n_slots): whether a circuit has that even slot and that odd one."""
+        """Whether a circuit has that even slot and that odd slot, (r, n_slots, n_slots)."""
         joined = np.zeros((self.n_chains, self.n_slots, self.n_slots), bool)
         joined[np.arange(self.n_chains), self.even, self.odd] = True
         return joined
 
     def conflicts(self, active: Integers) -> Booleans:
-        """(batch, r, k, k): whether two circuits of (batch, k) disturb each other in a chain.
+        """Return whether two circuits of (batch, k) disturb each other in a chain, (batch, r, k,
+        k).
 
-        They do if one's even slot and the other's odd slot are a circuit's: (eq-rectangle).
+        Two circuits do so if some circuit has the even slot of one and the odd slot of the other:
+        (eq-rectangle).
         """
         active = active_sets(active, self.n_circuits, {})
         even, odd = (slots[active].swapaxes(1, 2) for slots in (self.even, self.odd))
@@ -82,11 +84,15 @@ class ChainCodes:
         return either & ~np.eye(active.shape[1], dtype=bool)
 
     def disturbed(self, active: Integers) -> Booleans:
-        """(batch, k, r): whether a circuit is in conflict with any other, were all in a chain."""
+        """Return whether a circuit conflicts with any other if all are in one chain, (batch, k,
+        r).
+        """
         return np.asarray(self.conflicts(active).any(axis=3)).swapaxes(1, 2)
 
     def crowded(self, active: Integers) -> Booleans:
-        """(batch, k, r): whether another one of the circuits (batch, k) has one of its slots."""
+        """Return whether a circuit shares a slot with another one of (batch, k) in a chain,
+        (batch, k, r).
+        """
         active = active_sets(active, self.n_circuits, {})
         same = np.zeros((*active.shape, active.shape[1], self.n_chains), bool)
         for slots in (self.even[active], self.odd[active]):
@@ -95,10 +101,15 @@ class ChainCodes:
         return np.asarray(same.any(axis=2))
 
     def undisturbed(self, even: Booleans, odd: Booleans, which: Integers) -> Booleans:
-        """(batch, j, r): chains in which circuits (batch, j) are read exactly, from gates alone.
+        """Return the chains in which circuits are read exactly, as gates alone show it, (batch, j,
+        r).
 
-        even, odd: (batch, r, n_slots), the slots in use. Both of the circuit's are, and of the
-        circuits on either no other one has its other slot in use: (eq-undisturbed).
+        even: (batch, r, n_slots), the even slots in use.
+        odd: (batch, r, n_slots), the odd slots in use.
+        which: (batch, j), the numbers of the circuits.
+
+        A chain is undisturbed if both slots of the circuit are in use, and no other circuit on one
+        of them has its other slot in use: (eq-undisturbed).
         """
         chains = np.arange(self.n_chains)
         rows = np.arange(len(which))[:, None, None]
@@ -113,9 +124,10 @@ class ChainCodes:
         return np.asarray(used & (on_odd[at_odd] == 1) & (on_even[at_even] == 1))
 
     def copies(self, dtype: DTypeLike = np.float64) -> TwoCodes:
-        """As two codes of T·r circuits with one slot each: circuit t's copy in chain j is t·r + j.
+        """Return two codes of T·r circuits with one slot each.
 
-        Slots of chain j come after those of chain j − 1.
+        Circuit t's copy in chain j is circuit t·r + j. Slots of chain j come after those of chain j
+        − 1.
         """
         first = self.n_slots * np.arange(self.n_chains)
         even, odd = ((slots + first).reshape(-1, 1) for slots in (self.even, self.odd))
@@ -125,9 +137,10 @@ class ChainCodes:
 def plane_chains(
     prime: int, n_chains: int, n_circuits: int, rng: np.random.Generator
 ) -> ChainCodes:
-    """Chains of two slopes each of the plane over `prime`, all different: (eq-plane).
+    """Draw chains whose codes are slopes of the plane over `prime`, all different: (eq-plane).
 
-    Circuits are random points of it: two of them share one slot at most, over all chains.
+    Each chain has two slopes, and circuits are random points of the plane. Two circuits share at
+    most one slot over all chains.
     Raises ValueError for 2 n_chains > prime + 1, or more circuits than points.
     """
     n_chains, n_circuits = _counts(n_chains, n_circuits)
@@ -140,11 +153,12 @@ def plane_chains(
 def bucket_chains(
     n_buckets: int, n_chains: int, n_circuits: int, rng: np.random.Generator
 ) -> ChainCodes:
-    """Chains of n_buckets small networks; each circuit is in one bucket of each chain.
+    """Draw chains of n_buckets small networks each, where a circuit is in one bucket of each chain.
 
-    Circuits are polynomials over the field of n_buckets elements, their bucket in chain j the
-    value at j: two of degree below m agree in fewer than m chains, (eq-words). A bucket of c²
-    circuits or fewer has c slots a code. One bucket: every chain holds all circuits alike.
+    Circuits are polynomials over the field of n_buckets elements. A circuit's bucket in chain j is
+    the polynomial's value at j. Two polynomials of degree below m agree in fewer than m chains,
+    (eq-words). A bucket of at most c² circuits has c slots in each code. With one bucket every
+    chain holds all circuits.
     Raises ValueError for buckets that are not 1 or a prime, or more chains than a prime has values.
     """
     n_chains, n_circuits = _counts(n_chains, n_circuits)
@@ -161,7 +175,7 @@ def bucket_chains(
 
 
 def check_buckets(n_buckets: int, n_chains: int) -> None:
-    """Raises ValueError for buckets that are neither 1 nor a prime of n_chains or more."""
+    """Raise ValueError unless n_buckets is 1, or a prime of at least n_chains."""
     if positive_int("n_buckets", n_buckets) == 1:
         return
     if not isprime(n_buckets):
@@ -170,14 +184,18 @@ def check_buckets(n_buckets: int, n_chains: int) -> None:
 
 
 def bucket_slots(n_circuits: int, n_buckets: int) -> int:
-    """c: slots of a bucket of T / n_buckets circuits, each a pair of them."""
+    """Return c, the slots that a bucket of T / n_buckets circuits needs to give each its own
+    pair.
+    """
     load = -(-n_circuits // n_buckets)
     slots = int(np.sqrt(load))
     return slots + (slots**2 < load)
 
 
 def n_digits(n_circuits: int, n_buckets: int) -> int:
-    """m: how many coefficients T different polynomials over n_buckets elements need."""
+    """Return m, the number of coefficients that T different polynomials over n_buckets elements
+    need.
+    """
     digits = 1
     while n_buckets > 1 and n_buckets**digits < n_circuits:
         digits += 1

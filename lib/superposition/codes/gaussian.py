@@ -23,10 +23,21 @@ from superposition.codes.base import check_reads, check_state, check_values
 
 @dataclass(frozen=True, eq=False)
 class GaussianCode:
-    """Dense directions in the large residual stream; read by their transpose.
+    """Dense directions in the large residual stream, which are read by their transpose.
 
-    directions: (T, d, D), row i of circuit t is where entry i of its vector is written: the
-    post's E_t, transposed. `draw` makes random ones; explicit ones may be anything.
+    directions: (T, d, D); entry i of circuit t's vector is written along row i of circuit t.
+
+    The rows of circuit t are the post's E_t, transposed. `draw` makes random directions; explicit
+    directions may be anything. Raises ValueError for an empty axis.
+
+    >>> import numpy
+    >>> from superposition import GaussianCode
+    >>> code = GaussianCode.draw(n_circuits=50, width=2, size=400, rng=numpy.random.default_rng(0))
+    >>> state = code.encode(numpy.array([[[1.0, -2.0]]]), active=numpy.array([[7]]))
+    >>> state.shape
+    (1, 400)
+    >>> code.decode(state, numpy.array([[7]])).round(6).tolist()
+    [[[1.0, -2.0]]]
     """
 
     directions: Floats
@@ -48,9 +59,10 @@ class GaussianCode:
         orthonormal: bool = True,
         dtype: DTypeLike = np.float64,
     ) -> GaussianCode:
-        """Random directions: entries N(0, 1/size) as in the post, or orthonormal in each circuit.
+        """Draw random directions, orthonormal in each circuit or with entries N(0, 1/size) as in
+        the post.
 
-        Raises ValueError where `orthonormal` asks for more than `size` directions per circuit,
+        Raises ValueError where `orthonormal` asks for more than `size` directions for each circuit,
         MemoryError for more circuits than fit.
         """
         n_circuits, width = positive_int("n_circuits", n_circuits), positive_int("width", width)
@@ -70,27 +82,29 @@ class GaussianCode:
         return cls(np.ascontiguousarray(directions, dtype=dtype))
 
     def take(self, which: Integers) -> GaussianCode:
-        """The code of circuits `which`, (n,), in that order; ValueError out of range."""
+        """Return the code of circuits `which`, (n,), in that order. Raises ValueError out of
+        range.
+        """
         return GaussianCode(self.directions[whole_array("which", which, "n", {}, self.n_circuits)])
 
     @property
     def n_circuits(self) -> int:
-        """T."""
+        """The number of circuits, T."""
         return self.directions.shape[0]
 
     @property
     def width(self) -> int:
-        """d: entries of one circuit's vector."""
+        """The number d of entries of one circuit's vector."""
         return self.directions.shape[1]
 
     @property
     def size(self) -> int:
-        """D: dimensions of the wide space."""
+        """The number D of dimensions of the wide space."""
         return self.directions.shape[2]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64."""
+        """The precision, float32 or float64."""
         return self.directions.dtype
 
     @property
@@ -100,11 +114,13 @@ class GaussianCode:
 
     @property
     def reader(self) -> Floats:
-        """The rows that read: the directions themselves, (T·d, D)."""
+        """The rows that read, (T·d, D), which are the directions themselves."""
         return self.matrix
 
     def encode(self, values: Floats, active: Integers) -> Floats:
-        """Σ_t E_t a_t over the active circuits: values (batch, k, d) → state (batch, D)."""
+        """Return the states (batch, D) that hold Σ_t E_t a_t, for values (batch, k, d) of
+        active circuits.
+        """
         values, active = check_values(self, values, active)
         out = np.zeros((len(active), self.size), np.result_type(values, self.directions))
         for row, (value, circuits) in enumerate(zip(values, active, strict=True)):
@@ -112,7 +128,7 @@ class GaussianCode:
         return out
 
     def decode(self, state: Floats, which: Integers) -> Floats:
-        """What circuits `which` (batch, j) read of states (batch, D), (batch, j, d): (eq-read)."""
+        """Return what circuits `which` (batch, j) read of each state, (batch, j, d): (eq-read)."""
         state, which = check_state(self, state, which)
         out = np.empty((*which.shape, self.width), np.result_type(state, self.directions))
         for row, circuits in enumerate(which):
@@ -120,18 +136,20 @@ class GaussianCode:
         return out
 
     def decode_all(self, state: Floats) -> Floats:
-        """What every circuit reads: (batch, D) → (batch, T, d), as one matrix product."""
+        """Return what every circuit reads of states (batch, D), (batch, T, d), by one matrix
+        product.
+        """
         state = real_array("state", state, "batch size", {"size": self.size})
         check_reads(self, len(state))
         return (state @ self.matrix.T).reshape(len(state), self.n_circuits, self.width)
 
 
 def _orthonormal(directions: Floats) -> Floats:
-    """Gaussian directions (T, d, D) made orthonormal within each circuit, uniformly distributed.
+    """Make Gaussian directions (T, d, D) orthonormal within each circuit, uniformly distributed.
 
-    The QR decomposition alone would not do: it fixes the sign of each direction by its own
-    convention, and so gives directions of different circuits a mean overlap (Mezzadri 2007,
-    in the book's bibliography).
+    The QR decomposition fixes the sign of each direction by its own convention. Without a
+    correction of the signs, directions of different circuits would have a mean overlap (Mezzadri
+    2007, in the book's bibliography).
     """
     q, upper = np.linalg.qr(directions.swapaxes(1, 2))
     signs = np.sign(np.diagonal(upper, axis1=1, axis2=2))

@@ -1,4 +1,4 @@
-"""Sets of slots of which any two share at most one: what a sparse code can be packed from."""
+"""Packings: sets of slots of which any two share at most one slot, for sparse codes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ _ARRAY = 200  # bytes of an array besides its numbers
 
 
 def packing(kind: str, n_slots: int, redundancy: int) -> Integers:
-    """All sets of the named kind, (capacity, r), any two with at most one slot in common.
+    """Return all sets of the named kind, (capacity, r), any two with at most one slot in common.
 
-    "prime_step": runs of r slots at equal steps. Two runs of one step do not meet. Runs of steps
-    s ≠ s' would meet twice only if i s = j s' for some i, j < r; no two of the steps taken here
-    are in such a ratio: they have no prime factor below r or, where r is composite, are powers of
-    r times such a number.
-    "finite_plane": the points of the plane over q, the largest prime up to n_slots / r; slots are
-    the lines of r parallel classes, r ≤ q. Two points lie on at most one common line. In the
-    order of the lines of one more class, so that any first T load slots alike, to within one.
+    "prime_step": the sets are runs of r slots at equal steps. Two runs of one step do not meet.
+    Runs of steps s ≠ s' would meet twice only if i s = j s' for some i, j < r. No two of the steps
+    taken here are in such a ratio: they have no prime factor below r or, where r is composite, are
+    powers of r times such a number.
+
+    "finite_plane": the sets are the points of the plane over q, the largest prime up to n_slots /
+    r. Slots are the lines of r parallel classes, r ≤ q. Two points lie on at most one common line.
+    Points are in the order of the lines of one more class, so that any first T load slots alike, to
+    within one.
 
     Raises ValueError for another kind, or sets larger than there are slots (finite plane: than q),
     MemoryError for more sets than fit.
@@ -39,15 +41,15 @@ def packing(kind: str, n_slots: int, redundancy: int) -> Integers:
 
 
 def capacity(kind: str, n_slots: int, redundancy: int) -> int:
-    """How many sets `packing` has."""
+    """Return the number of sets of a `packing`."""
     return len(packing(kind, n_slots, redundancy))
 
 
 def packing_bound(n_slots: int, redundancy: int) -> int:
-    """No packing has more sets: Johnson's bound ⌊(n/r) ⌊(n − 1)/(r − 1)⌋⌋.
+    """Return Johnson's bound ⌊(n/r) ⌊(n − 1)/(r − 1)⌋⌋, which the sets of no packing exceed.
 
-    A slot is in at most (n − 1)/(r − 1) sets, since they share no other slot; each set has r.
-    Raises ValueError for r < 2 (any number of equal sets would do) or r > n.
+    A slot is in at most (n − 1)/(r − 1) sets, since these sets share no other slot. Each set has r
+    slots. Raises ValueError for r < 2, where any number of equal sets would do, or r > n.
     """
     n_slots = positive_int("n_slots", n_slots)
     redundancy = positive_int("redundancy", redundancy, n_slots, ", the number of slots")
@@ -67,9 +69,10 @@ def _runs(n_slots: int, r: int) -> Integers:
 
 
 def _check_runs(n_slots: int, r: int) -> None:
-    """MemoryError for more slots than fit: sets twice, by step and all together.
+    """Raise MemoryError for more slots than fit.
 
-    Of all steps those without a prime factor below r count, and powers of a composite r times them.
+    The sets are held twice, by step and all together. The steps that count are those without a
+    prime factor below r and, for composite r, powers of r times such a step.
     """
     share = prod(1 - 1 / p for p in primerange(r)) * (1 if isprime(r) or r == 1 else r / (r - 1))
 
@@ -106,12 +109,15 @@ def _points(n_slots: int, r: int) -> Integers:
 
 
 def plane_lines(q: int, n_slopes: int) -> Integers:
-    """Which line of each of the first slopes every point of the plane over q is on: (q², n_slopes).
+    """Return the lines on which every point of the plane over q lies, (q², n_slopes), one for each
+    slope.
 
-    q: a prime. Point (x, y) is on line (y − slope·x) mod q of slope 0 … q − 1, and on the vertical
-    line x, which counts as slope q; lines are numbered on, slope·q + line. Two points share the
-    line of at most one slope. In the order of the vertical lines, so that the first T points are
-    on all lines of another slope equally often, to within one.
+    q: a prime.
+
+    Point (x, y) is on line (y − slope·x) mod q of slopes 0 … q − 1, and on the vertical line x,
+    which counts as slope q. Lines are numbered slope·q + line. Two points share the line of at most
+    one slope. Points are in the order of the vertical lines, so that the first T points are on all
+    lines of another slope equally often, to within one.
     Raises ValueError for a q that is not prime, or more than q + 1 slopes, MemoryError for a q that
     does not fit.
     """
@@ -128,13 +134,16 @@ def plane_lines(q: int, n_slopes: int) -> Integers:
 
 
 def smallest_plane(n_points: int, n_slopes: int) -> int:
-    """The least prime q whose plane has so many points, q², and slopes, q + 1."""
+    """Return the least prime q whose plane has n_points points, of q², and n_slopes slopes, of
+    q + 1.
+    """
     return int(nextprime(max(n_slopes - 1, int(np.ceil(np.sqrt(n_points))), 2) - 1))
 
 
 def draw_lines(prime: int, n_slopes: int, n_circuits: int, rng: np.random.Generator) -> Integers:
-    """Lines (T, n_slopes) of T points of the plane over `prime`, in random order: (eq-plane).
+    """Draw the lines (T, n_slopes) of T points of the plane over `prime`: (eq-plane).
 
+    The points are in random order.
     Raises ValueError for more slopes than prime + 1, or more circuits than points.
     """
     n = positive_int("n_circuits", n_circuits, prime**2, f", the points of the plane over {prime}")

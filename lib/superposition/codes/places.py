@@ -1,6 +1,6 @@
-"""Places: networks for one active circuit at a time, and which of them each circuit is built into.
+"""Places: networks for one active circuit at a time, and a table of which places hold each circuit.
 
-Whoever embeds may look at all active circuits, and send each to a place that no other one takes.
+`embed` may look at all active circuits, and send each to a place that no other one takes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from superposition._memory import check_circuits
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Which of G places hold a copy of each circuit.
+    """A table of which of G places hold a copy of each circuit.
 
-    table:    (T, r), places below n_places, distinct within a row.
-    n_places: G.
+    table: (T, r), places below n_places, distinct within a row.
+    n_places: G, the number of places.
 
     Raises ValueError for a repeated place, or one out of range.
     """
@@ -39,7 +39,9 @@ class Places:
 
     @classmethod
     def draw(cls, n_circuits: int, n_places: int, copies: int, rng: np.random.Generator) -> Places:
-        """Each circuit in a random set of `copies` places; MemoryError for more than fit."""
+        """Put each circuit into a random set of `copies` places. Raises MemoryError for more
+        than fit.
+        """
         n_circuits, n_places = (
             positive_int("n_circuits", n_circuits),
             positive_int("n_places", n_places),
@@ -51,13 +53,15 @@ class Places:
         return cls(order[:, :copies], n_places)
 
     def members(self, place: int) -> Integers:
-        """The circuits that have a copy in a place, in order."""
+        """Return the circuits that have a copy in a place, in order."""
         return np.flatnonzero((self.table == place).any(axis=1))
 
     def assign(self, active: Integers) -> Integers:
-        """A place for each active circuit, (batch, k) → (batch, k), no two in one; −1: none left.
+        """Return a place for each active circuit (batch, k), such that no two circuits share a
+        place.
 
-        As many as can be are placed (a maximum matching).
+        The result is (batch, k), with −1 where no place is left. A maximum matching places as many
+        circuits as possible.
         """
         from scipy.sparse.csgraph import maximum_bipartite_matching  # slow to load
 
@@ -74,9 +78,10 @@ class Places:
 
 
 def unplaced_bound(n_circuits: int, n_places: int, copies: int, n_active: int) -> float:
-    """Bound on the chance that drawn places fail some n_active circuits, up to 1: (eq-union).
+    """Return a bound on the chance that drawn places fail some n_active circuits: (eq-union).
 
-    By Hall's theorem they do if some s circuits have all copies in s − 1 places.
+    The bound is at most 1. By Hall's theorem places fail if s circuits have all copies in s − 1
+    places.
     """
     positive_int("n_active", n_active, n_circuits, ", the number of circuits")
     copies = positive_int("copies", copies, n_places, ", the number of places")
@@ -87,9 +92,10 @@ def unplaced_bound(n_circuits: int, n_places: int, copies: int, n_active: int) -
 
 
 def copies_needed(n_circuits: int, n_places: int, n_active: int) -> int:
-    """Fewest copies of each circuit for which `unplaced_bound` is below 1: some places will do.
+    """Return the fewest copies of each circuit for which `unplaced_bound` is below 1.
 
-    Raises ValueError for fewer places than active circuits.
+    Some places then serve every active set. Raises ValueError for fewer places than active
+    circuits.
     """
     positive_int("n_active", n_active, n_places, ", the number of places")
     every = range(1, n_active + 1)  # the last always does
@@ -97,7 +103,7 @@ def copies_needed(n_circuits: int, n_places: int, n_active: int) -> int:
 
 
 def _choose(n: float | Integers, k: float | Integers) -> np.ndarray:
-    """log of n choose k."""
+    """Return the logarithm of n choose k."""
     return np.asarray(
         gammaln(np.add(n, 1)) - gammaln(np.add(k, 1)) - gammaln(np.subtract(n, k) + 1)
     )

@@ -1,4 +1,4 @@
-"""Sparse codes: each entry of a circuit's vector is carried by a few slots of the wide space."""
+"""Sparse codes, in which a few slots of the wide space carry each entry of a circuit's vector."""
 
 from __future__ import annotations
 
@@ -27,11 +27,24 @@ from superposition.codes.packings import capacity as packing_capacity
 
 @dataclass(frozen=True, eq=False)
 class SparseCode:
-    """Each entry of each circuit's vector is carried by r slots of the wide space.
+    """A code in which r slots of the wide space carry each entry of each circuit's vector.
 
-    slots: (T, width, r) slot numbers below `size`, distinct within an entry. Writing puts the
-    entry on each of its slots (the post's V_t, 0/1); reading averages over them (V_t^T / r, which
-    is the post's V_t^+ wherever the entries of one circuit share no slot).
+    slots: (T, width, r), slot numbers below `size`, distinct within an entry.
+    size: the number of slots.
+    dtype: float32 or float64, the precision of the code's matrices.
+
+    Writing puts an entry on each of its slots, which is the post's V_t of zeros and ones. Reading
+    averages over the slots, which is V_t^T / r. This is the post's V_t^+ wherever the entries of
+    one circuit share no slot. Raises ValueError for a repeated slot or one out of range.
+
+    >>> import numpy
+    >>> from superposition import SparseCode
+    >>> code = SparseCode(numpy.array([[[0, 1]], [[1, 2]]]), size=3)
+    >>> state = code.encode(numpy.array([[[4.0]]]), active=numpy.array([[0]]))
+    >>> state.tolist()
+    [[4.0, 4.0, 0.0]]
+    >>> code.decode_all(state).tolist()  # circuit 1 shares one of its two slots
+    [[[4.0], [2.0]]]
     """
 
     slots: Integers
@@ -61,17 +74,20 @@ class SparseCode:
         *,
         dtype: DTypeLike = np.float64,
     ) -> SparseCode:
-        """A code of the named kind.
+        """Draw a code of the named kind.
 
-        "random": each entry on a uniformly random set of r slots. "disjoint": the same, but no
-        slot twice within one circuit. "prime_step", "finite_plane": slots in `width` equal blocks,
-        one for each entry; in all of them a circuit has the same set of a `packing`, so that two
-        circuits share at most one slot of each block (which set is whose, and slots' order within
-        blocks, are random).
+        "random": each entry is on a uniformly random set of r slots.
 
-        Raises ValueError for an unknown kind, more slots per entry (per circuit, if disjoint)
-        than there are, or more circuits than the packing has sets; MemoryError for more circuits
-        than fit.
+        "disjoint": each entry is on a random set, but no slot twice within one circuit.
+
+        "prime_step", "finite_plane": the slots are in `width` equal blocks, one for each entry. A
+        circuit has the same set of a `packing` in all blocks, so that two circuits share at most
+        one slot of each block. Which circuit has which set, and the slots' order within blocks, are
+        random.
+
+        Raises ValueError for an unknown kind, more slots for each entry (for each circuit, if
+        disjoint) than there are, or more circuits than the packing has sets; MemoryError for more
+        circuits than fit.
         """
         kinds = ("random", "disjoint", *PACKINGS)
         if kind not in kinds:
@@ -95,7 +111,7 @@ class SparseCode:
     def private(
         cls, n_circuits: int, width: int, redundancy: int = 1, *, dtype: DTypeLike = np.float64
     ) -> SparseCode:
-        """The code without superposition: every entry owns its slots, circuits lie side by side."""
+        """Return the code without superposition, where every entry has its own slots."""
         shape = (
             positive_int("n_circuits", n_circuits),
             positive_int("width", width),
@@ -105,48 +121,52 @@ class SparseCode:
         return cls(np.arange(np.prod(shape)).reshape(shape), int(np.prod(shape)), dtype)
 
     def take(self, which: Integers) -> SparseCode:
-        """The code of circuits `which`, (n,), in that order; ValueError out of range."""
+        """Return the code of circuits `which`, (n,), in that order. Raises ValueError out of
+        range.
+        """
         which = whole_array("which", which, "n", {}, self.n_circuits)
         return SparseCode(self.slots[which], self.size, self.dtype)
 
     @property
     def n_circuits(self) -> int:
-        """T."""
+        """The number of circuits, T."""
         return self.slots.shape[0]
 
     @property
     def width(self) -> int:
-        """Entries of one circuit's vector."""
+        """The number of entries of one circuit's vector."""
         return self.slots.shape[1]
 
     @property
     def redundancy(self) -> int:
-        """r: slots per entry."""
+        """The number r of slots of each entry."""
         return self.slots.shape[2]
 
     @property
     def load(self) -> Integers:
-        """How many entries each slot carries, (size,); its mean is T · width · r / size."""
+        """The number of entries that each slot carries, (size,), with mean T · width · r / size."""
         return np.bincount(self.slots.ravel(), minlength=self.size)
 
     @staticmethod
     def capacity(kind: str, width: int, size: int, redundancy: int) -> int:
-        """How many circuits a code of that packing can hold in `size` slots."""
+        """Return the number of circuits that a code of that packing can hold in `size` slots."""
         return packing_capacity(kind, _block(width, size), redundancy)
 
     @property
     def bound(self) -> int:
-        """No code that shares at most one slot of a block holds more: `packings.packing_bound`."""
+        """The most circuits of any code that shares at most one slot of a block:
+        `packings.packing_bound`.
+        """
         return packing_bound(self.block, self.redundancy)
 
     @property
     def block(self) -> int:
-        """Slots of one of `width` equal blocks."""
+        """The number of slots in one of `width` equal blocks."""
         return _block(self.width, self.size)
 
     @cached_property
     def sets(self) -> Integers:
-        """(T, r): the slots of each circuit, the same in each of `width` blocks.
+        """The slots of each circuit, (T, r), which are the same in each of `width` blocks.
 
         Raises ValueError where a code is not made of equal blocks with the same sets.
         """
@@ -158,7 +178,9 @@ class SparseCode:
 
     @property
     def set_matrix(self) -> sparse.csr_array:
-        """The 0/1 matrix (T, block) of `sets`, r ones a row; raises as it does."""
+        """The matrix (T, block) of zeros and ones with r ones in each row, from `sets`. Raises
+        as it does.
+        """
         starts = np.arange(self.n_circuits + 1) * self.redundancy
         columns = self.sets.ravel()
         shape = (self.n_circuits, self.block)
@@ -166,7 +188,9 @@ class SparseCode:
 
     @property
     def overlaps(self) -> sparse.csr_array:
-        """(T, T): how many slots of a block two circuits share, 0 on the diagonal."""
+        """The number of slots of a block that two circuits share, (T, T), with zeros on the
+        diagonal.
+        """
         shared = self.set_matrix @ self.set_matrix.T
         shared.setdiag(0)
         shared.eliminate_zeros()
@@ -174,7 +198,7 @@ class SparseCode:
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
-        """The 0/1 matrix that writes, (T·width, size), r ones a row."""
+        """The matrix that writes, (T·width, size), with zeros and r ones in each row."""
         n_rows = self.n_circuits * self.width
         starts = np.arange(n_rows + 1) * self.redundancy
         ones = np.ones(self.slots.size, self.dtype)
@@ -182,13 +206,13 @@ class SparseCode:
 
     @cached_property
     def reader(self) -> sparse.csr_array:
-        """The matrix that reads, (T·width, size): 1/r wherever `matrix` has a one."""
+        """The matrix that reads, (T·width, size), with 1/r wherever `matrix` has a one."""
         matrix = self.matrix
         shares = matrix.data / np.asarray(self.redundancy, matrix.dtype)
         return sparse.csr_array((shares, matrix.indices, matrix.indptr), matrix.shape)
 
     def encode(self, values: Floats, active: Integers) -> Floats:
-        """Σ_t V_t a_t over the active circuits: values (batch, k, width) → state (batch, size)."""
+        """Return the states (batch, size) that hold Σ_t V_t a_t, for values (batch, k, width)."""
         values, active = check_values(self, values, active)
         out = np.zeros((len(active), self.size), np.result_type(values, self.dtype))
         rows = np.arange(len(active))[:, None, None, None] * self.size
@@ -198,13 +222,15 @@ class SparseCode:
         return out
 
     def decode(self, state: Floats, which: Integers) -> Floats:
-        """What circuits `which` (batch, j) read of each state: the mean over each entry's slots."""
+        """Return what circuits `which` (batch, j) read of each state: the mean over each
+        entry's slots.
+        """
         state, which = check_state(self, state, which)
         rows = np.arange(len(which))[:, None, None, None]
         return state[rows, self.slots[which]].mean(axis=-1)
 
     def decode_all(self, state: Floats) -> Floats:
-        """What every circuit reads: (batch, size) → (batch, T, width)."""
+        """Return what every circuit reads of states (batch, size), (batch, T, width)."""
         state = real_array("state", state, "batch size", {"size": self.size})
         check_reads(self, len(state))
         reads = self.reader @ state.T  # samples last in memory: so they are added fastest
@@ -212,7 +238,7 @@ class SparseCode:
 
 
 def _check_slots(n_circuits: int, width: int, redundancy: int) -> None:
-    """MemoryError for more circuits than fit: their slots, and once more in order."""
+    """Raise MemoryError for more circuits than fit, with their slots held twice."""
     one = 2 * width * redundancy * 8
     check_circuits(n_circuits, one)
 
@@ -220,7 +246,9 @@ def _check_slots(n_circuits: int, width: int, redundancy: int) -> None:
 def _packed(
     kind: str, n_circuits: int, width: int, size: int, redundancy: int, rng: np.random.Generator
 ) -> Integers:
-    """Slots (T, width, r): the first T sets of a packing, in every block."""
+    """Return slots (T, width, r), where each circuit has one of the packing's first T sets in
+    every block.
+    """
     block = _block(width, size)
     sets = packing(kind, block, redundancy)
     why = f", the capacity of {kind!r} with {block} slots"
@@ -230,7 +258,7 @@ def _packed(
 
 
 def _block(width: int, size: int) -> int:
-    """Slots of one of `width` equal blocks; a remainder is left unused."""
+    """Return the number of slots of one of `width` equal blocks; a remainder is left unused."""
     return size // positive_int("width", width, size, ", the number of slots")
 
 
@@ -242,7 +270,7 @@ def _repeats(rows: Integers) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _random_subsets(n: int, size: int, r: int, rng: np.random.Generator) -> Integers:
-    """n uniformly random ordered r-subsets of range(size), (n, r)."""
+    """Draw n uniformly random ordered r-subsets of range(size), (n, r)."""
     if r * r > size:  # repeats would be likely: shuffle instead of trying again
         return np.stack([rng.permutation(size)[:r] for _ in range(n)])
     rows = rng.integers(size, size=(n, r))

@@ -1,4 +1,4 @@
-"""Two codes at once: one for states in a residual stream, one for neurons, and gates for both."""
+"""Two codes for a residual stream and its neurons, with gates for both."""
 
 from __future__ import annotations
 
@@ -14,37 +14,45 @@ from superposition.codes.sparse import SparseCode
 
 @dataclass(frozen=True, eq=False)
 class StreamCodes:
-    """Which slots of the residual stream each circuit has, and which slots of neurons.
+    """The slots of the residual stream and of the neurons that each circuit has.
 
-    stream:  a code of width 1: slots for states, a block of them for each entry.
-    neurons: likewise: slots of neurons, a block for each neuron of a circuit.
+    stream: a code of width 1, slots for states, with a block of slots for each entry.
+    neurons: a code of width 1, slots of neurons, with a block of slots for each neuron of a
+        circuit.
 
-    A stream for states of width d has d blocks of entries, one of gates of the stream's slots
-    (1 on slots in use), and one of gates of the neurons' slots (1 on slots not in use).
+    A stream for states of width d has d blocks of entries. A block of gates of the stream's slots
+    follows, which are 1 on slots in use. The last block holds gates of the neurons' slots, which
+    are 1 on slots not in use.
     """
 
     stream: SparseCode
     neurons: SparseCode
 
     def size(self, width: int) -> int:
-        """D, dimensions of a stream for states of that width."""
+        """Return D, the dimensions of a stream for states of that width."""
         return (width + 1) * self.stream.size + self.neurons.size
 
     def n_neurons(self, n_neurons: int, cleaners: int) -> int:
-        """M, large neurons for m of a circuit, and for so many that clean a slot of the stream."""
+        """Return M, the large neurons needed.
+
+        n_neurons: m, the neurons of one circuit.
+        cleaners: how many neurons clean one slot of the stream.
+        """
         return max(n_neurons * self.neurons.size, cleaners * self.stream.size)
 
     def gates(self, width: int) -> tuple[slice, slice]:
-        """Where the gates of the stream's slots are, and those of the neurons'."""
+        """Return where the gates of the stream's slots are, and those of the neurons' slots."""
         start, end = width * self.stream.size, (width + 1) * self.stream.size
         return slice(start, end), slice(end, end + self.neurons.size)
 
     def entries(self, width: int) -> SparseCode:
-        """Where states are read."""
+        """Return the code by which states are read."""
         return self._blocks(width, width)
 
-    def door(self, width: int) -> SparseCode:
-        """Where inputs are written: entries, and last the gates of the stream's slots."""
+    def input_map(self, width: int) -> SparseCode:
+        """Return the code by which inputs are written: entries, then the gates of the stream's
+        slots.
+        """
         return self._blocks(width + 1, width)
 
     def _blocks(self, n_blocks: int, width: int) -> SparseCode:
@@ -60,10 +68,11 @@ def draw_stream_codes(
     rng: np.random.Generator,
     dtype: DTypeLike = np.float64,
 ) -> StreamCodes:
-    """Codes from the plane over `prime`: no two circuits share a slot of both, nor two of one.
+    """Draw codes from the plane over `prime`, in which two circuits share at most one slot.
 
-    Circuits are its points, in random order; slots are the lines of r slopes each: (eq-plane).
-    Raises ValueError for more slopes than prime + 1, or more circuits than points.
+    Circuits are points of the plane in random order, and slots are the lines of r slopes for each
+    code: (eq-plane). Raises ValueError for more slopes than prime + 1, or more circuits than
+    points.
     """
     r = positive_int("redundancy", redundancy)
     both = r + positive_int("neuron_redundancy", neuron_redundancy)

@@ -16,10 +16,7 @@ _AT_ONCE = 2**15  # places that are added to in one go: they stay in the cache
 
 
 class CircuitSum(NamedTuple):
-    """Σ_t write_t · w_t · read_t, not multiplied out: what `superpose` takes.
-
-    weights: (T, write.width, read.width).
-    """
+    """The sum Σ_t write_t · w_t · read_t, not multiplied out: the arguments of `superpose`."""
 
     write: Code  #: Where they write.
     weights: Floats  #: Circuits' own small matrices.
@@ -27,14 +24,24 @@ class CircuitSum(NamedTuple):
 
 
 def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None = None) -> Floats:
-    """Σ_t write_t · w_t · read_t: the one sum by which every large weight matrix is made.
+    """Return Σ_t write_t · w_t · read_t, the one sum by which every large weight matrix is made.
 
-    Both lines of equation (eq-weights) of *The construction*. Linear in T, in time and memory.
+    This is both lines of equation (eq-weights) of *The construction*. Time and memory grow linearly
+    with T.
 
-    weights (T, write.width, read.width): circuit t's own small matrix. Returns a dense array
-    (write.size, read.size); or adds to `onto`, one of that shape, in place.
+    weights: (T, write.width, read.width), circuit t's own small matrix.
+    onto: an array of shape (write.size, read.size) to which the sum is added in place, or None.
+
+    Returns a dense array of shape (write.size, read.size).
     Raises ValueError where codes, weights and `onto` do not fit together, MemoryError where the
     result does not fit into memory.
+
+    >>> import numpy
+    >>> from superposition import SparseCode, superpose
+    >>> code = SparseCode(numpy.array([[[0, 1]], [[1, 2]]]), size=3)
+    >>> weights = numpy.array([[[2.0]], [[10.0]]])  # the weights of two circuits, of width 1 each
+    >>> superpose(code, weights, code).tolist()
+    [[1.0, 1.0, 0.0], [1.0, 6.0, 5.0], [0.0, 5.0, 5.0]]
     """
     sizes = {"circuits": write.n_circuits, "outputs": write.width, "inputs": read.width}
     weights = real_array("weights", weights, "circuits outputs inputs", sizes)
@@ -56,9 +63,10 @@ def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None =
 
 
 def _scatter(write: SparseCode, weights: Floats, read: SparseCode, onto: Floats) -> None:
-    """Each entry of the small matrices is added where its slots cross, a few circuits at a time.
+    """Add each entry of the small matrices where its slots cross, a few circuits at a time.
 
-    Entry by entry: its slots are often in one block of the result, which may stay in the cache.
+    The sum goes entry by entry. The slots of one entry are often in one block of the result, which
+    may stay in the cache.
     """
     flat, shares = onto.reshape(-1), weights / np.asarray(read.redundancy, onto.dtype)
     at_once = max(_AT_ONCE // (write.redundancy * read.redundancy), 1)
@@ -76,7 +84,7 @@ def _scatter(write: SparseCode, weights: Floats, read: SparseCode, onto: Floats)
 
 
 def _product(write: Code, weights: Floats, read: Code) -> Floats:
-    """The same as a product of matrices, block-diagonal in the middle."""
+    """Return the sum as a product of matrices, with a block-diagonal one in the middle."""
     corners = np.arange(write.n_circuits + 1)
     blocks = sparse.bsr_array((weights, corners[:-1], corners))
     if sparse.issparse(read.reader):  # the write side first: it is dense, or all is sparse
@@ -87,7 +95,9 @@ def _product(write: Code, weights: Floats, read: Code) -> Floats:
 
 
 def _check_sum(write: Code, read: Code, itemsize: int) -> None:
-    """MemoryError where a large weight matrix does not fit, beside the sum's dense half."""
+    """Raise MemoryError where a large weight matrix does not fit beside the dense half of the
+    sum.
+    """
 
     def needs(size: int) -> float:
         beside = 0

@@ -1,4 +1,4 @@
-"""Constructions: how circuits are compiled into one large network."""
+"""Constructions, which compile circuits into one large network."""
 
 from superposition.constructions.chained import ChainSuperposition
 from superposition.constructions.chains import ChainConstruction

@@ -1,4 +1,4 @@
-"""How large the values in a gated network can get, from the circuits' weights."""
+"""Bounds on the values in a gated network, from the circuits' weights."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ _ROUNDED = 1 + 1e-5  # norms are rounded
 
 
 def state_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
-    """Bounds on the length of each circuit's state after 0 … L layers, (L+1, T): (eq-bound).
+    """Return bounds on the length of each circuit's state after 0 … L layers, (L+1, T): (eq-bound).
 
-    For inputs of length `input_bound` at most. |w a + b| ≤ ‖w‖ |a| + |b|, with spectral norms; of
-    b only what is above zero counts if a ReLU follows.
+    The bounds hold for inputs of length `input_bound` at most. They are |w a + b| ≤ ‖w‖ |a| + |b|,
+    with spectral norms. If a ReLU follows, only entries of b above zero count.
     """
     return _bounds(circuits, input_bound, lambda weight: np.linalg.norm(weight, 2, axis=(1, 2)))
 
 
 def largest_states(circuits: MLPCircuits, input_bound: float) -> Floats:
-    """The largest of `state_bounds` over all circuits, (L+1,), to the last bit.
+    """Return the largest of `state_bounds` over all circuits, (L+1,), to the last bit.
 
-    A spectral norm takes a decomposition; of many circuits few are large. No spectral norm is above
-    the Frobenius norm, so circuits whose bounds by that are below the largest found are left out.
-    Raises ValueError for circuits whose sampler has longer inputs, if it says so (`longest`).
+    A spectral norm takes a decomposition, and of many circuits few are large. No spectral norm is
+    above the Frobenius norm, so circuits whose bounds by the latter are below the largest found are
+    left out.
+    Raises ValueError for circuits whose sampler has an attribute `longest` above `input_bound`.
     """
     _check_longest(circuits, input_bound)
     if circuits.n_circuits <= 2 * _FIRST:
@@ -54,9 +55,10 @@ def _frobenius(weight: Floats) -> Floats:
 
 
 def value_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
-    """Closer ones than `state_bounds`, (L+1, T): (eq-value-bound).
+    """Return closer bounds than `state_bounds`, (L+1, T): (eq-value-bound).
 
-    Between two ReLU layers |ReLU(w a + b)| ≤ ‖w⁺‖ |a| + |b⁺|, of what is above zero in w, too.
+    Between two ReLU layers |ReLU(w a + b)| ≤ ‖w⁺‖ |a| + |b⁺|, where w⁺ and b⁺ are what is above
+    zero.
     """
     bounds, positive = [np.full(circuits.n_circuits, input_bound)], False
     layers = zip(circuits.weights, circuits.biases, circuits.activations, strict=True)
@@ -71,10 +73,12 @@ def value_bounds(circuits: MLPCircuits, input_bound: float) -> Floats:
     return np.array(bounds, float)
 
 
-def largest_heard(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
-    """Bounds on |w a + b| in any neuron of each layer, (L,), by any circuit of any one's state.
+def largest_pre_activations(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
+    """Return bounds on |w a + b| in any neuron of each layer, for the weights of any circuit, (L,).
 
-    state_bounds: (L+1,), on the lengths of all states.
+    state_bounds: (L+1,), bounds on the lengths of all states.
+
+    The state may be that of any other circuit.
     """
     layers = zip(circuits.weights, circuits.biases, state_bounds, strict=False)
     heard = [np.linalg.norm(w, axis=2) * bound + np.abs(b) for w, b, bound in layers]
@@ -84,12 +88,14 @@ def largest_heard(circuits: MLPCircuits, state_bounds: Floats) -> Floats:
 def residual_bounds(
     circuits: ResidualCircuits, input_bound: float | Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Bounds for residual circuits, (eq-residual-bound): on states, what is heard, and written.
+    """Return bounds for residual circuits, (eq-residual-bound), as three arrays.
 
-    Of the length of each circuit's state after 0 … L layers, (L+1, T), for inputs of length
-    `input_bound` at most, one for all or (T,); of |w a + b| in any neuron of each layer, (L,), by
-    any circuit of any
-    one's state; and of what any circuit's w' makes of any one's neurons, in any entry, (L,).
+    input_bound: the largest length of an input, one for all circuits or (T,).
+
+    The first array bounds the length of each circuit's state after 0 … L layers, (L+1, T). The
+    second bounds |w a + b| in any neuron of each layer, for any circuit's weights and any circuit's
+    state, (L,). The third bounds the entries that any circuit's w' makes of any circuit's neurons,
+    (L,).
     """
     bounds, heard, written = [np.full(circuits.n_circuits, input_bound)], [], []
     for read, bias, write in zip(circuits.read_in, circuits.bias, circuits.write_out, strict=True):
@@ -103,7 +109,7 @@ def residual_bounds(
 
 
 def _check_longest(circuits: MLPCircuits, input_bound: float) -> None:
-    """ValueError for circuits that are known to bring longer inputs."""
+    """Raise ValueError for circuits whose sampler says that its inputs are longer."""
     longest = getattr(circuits.sampler, "longest", None)
     if longest is not None and longest > input_bound:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""One layer's predicted error, taken apart."""
+"""The predicted error of one layer, as a sum of terms."""
 
 from __future__ import annotations
 
@@ -28,14 +28,21 @@ from superposition.theory.derivation import evaluate
 def error_terms(
     construction: ResidualConstruction, circuits: ResidualCircuits, n_active: int
 ) -> pd.Series:
-    """The terms whose sum is the predicted mse after the first layer.
+    """Return the terms whose sum is the predicted mse after the first layer.
 
-    When read out, others: overlaps with the other active circuits; itself: what a circuit misreads
-    of itself; feedback: the product of errors that came in and went out through one overlap; echo:
-    overlaps with what was written for inactive circuits.
-    When read in, common: noise that all carriers of a neuron hear; own: noise of each by itself;
-    bent: the mean shift that noise causes at the ReLU's corner; all three as if no active neurons
-    collided; collisions: what collisions add to them.
+    Four terms arise when states are read out:
+
+    others: overlaps with the other active circuits.
+    itself: what a circuit misreads of itself.
+    feedback: the product of errors that came in and went out through one overlap.
+    echo: overlaps with what was written for inactive circuits.
+
+    Four terms arise when states are read in:
+
+    common: noise that all carriers of a neuron share.
+    own: noise of each carrier by itself.
+    bent: the mean shift that noise causes at the ReLU's corner.
+    collisions: what collisions of active neurons add to the three terms before.
     """
     moments, sizes = default_moments(circuits), construction.sizes(circuits.n_circuits, n_active)
     first, last = islice(trajectory(sizes, moments), 2)
@@ -48,9 +55,9 @@ def error_terms(
 def neuron_errors(
     construction: ResidualConstruction, circuits: ResidualCircuits, n_active: int
 ) -> pd.DataFrame:
-    """Predicted activations of active small neurons in the first layer, by pre-activation.
+    """Return predicted activations of active small neurons in the first layer, by pre-activation.
 
-    Columns pre_activation; mean: of what is read, ĥ; squared_error: E(ĥ − h)².
+    The columns are pre_activation; mean, the mean of the estimate ĥ; and squared_error, E(ĥ − h)².
     """
     moments, sizes = default_moments(circuits), construction.sizes(circuits.n_circuits, n_active)
     carrier = _first_carrier(sizes, moments, next(trajectory(sizes, moments)))
@@ -69,9 +76,11 @@ def garbage_gain(
     n_active: int,
     garbage: Floats,
 ) -> Floats:
-    """Γ: what a little more |g|² before the first layer adds to it in that layer, (n,).
+    """Return Γ, what a little more |g|² before the first layer adds to it in that layer, (n,).
 
-    garbage: |g|² before, (n,). The slope of (eq-next-garbage) less one, active circuits exact.
+    garbage: (n,), |g|² before the layer.
+
+    Γ is the slope of (eq-next-garbage) less one, for active circuits without error.
     """
     moments, sizes = default_moments(circuits), construction.sizes(circuits.n_circuits, n_active)
 
@@ -95,7 +104,7 @@ def _first_carrier(
 
 
 def _read_out_terms(sizes: Sizes, last: Values) -> dict[str, float]:
-    """Differences of (eq-active-read-out) as its parts are switched on."""
+    """Return differences of (eq-active-read-out) as its parts are switched on."""
     orthonormal = over_layers.active_read_out(over_layers.ORTHONORMAL)
     active_only = sizes.n_active * np.asarray(last[symbols.state2])
     no_error = {**last, symbols.delta2: 0.0}
@@ -119,7 +128,7 @@ def _read_out_terms(sizes: Sizes, last: Values) -> dict[str, float]:
 
 
 def _read_in_terms(sizes: Sizes, moments: Moments, first: Values) -> dict[str, float]:
-    """The three parts of (eq-estimate-error) without collisions, through the write-out weights."""
+    """Return the parts of (eq-estimate-error) without collisions, through the write-out weights."""
     carrier = _first_carrier(sizes, moments, first, alone=True)
     on, mean, second = (
         np.asarray(carrier[symbol])

@@ -1,4 +1,4 @@
-"""How many circuits fit, and how large a network they need, by predicted errors."""
+"""How many circuits fit into a network, and how large a network they need, by predicted errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ WIDEST = 2**13  # neurons in a layer of an MLP: likewise
 def check_question(
     moments: Moments | MLPMoments, n_active: int, tolerance: float, kind: type = Moments
 ) -> tuple[int, float]:
-    """n_active and tolerance, or a clear error; also for moments that are not of that kind."""
+    """Return n_active and tolerance, or raise an error that names the argument.
+
+    Moments of another kind than `kind` are refused, too.
+    """
     if hasattr(moments, "moments"):
         given = type(moments).__name__
         raise TypeError(f"moments: wanted {kind.__name__}, got {given}: pass its moments(rng)")
@@ -27,9 +30,9 @@ def check_question(
 
 
 def largest_within(error: Callable[[float], float], tolerance: float, low: int) -> int:
-    """The largest n ≥ low with error(n) ≤ tolerance, or `MOST_CIRCUITS` if that is within it.
+    """Return the largest n ≥ low with error(n) ≤ tolerance, at most `MOST_CIRCUITS`.
 
-    error rises with n, and may be infinite.
+    error: a function that rises with n, and may be infinite.
     """
     high = 8 * low
     while error(high) <= tolerance:
@@ -50,7 +53,10 @@ def largest_within(error: Callable[[float], float], tolerance: float, low: int) 
 
 
 def smallest_true(holds: Callable[[int], bool], low: int, limit: int) -> int | None:
-    """The smallest number from `low` to `limit` from which on it holds; None if it never does."""
+    """Return the smallest number from `low` to `limit` for which `holds` is true, or None.
+
+    From that number on `holds` must stay true.
+    """
     found = low + bisect_left(range(low, limit + 1), True, key=holds)
     return found if found <= limit else None
 
@@ -58,9 +64,10 @@ def smallest_true(holds: Callable[[int], bool], low: int, limit: int) -> int | N
 def fewest_parameters(
     smallest_neurons: Callable[[int], int | None], lowest: int
 ) -> tuple[int, int] | None:
-    """(D, M) with the fewest weights and biases, where M = smallest_neurons(D).
+    """Return (D, M) with the fewest weights and biases, where M = smallest_neurons(D), or None.
 
-    A coarse search over D by factors of 1.5, then a fine one between the best one's neighbours.
+    A coarse search tries widths D that grow by factors of 1.5. A fine search follows between the
+    best one's neighbours.
     """
 
     def parameters(width: int) -> float:

@@ -1,4 +1,6 @@
-"""Bounds on the error of every circuit, for every active set and input: from the weights alone."""
+"""Certificates: bounds on every circuit's error for every active set and input, from weights
+alone.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,14 @@ import pandas as pd
 
 from superposition._check import Floats, Integers, positive_int
 from superposition.constructions.bounds import value_bounds
-from superposition.constructions.heard import ErrorBounds, Heard
+from superposition.constructions.heard import CrosstalkBounds, ErrorBounds
 from superposition.constructions.slots import Gated, slot_weights_of, two_codes
 
 _ROUNDING = 1e-12  # of the values' own size: weights are not told from what they are to be
 
 
 def gated_certificate(superposition: Gated, n_active: int, n_layers: int | None) -> pd.DataFrame:
-    """The certificate of a gated network: see `Superposition.certificate`."""
+    """Return the certificate of a gated network, as `Superposition.certificate` describes it."""
     depth = superposition.circuits.n_layers
     n_layers = depth if n_layers is None else positive_int("n_layers", n_layers, depth, ", all")
     rows: list[list[float]] = []
@@ -34,10 +36,10 @@ def gated_certificate(superposition: Gated, n_active: int, n_layers: int | None)
 
 
 def error_bounds(superposition: Gated, n_active: int) -> Iterator[tuple[ErrorBounds, Floats]]:
-    """After 0, 1, … layers, as they are asked for: bounds on errors, and on values, (T,).
+    """Yield bounds on errors, and bounds (T,) on values, after 0, 1, … layers.
 
-    Raises ValueError for n_active > T, a network whose gates are not copied exactly, or do not
-    close a slot for sure.
+    Raises ValueError for n_active > T, and for a network whose gates are not copied exactly, or may
+    leave a slot open.
     """
     circuits, two = superposition.circuits, two_codes(superposition)
     n_active = positive_int("n_active", n_active, circuits.n_circuits, ", the number of circuits")
@@ -46,22 +48,22 @@ def error_bounds(superposition: Gated, n_active: int) -> Iterator[tuple[ErrorBou
     yield errors, sizes[0]
     for layer in range(circuits.n_layers):
         weights = slot_weights_of(superposition, two, layer)
-        heard = Heard(weights, sizes[layer], errors if layer else None, n_active)
-        _check_closed(heard, layer)
-        errors = _after(heard, superposition, layer, sizes[layer + 1])
+        crosstalk = CrosstalkBounds(weights, sizes[layer], errors if layer else None, n_active)
+        _check_closed(crosstalk, layer)
+        errors = _after(crosstalk, superposition, layer, sizes[layer + 1])
         yield errors, sizes[layer + 1]
 
 
 def _at_the_input(sets: Integers, sizes: Floats) -> ErrorBounds:
-    """Slots hold the sum of the inputs of all that are there."""
+    """Return bounds for slots that hold the sum of the inputs of all circuits on them."""
     slots = (sets[:, :, None, None] == sets).any(axis=3) * sizes
     circuits = np.arange(len(sets))
     slots[circuits, :, circuits] = 0
     return _bounds(slots, slots.mean(axis=1), np.zeros(sets.shape))
 
 
-def _check_closed(heard: Heard, layer: int) -> None:
-    most, closing = heard.unused(), heard.layer.closing
+def _check_closed(crosstalk: CrosstalkBounds, layer: int) -> None:
+    most, closing = crosstalk.on_unused_slots(), crosstalk.layer.closing
     worst = int((most - closing).argmax())
     if most.flat[worst] > closing.flat[worst]:
         raise ValueError(
@@ -70,32 +72,36 @@ def _check_closed(heard: Heard, layer: int) -> None:
         )
 
 
-def _after(heard: Heard, superposition: Gated, layer: int, sizes: Floats) -> ErrorBounds:
-    """Bounds after a layer, (eq-certificate), from what its slots can hear."""
+def _after(
+    crosstalk: CrosstalkBounds, superposition: Gated, layer: int, sizes: Floats
+) -> ErrorBounds:
+    """Return bounds after a layer, (eq-certificate), from the crosstalk on its slots."""
     circuits, offset = superposition.circuits, superposition.offsets[layer + 1]
     weight, linear = circuits.weights[layer], circuits.activations[layer] == "linear"
     if linear and offset < sizes.max():
         raise ValueError(
             f"offsets: wanted at least {sizes.max():.3g} after layer {layer}, got {offset}"
         )
-    each = heard.alone(weight, circuits.biases[layer], offset)
+    each = crosstalk.own_errors(weight, circuits.biases[layer], offset)
     each[each < _ROUNDING * (sizes.max() + offset)] = 0
-    each += heard.passed_alone(weight)
-    slots, mean, size = _of_others(heard, weight)
+    each += crosstalk.own_errors_passed_on(weight)
+    slots, mean, size = _from_others(crosstalk, weight)
     if (
         linear
-        and offset >= (sizes + _bounds(slots, mean, each).worst_slots(heard.n_active).T).max()
+        and offset >= (sizes + _bounds(slots, mean, each).worst_slots(crosstalk.n_active).T).max()
     ):
         return _bounds(slots, mean, each)  # nothing is cut off, so that errors are averaged
     return _bounds(slots, (mean + size) / 2, each)
 
 
-def _of_others(heard: Heard, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """`Heard.by` of all circuits: (T, r, T), (T, T), (T, T); zero for themselves."""
-    n, r = heard.layer.write.shape
+def _from_others(crosstalk: CrosstalkBounds, weight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return `CrosstalkBounds.from_others` for all circuits: arrays (T, r, T), (T, T) and (T,
+    T).
+    """
+    n, r = crosstalk.layer.write.shape
     slots, mean, size = np.zeros((n, r, n)), np.zeros((n, n)), np.zeros((n, n))
-    for t in range(n if heard.n_active > 1 else 0):
-        slots[t], mean[t], size[t] = heard.by(t, weight[t])
+    for t in range(n if crosstalk.n_active > 1 else 0):
+        slots[t], mean[t], size[t] = crosstalk.from_others(t, weight[t])
         slots[t, :, t] = mean[t, t] = size[t, t] = 0
     return slots, mean, size
 

@@ -11,12 +11,12 @@ from superposition.codes.two import GATES
 
 
 def neurons_of_slot(widths: Sequence[int]) -> int:
-    """Neurons of one slot, in the widest layer: its entries and two gates."""
+    """Return the neurons of one slot in the widest layer: one for each entry, and two gates."""
     return max(positive_int("widths", width) for width in widths) + GATES
 
 
 def primes(first: int, last: int) -> list[int]:
-    """All primes from `first` to `last`."""
+    """Return all primes from `first` to `last`."""
     found = [int(nextprime(first - 1))]
     while found[-1] <= last:
         found.append(int(nextprime(found[-1])))

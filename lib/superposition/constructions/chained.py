@@ -1,4 +1,4 @@
-"""Chains: what their construction returns, and its two ways to be read."""
+"""The superposition that chains return, and the two ways to read it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from superposition.network import MLPNetwork
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ChainSuperposition(Superposition):
-    """MLP circuits in r chains of one MLP, each a gated network of its own with one slot each.
+    """MLP circuits in r chains of one MLP, where each chain is a gated network with one slot a
+    circuit.
 
-    codes:  which slots each circuit has in each chain.
-    copies: the same network, as a gated one of T·r circuits: t's copy in chain j is t·r + j.
+    codes: which slots each circuit has in each chain.
+    copies: the same network as a gated one of T·r circuits; t's copy in chain j is circuit t·r + j.
     """
 
     circuits: MLPCircuits
@@ -28,11 +29,12 @@ class ChainSuperposition(Superposition):
     copies: GatedSuperposition
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """The first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch, k).
+        """Return the first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch,
+        k).
 
-        Local: each circuit is written into all chains; apart from min(1, ·) of gates it is a sum
-        of what each circuit writes. Coordinated: each into the chain where `place` puts it, for
-        which the whole active set is looked at.
+        A local embedding writes each circuit into all chains. Apart from min(1, ·) of gates it is a
+        sum of what each circuit writes. A coordinated embedding looks at the whole active set, and
+        writes each circuit into the chain where `place` puts it.
         Raises ValueError for a set that cannot be placed, more circuits in a chain than gates are
         made for, or inputs longer than `input_bound`; otherwise as the circuits' own `run` does.
         """
@@ -46,9 +48,9 @@ class ChainSuperposition(Superposition):
                     f"without conflict, got {row}"
                 )
             copies: Integers = active * self.codes.n_chains + chains
-            most = _fullest(chains)
+            most = _largest_count(chains)
         else:
-            copies, most = self._all(active), active.shape[1]
+            copies, most = self._all_copies(active), active.shape[1]
             inputs = np.repeat(inputs, self.codes.n_chains, axis=1)
         if most > (headroom := self.construction.headroom):
             raise ValueError(
@@ -57,38 +59,44 @@ class ChainSuperposition(Superposition):
         return self.copies.embed(inputs, copies)
 
     def place(self, active: Integers) -> Integers:
-        """The chain that each of the circuits (batch, k) is embedded in; rows of −1 if none does.
+        """Return the chain into which each of the circuits (batch, k) is embedded, or rows of −1.
 
-        No two of a chain conflict there: (eq-placement).
+        No two circuits of a chain conflict there: (eq-placement). A row is −1 where no placement
+        was found.
         """
         return place(self.codes, active, self.construction.silent)
 
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        """What circuits `which` (batch, j) read after small layer `layer`: (batch, j, d_l).
+        """Return what circuits `which` (batch, j) read after small layer `layer`, (batch, j, d_l).
 
-        Local: the mean over all chains, disturbed or not. Coordinated: their sum, which is exact
-        if all but one of a circuit's slots are silent, as `silent` placements see to.
+        With a local embedding this is the mean over all chains, disturbed or not. With a
+        coordinated one it is the sum over all chains, which is exact if all but one of a circuit's
+        slots are silent. Placements with `silent` see to that.
         """
         which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
-        return self._joined(self.copies.read(state, self._all(which), layer))
+        return self._combined(self.copies.read(state, self._all_copies(which), layer))
 
     def read_all(self, state: Floats, layer: int) -> Floats:
-        return self._joined(self.copies.read_all(state, layer))
+        return self._combined(self.copies.read_all(state, layer))
 
     def read_undisturbed(self, state: Floats, which: Integers, layer: int) -> Floats:
-        """As `read`, but only from chains that the state's gates show to be undisturbed.
+        """Return what circuits read from those chains alone that the state's gates show to be
+        undisturbed.
 
-        Not linear: gates of both codes choose, (eq-undisturbed). NaN where no chain is left, so
-        that a failure is known to be one; always so for circuits that are not active.
+        This map is not linear, because gates of both codes choose the chains, (eq-undisturbed). The
+        result is NaN where no chain is left, so that a failure can be recognised. It is always NaN
+        for circuits that are not active.
         """
         chosen = self.undisturbed(state, which, layer)[..., None]
-        read = self.copies.read(state, self._all(np.asarray(which)), layer)
+        read = self.copies.read(state, self._all_copies(np.asarray(which)), layer)
         parts = read.reshape(*chosen.shape[:3], read.shape[2])
         with np.errstate(invalid="ignore"):  # 0 / 0 where no chain is left
             return np.asarray((parts * chosen).sum(axis=2) / chosen.sum(axis=2, dtype=read.dtype))
 
     def undisturbed(self, state: Floats, which: Integers, layer: int) -> Booleans:
-        """(batch, j, r): the chains in which circuits `which` (batch, j) are read exactly."""
+        """Return the chains in which circuits `which` (batch, j) are read exactly, (batch, j,
+        r).
+        """
         layer = self._layer(layer)
         which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
         width = self.circuits.widths[layer]
@@ -103,7 +111,10 @@ class ChainSuperposition(Superposition):
         return self.codes.undisturbed(even, odd, which)
 
     def run_undisturbed(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
-        """As `run`, by `read_undisturbed`: L+1 arrays (batch, k, d_l), NaN where it has none."""
+        """Return the active circuits' states after 0 … L layers, as `read_undisturbed` reads them.
+
+        These are L+1 arrays (batch, k, d_l), with NaN where `read_undisturbed` returns NaN.
+        """
         states = self.network.run(self.embed(inputs, active))
         return tuple(
             self.read_undisturbed(state, active, layer) for layer, state in enumerate(states)
@@ -113,18 +124,18 @@ class ChainSuperposition(Superposition):
     def _coordinated(self) -> bool:
         return bool(self.construction.embedding == "coordinated")
 
-    def _all(self, which: Integers) -> Integers:
-        """Copies in all chains, (batch, j) → (batch, j·r)."""
+    def _all_copies(self, which: Integers) -> Integers:
+        """Return the copies of circuits (batch, j) in all chains, (batch, j·r)."""
         chains = np.arange(self.codes.n_chains)
         copies = which[..., None] * len(chains) + chains
         return copies.reshape(len(which), which.shape[1] * len(chains))
 
-    def _joined(self, read: Floats) -> Floats:
+    def _combined(self, read: Floats) -> Floats:
         chains = self.codes.n_chains
         parts = read.reshape(len(read), read.shape[1] // chains, chains, read.shape[2])
         return parts.sum(axis=2) if self._coordinated else parts.mean(axis=2)
 
 
-def _fullest(chains: Integers) -> int:
-    """The most circuits that a row has in one chain."""
+def _largest_count(chains: Integers) -> int:
+    """Return the largest number of circuits that a row has in one chain."""
     return int((chains[..., None] == chains[:, None]).sum(axis=1).max(initial=0))

@@ -1,4 +1,4 @@
-"""Chains: several active circuits without noise, each by itself in a gated network."""
+"""Chains: several active circuits without noise, each of them alone in a gated network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from superposition.codes.chains import (
     plane_chains,
 )
 from superposition.codes.packings import smallest_plane
-from superposition.constructions.bounds import ROUNDED, largest_heard, largest_states
+from superposition.constructions.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.chain_sizes import neurons_of_slot, primes
 from superposition.constructions.chained import ChainSuperposition
@@ -36,18 +36,28 @@ EMBEDDINGS = ("coordinated", "local")
 
 @dataclass(frozen=True)
 class ChainConstruction:
-    """Sizes of r gated networks side by side (chapter *Chains*).
+    """The sizes of r gated networks side by side (chapter *Chains*).
 
-    n_chains:    r, the networks; each holds every circuit, in one slot of each of two codes.
-    width:       neurons of the widest layer, at most; None: as many as the circuits need.
-    embedding:   "coordinated": each active circuit enters one chain; "local": it enters all.
-    input_bound: largest length |x| of an input; longer ones are refused when embedded.
-    headroom:    how many active circuits in one chain gates are made for.
-    buckets:     None: chains are slopes of a plane; otherwise each is so many small networks.
-    silent:      coordinated: place circuits so that the sum over chains reads them, (eq-silent).
+    n_chains: r, the networks; each holds every circuit, in one slot of each of two codes.
+    width: the most neurons in the widest layer; None: as many as the circuits need.
+    embedding: "coordinated": each active circuit enters one chain; "local": it enters all.
+    input_bound: the largest length |x| of an input; `embed` refuses longer ones.
+    headroom: how many active circuits in one chain the gates are made for.
+    buckets: None: chains are slopes of a plane; a number: each chain is that many small networks.
+    silent: place circuits so that the sum over chains reads them, (eq-silent); for "coordinated".
 
     Raises TypeError or ValueError for sizes or bounds ≤ 0, an unknown embedding, or a headroom
     below 1.
+
+    >>> import numpy
+    >>> from superposition import ChainConstruction, MLPCircuits, measure_error
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = MLPCircuits.random(40, [2, 2, 2], rng)
+    >>> large = ChainConstruction(n_chains=4).compress(circuits, rng)
+    >>> large.network
+    MLPNetwork(widths 112 → 112 → 112)
+    >>> bool(measure_error(large, n_active=2, n_samples=50, rng=rng)["worst"].max() < 1e-9)
+    True
     """
 
     n_chains: int
@@ -70,9 +80,9 @@ class ChainConstruction:
             raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
 
     def holds(self, widths: Sequence[int]) -> int:
-        """How many circuits of widths d_0 … d_L fit, however often they conflict.
+        """Return how many circuits of widths d_0 … d_L fit, however often they conflict.
 
-        q² in a plane, (eq-plane); c² in each bucket, of c slots.
+        A plane holds q² circuits, (eq-plane). A bucket of c slots holds c² circuits.
         Raises ValueError without a `width`, or where it is too small for these chains.
         """
         if self.width is None:
@@ -92,7 +102,8 @@ class ChainConstruction:
         return circuits
 
     def draw(self, n_circuits: int, widths: Sequence[int], rng: np.random.Generator) -> ChainCodes:
-        """Codes for so many circuits: in a plane, as many slots as `width` has room for.
+        """Draw codes for n_circuits circuits. In a plane they have as many slots as `width` has
+        room for.
 
         Raises ValueError for more circuits than `width` holds, or codes that do not exist.
         """
@@ -101,12 +112,13 @@ class ChainConstruction:
             return bucket_chains(self.buckets, self.n_chains, n, rng)
         return plane_chains(self._prime(n, widths), self.n_chains, n, rng)
 
-    def failing(self, n_circuits: int, n_active: int, widths: Sequence[int]) -> float:
-        """The chance that active circuits cannot be read exactly.
+    def failure_probability(self, n_circuits: int, n_active: int, widths: Sequence[int]) -> float:
+        """Return the chance that active circuits cannot be read exactly.
 
-        Local: that one of them has no chain left; derived, (eq-no-chain) or (eq-no-bucket), and 0
-        where words differ enough, (eq-words). Coordinated: that a set of them has no placement;
-        counted in 1,000 random sets (of one fixed seed), so that 0 is less than about .003.
+        With a local embedding this is the chance that an active circuit has no undisturbed chain.
+        It is derived, (eq-no-chain) or (eq-no-bucket), and 0 where words differ enough, (eq-words).
+        With a coordinated embedding it is the chance that an active set has no placement. It is
+        counted in 1,000 random sets from one fixed seed, so that 0 means less than about .003.
         Raises ValueError as `draw` does, or for n_active > n_circuits.
         """
         n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
@@ -120,21 +132,25 @@ class ChainConstruction:
         return no_bucket_left(self.buckets or 1, self.n_chains, n_circuits, n_active)
 
     def predict_error(self, circuits: MLPCircuits, n_active: int) -> pd.DataFrame:
-        """Errors of circuits read from undisturbed chains: none; and how many have no such chain.
+        """Predict errors of circuits read from undisturbed chains, and how often there is no such
+        chain.
 
-        Columns layer, mse, relative_mse (0: the theorem of the chapter), failing: `failing`.
-        There is no prediction of what the mean over all chains reads at local embedding.
-        Raises as `failing` does.
+        The columns are layer; mse and relative_mse, which are 0 by the theorem of the chapter; and
+        failure_probability, from the method of that name. There is no prediction of what the mean
+        over all chains reads with a local embedding. Raises as `failure_probability` does.
         """
         instance("circuits", circuits, MLPCircuits)
-        failing = self.failing(circuits.n_circuits, n_active, circuits.widths)
+        chance = self.failure_probability(circuits.n_circuits, n_active, circuits.widths)
         layers = np.arange(circuits.n_layers + 1)
-        return pd.DataFrame({"layer": layers, "mse": 0.0, "relative_mse": 0.0, "failing": failing})
+        return pd.DataFrame(
+            {"layer": layers, "mse": 0.0, "relative_mse": 0.0, "failure_probability": chance}
+        )
 
     def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
-        """How many circuits fit: the largest T with `failing` within `tolerance`.
+        """Return how many circuits fit: the largest T with `failure_probability` within
+        `tolerance`.
 
-        There is no other error. Of moments only the widths count.
+        There is no other error, and of moments only the widths count.
         Raises ValueError without a `width`, or where the active circuits alone fail more often.
         """
         n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
@@ -142,7 +158,7 @@ class ChainConstruction:
         n_active = positive_int("n_active", n_active, most, ", all that the width holds")
 
         def exceeds(n_circuits: int) -> bool:
-            return self.failing(n_circuits, n_active, moments.widths) > tolerance
+            return self.failure_probability(n_circuits, n_active, moments.widths) > tolerance
 
         first = smallest_true(exceeds, n_active, most)
         if first == n_active:
@@ -155,9 +171,11 @@ class ChainConstruction:
     def size_for(
         self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
     ) -> ChainConstruction:
-        """The narrowest of so many chains in which so many circuits fail within `tolerance`.
+        """Return the narrowest construction of r chains in which n_circuits circuits fail within
+        `tolerance`.
 
-        In a plane the prime is looked for, otherwise the number of buckets; the rest is as here.
+        In a plane the prime is chosen, otherwise the number of buckets. All else stays as it is
+        here.
         Raises ValueError for n_active > n_circuits, or a tolerance that no width up to 2^13 meets.
         """
         n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
@@ -165,10 +183,10 @@ class ChainConstruction:
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
         sizes = self._sizes(n_circuits, moments.widths)
 
-        def does(i: int) -> bool:
-            return sizes[i].failing(n_circuits, n_active, moments.widths) <= tolerance
+        def meets_tolerance(i: int) -> bool:
+            return sizes[i].failure_probability(n_circuits, n_active, moments.widths) <= tolerance
 
-        if (least := smallest_true(does, 0, len(sizes) - 1)) is None:
+        if (least := smallest_true(meets_tolerance, 0, len(sizes) - 1)) is None:
             raise ValueError(
                 f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
             )
@@ -181,9 +199,10 @@ class ChainConstruction:
         *,
         codes: ChainCodes | None = None,
     ) -> ChainSuperposition:
-        """One large MLP of r chains, exact for active circuits that meet nobody: (eq-chain).
+        """Return one large MLP of r chains, exact for undisturbed active circuits: (eq-chain).
 
-        Which circuit has which slots is drawn with `rng`, unless `codes` are given.
+        codes: the slots of the circuits; None: slots drawn with `rng`.
+
         Raises TypeError for other circuits or codes, ValueError for more circuits than `width`
         holds, or codes that do not fit; MemoryError for a network that does not fit.
         """
@@ -201,21 +220,23 @@ class ChainConstruction:
         bounds = largest_states(circuits, ROUNDED * self.input_bound)
         linear = [False, *(name == "linear" for name in circuits.activations)]
         offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
-        sizes = self.headroom * largest_heard(circuits, self._largest(circuits, bounds))
+        sizes = self.headroom * largest_pre_activations(circuits, self._largest(circuits, bounds))
         large = [
             gated_layer(copies, two, i, False, sizes[i], offsets) for i in range(circuits.n_layers)
         ]
         network = MLPNetwork([layer[0] for layer in large], [layer[1] for layer in large])
         states = tuple(two.state(i, width) for i, width in enumerate(circuits.widths))
-        door, checkpoints = two.door(circuits.widths[0]), tuple(range(len(states)))
-        parts = GatedSuperposition(copies, self, network, checkpoints, states, door, offsets)
+        input_map, checkpoints = two.input_map(circuits.widths[0]), tuple(range(len(states)))
+        parts = GatedSuperposition(copies, self, network, checkpoints, states, input_map, offsets)
         return ChainSuperposition(circuits, self, network, checkpoints, codes, parts)
 
     def _largest(self, circuits: MLPCircuits, alone: Floats) -> Floats:
-        """Bounds on what a slot in use holds after each layer, (L+1,): (eq-chain-bound).
+        """Return bounds on what a slot in use holds after each layer, (L+1,): (eq-chain-bound).
 
-        alone: (L+1,), bounds on states. Where all active circuits are in each chain, a slot may
-        hear `headroom` others in every layer, and again in the next.
+        alone: (L+1,), bounds on states.
+
+        Where all active circuits are in each chain, a slot may receive `headroom` other circuits in
+        every layer, and again in the next.
         """
         if self.embedding == "coordinated":
             return alone
@@ -236,14 +257,14 @@ class ChainConstruction:
             raise ValueError(f"codes: wanted at most {self.width} neurons, the width, got {needs}")
 
     def _slots(self, n_circuits: int, widths: Sequence[int]) -> int:
-        """Of one chain, in either code."""
+        """Return the slots of one chain, in either code."""
         self._room(n_circuits, widths)
         if self.buckets is not None:
             return self.buckets * bucket_slots(n_circuits, self.buckets)
         return self._prime(n_circuits, widths)
 
     def _room(self, n_circuits: int, widths: Sequence[int]) -> int:
-        """n_circuits, if there is room for so many."""
+        """Return n_circuits, or raise ValueError if there is no room for so many."""
         most = None if self.width is None else self.holds(widths)
         if self.buckets is not None:
             check_buckets(self.buckets, self.n_chains)
@@ -255,7 +276,7 @@ class ChainConstruction:
         return int(prevprime(self.width // (self.n_chains * neurons_of_slot(widths)) + 1))
 
     def _sizes(self, n_circuits: int, widths: Sequence[int]) -> list[ChainConstruction]:
-        """Constructions to choose from, of ever fewer conflicts, each the narrowest of its kind."""
+        """Return constructions with ever fewer conflicts, each the narrowest of its kind."""
         each = self.n_chains * neurons_of_slot(widths)
         if self.buckets is None:
             first = smallest_plane(n_circuits, 2 * self.n_chains)
@@ -272,9 +293,11 @@ class ChainConstruction:
 
 
 def copies_of_one(n_copies: int, **other: Any) -> ChainConstruction:
-    """k copies of a gated network for one active circuit each: chains with one bucket.
+    """Return k copies of a gated network for one active circuit each, as chains with one bucket.
 
-    Each active circuit enters a copy of its own, any one; no active set is refused, and all are
-    exact, read where their gates say. other: fields of `ChainConstruction`.
+    other: further fields of `ChainConstruction`.
+
+    Each active circuit enters any copy that no other one takes. No active set is refused, and all
+    circuits are exact when they are read where their gates say.
     """
     return ChainConstruction(n_copies, buckets=1, silent=False, **other)

@@ -1,4 +1,6 @@
-"""What a construction returns: the large network, and how to get in and out of it."""
+"""The superposition that a construction returns: the large network, and maps into it and out of
+it.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,26 @@ from superposition.network import MLPNetwork, Network, ResidualNetwork
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Superposition(ABC):
-    """Many circuits in one network, with the doors by which their states go in and come out.
+    """Many circuits in one network, with the maps by which their states go in and come out.
 
-    circuits:     the small networks as given (T of them, L layers).
+    circuits: the small networks as given, T of them with L layers.
     construction: the parameters by which they were compressed.
-    network:      the large network; it knows nothing of the circuits.
-    checkpoints:  L+1 integers; after that many large layers small layer l can be read.
+    network: the large network, which knows nothing of the circuits.
+    checkpoints: L+1 integers; after that many large layers small layer l can be read.
+
+    Each construction's `compress` returns one.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits, Superposition
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
+    >>> isinstance(large, Superposition), large.network
+    (True, MLPNetwork(widths 20 → 20 → 20))
+    >>> inputs, active = numpy.array([[[0.6, 0.8]]]), numpy.array([[11]])
+    >>> estimates, truths = large.run(inputs, active), circuits.run(inputs, active)
+    >>> numpy.allclose(estimates[-1], truths[-1])
+    True
     """
 
     circuits: Circuits
@@ -39,27 +55,31 @@ class Superposition(ABC):
 
     @abstractmethod
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """The first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch, k).
+        """Return the first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch,
+        k).
 
         Raises as the circuits' own `run` does.
         """
 
     @abstractmethod
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        """What circuits `which` (batch, j) read after small layer `layer`: (batch, j, d_l).
+        """Return what circuits `which` (batch, j) read after small layer `layer`, (batch, j, d_l).
 
-        A linear map of the state (batch, D) that does not depend on which circuits are active.
+        This is a linear map of the state (batch, D) that does not depend on which circuits are
+        active.
         """
 
     @abstractmethod
     def read_all(self, state: Floats, layer: int) -> Floats:
-        """`read` for every circuit at once: (batch, D) → (batch, T, d_l)."""
+        """Return what every circuit reads of states (batch, D), (batch, T, d_l), as `read` does."""
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
-        """Estimated states of the active circuits after 0 … L small layers.
+        """Return estimated states of the active circuits after 0 … L small layers.
 
-        inputs (batch, k, d_0), active (batch, k) → L+1 arrays (batch, k, d_l), by `embed`, the
-        network and `read` alone.
+        inputs: (batch, k, d_0), what the circuits start from.
+        active: (batch, k), the numbers of the active circuits, distinct within a row.
+
+        Returns L+1 arrays (batch, k, d_l), made by `embed`, the network and `read` alone.
         """
         states = self.network.run(self.embed(inputs, active))
         return tuple(
@@ -68,10 +88,10 @@ class Superposition(ABC):
         )
 
     def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
-        """Bounds on errors that no active set and no input within bounds exceeds: (eq-certificate).
+        """Return bounds on errors for every active set and every input: (eq-certificate).
 
-        Raises TypeError but for gated superpositions: elsewhere circuits that are not active pass
-        noise on, of which nothing short of the sum over all of them is sure.
+        Raises TypeError unless the superposition is gated. In others inactive circuits pass noise
+        on, and only the sum over all of them would be a sure bound.
         """
         raise TypeError(
             "superposition: wanted GatedSuperposition, where what is not in use is silenced, got "
@@ -82,7 +102,7 @@ class Superposition(ABC):
         return int(whole_array("layer", layer, "", {}, self.circuits.n_layers + 1))
 
     def _bounded(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        """Checked by the circuits; and no longer than the construction's `input_bound`."""
+        """Return checked inputs that are no longer than the construction's `input_bound`."""
         inputs, active = self.circuits.check_inputs(inputs, active)
         bound = self.construction.input_bound
         if (longest := float(np.linalg.norm(inputs, axis=-1).max(initial=0))) > bound * ROUNDED:
@@ -94,8 +114,9 @@ class Superposition(ABC):
 class ResidualSuperposition(Superposition):
     """Residual circuits in a residual network.
 
-    stream_code:  how the circuits' states, indicator last, lie in the large stream.
-    neuron_codes: one per large layer, which large neurons carry which small ones.
+    stream_code: how the circuits' states, indicator last, lie in the large stream.
+    neuron_codes: one code for each large layer, of which large neurons carry which small ones.
+
     `embed` sets each active circuit's indicator to 1; `read` leaves indicators out.
     """
 
@@ -122,8 +143,9 @@ class ResidualSuperposition(Superposition):
 class GraphSuperposition(ResidualSuperposition):
     """A graph of residual circuits in a residual network.
 
-    reader: how circuits read their states once they have begun, with what edges lead to them;
-    before, what they bring is read with `stream_code`.
+    reader: the code by which circuits read their states, with what edges lead to them.
+
+    Before a circuit starts, `stream_code` reads what it brings.
     """
 
     circuits: CircuitGraph
@@ -139,7 +161,7 @@ class GraphSuperposition(ResidualSuperposition):
         return np.where(begun[:, None], self.reader.decode_all(state), before)[..., :-1]
 
     def _begun(self, layer: int) -> NDArray[np.bool_]:
-        """(T,), which circuits have their inputs after so many layers."""
+        """Return which circuits have their inputs after `layer` layers, (T,)."""
         stages, layer = self.circuits.stages.values(), self._layer(layer)
         counts = [stage.circuits.n_circuits for stage in stages]
         return np.repeat([stage.start <= layer for stage in stages], counts)
@@ -149,11 +171,12 @@ class GraphSuperposition(ResidualSuperposition):
 class MLPSuperposition(Superposition):
     """MLP circuits in an MLP without a residual stream.
 
-    codes: one per layer, which neurons hold which entries of the circuits' states after it.
-    `embed` writes what the first layer's neurons are to hear, Σ_t w_t a_t on their slots, and the
-    network's first layer only adds the bias: (eq-layer-zero). So at layer 0 `read` undoes the
-    first layer's weights: exactly where a circuit's w_t is injective; otherwise what w_t does not
-    see is read as zero (the shortest state that w_t maps to what is there).
+    codes: one for each layer, of which neurons hold which entries of the circuits' states after it.
+
+    `embed` writes the inputs of the first layer's neurons, Σ_t w_t a_t, on their slots, and the
+    network's first layer only adds the bias: (eq-layer-zero). So `read` at layer 0 undoes the first
+    layer's weights. This is exact where a circuit's w_t is injective. Otherwise it is the shortest
+    state that w_t maps to what is there.
     """
 
     circuits: MLPCircuits
@@ -183,7 +206,9 @@ class MLPSuperposition(Superposition):
         return self._undo(np.arange(self.circuits.n_circuits))
 
     def _undo(self, which: Integers) -> Floats:
-        """Pseudo-inverses of the first layer's weights, (T, d_0, d_1); zero but for `which`."""
+        """Return pseudo-inverses (T, d_0, d_1) of the first layer's weights, zero but for
+        `which`.
+        """
         first = self.circuits.weights[0]
         undo = np.zeros(first.swapaxes(1, 2).shape, first.dtype)
         undo[which] = np.linalg.pinv(first[which])
@@ -192,10 +217,10 @@ class MLPSuperposition(Superposition):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GatedSuperposition(Superposition):
-    """MLP circuits in an MLP that is told which are active: by gates, which `embed` sets.
+    """MLP circuits in an MLP where gates, which `embed` sets, say which circuits are active.
 
-    codes:   after 0 … L layers, where states are read: their entries, then the gates of the code.
-    door:    where inputs are written, and the gates of both codes, which come last.
+    codes: after 0 … L layers, where states are read: their entries, then the gates of the code.
+    door: the input map, where inputs are written, and then the gates of both codes.
     offsets: (L+1,), what is added to values in use so that they may be below zero: (eq-offset).
     """
 
@@ -206,12 +231,13 @@ class GatedSuperposition(Superposition):
     offsets: tuple[float, ...]
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """The first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch, k).
+        """Return the first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch,
+        k).
 
-        A gate of the first code is min(1, ·) of how many active circuits have the slot, one of
-        the other code 1 − min(1, ·); that minimum is taken here.
-        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as
-        the circuits' own `run` does.
+        Let n be the number of active circuits on a slot. A gate of the first code is min(1, n), and
+        a gate of the other code is 1 − min(1, n). The minimum is taken here.
+        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as the
+        circuits' own `run` does.
         """
         inputs, active = self._bounded(inputs, active)
         on = np.ones((*active.shape, 2), inputs.dtype)
@@ -230,14 +256,20 @@ class GatedSuperposition(Superposition):
         return self.lowered(self.codes[layer].decode_all(state), layer)
 
     def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
-        """Bounds on errors that no active set and no input within the bound exceeds, by layer.
+        """Return bounds on errors that no active set and no input within the bound exceeds, by
+        layer.
 
-        From the weights of `network` as they are, in exact arithmetic: (eq-certificate), for every
-        set of `n_active` circuits. A row for each small layer 0 … n_layers (default: all), columns
-        layer; bound: on ‖δ‖, as `worst` of `measure_error`; size: on the length of any state,
-        (eq-value-bound); circuit: whose bound it is.
-        Zero for one active circuit, if the weights say so: what a slot hears of its own circuit
-        may be wrong by 1e-12 of the size, offset included, which counts as rounding.
+        The bounds follow from the weights of `network` as they are, in exact arithmetic, for every
+        set of `n_active` circuits: (eq-certificate). There is a row for each small layer 0 …
+        n_layers, by default for all. The columns are these:
+
+        layer: the small layer.
+        bound: the bound on ‖δ‖, which is `worst` of `measure_error`.
+        size: the bound on the length of any state, (eq-value-bound).
+        circuit: the circuit with the largest bound.
+
+        The bound is zero for one active circuit if the weights say so. A slot's reading of its own
+        circuit may be wrong by 1e-12 of the size, offset included, which counts as rounding.
         Raises TypeError or ValueError for counts ≤ 0, n_active > T or n_layers > L; ValueError for
         a bound above the size, saying how many layers have a lower one, and for a network whose
         gates are not copied exactly, or may leave slots open that are not in use.
@@ -245,6 +277,8 @@ class GatedSuperposition(Superposition):
         return gated_certificate(self, n_active, n_layers)
 
     def lowered(self, read: Floats, layer: int) -> Floats:
-        """Entries less the offset times the gate, which is read last."""
+        """Return the entries less the offset times the gate, which is the last entry that is
+        read.
+        """
         values, gate = read[..., :-1], read[..., -1:]
         return values - self.offsets[layer] * gate if self.offsets[layer] else values

@@ -1,4 +1,4 @@
-"""How circuits connect the slots of two layers, and how strongly the others inhibit."""
+"""The connections that circuits make between the slots of two layers, and how they are balanced."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from superposition.codes import CircuitSum, SparseCode
 
 
 def shared_weights(write: SparseCode, read: SparseCode, suppression: float = 1.0) -> Floats:
-    """𝒲, (block, block): 1/r where a circuit connects two slots, −χ elsewhere: (eq-capped).
+    """Return 𝒲, with 1/r where a circuit connects two slots and −χ elsewhere: (eq-capped).
 
-    χ is balanced so that, on average over pairs, one circuit's slots hear nothing of another's
-    (eq-balance), times `suppression`. Raises ValueError as `SparseCode.sets` does.
+    The shape is (block, block). The inhibition χ is balanced so that, on average over pairs, one
+    circuit's slots receive nothing from another's, (eq-balance), and is then multiplied by
+    `suppression`. Raises ValueError as `SparseCode.sets` does.
     """
     r = write.redundancy
     connected = np.minimum(connections(write, read), 1)
@@ -23,16 +24,17 @@ def shared_weights(write: SparseCode, read: SparseCode, suppression: float = 1.0
 def mean_apart(
     small: Floats, write: SparseCode, read: SparseCode, suppression: float
 ) -> tuple[CircuitSum, Floats, Floats]:
-    """The two terms of (eq-mlp-weights): circuits' own parts as a sum, and w̄ with its 𝒲."""
+    """Return the two terms of (eq-mlp-weights): circuits' own parts as a sum, and w̄ with its 𝒲."""
     mean = small.mean(axis=0)
     own = CircuitSum(write, small - mean, read)
     return own, mean, shared_weights(write, read, suppression)
 
 
 def connections(write: SparseCode, read: SparseCode) -> Floats:
-    """How many circuits connect each slot of one layer to each of the layer before, Σ_t e_t e_t^T.
+    """Return Σ_t e_t e_t^T, how many circuits connect each slot of one layer to each of the layer
+    before.
 
-    (block, block). Raises ValueError as `SparseCode.sets` does.
+    The shape is (block, block). Raises ValueError as `SparseCode.sets` does.
     """
     shape = write.block, read.block
     places = write.sets[:, :, None] * shape[1] + read.sets[:, None]
@@ -40,10 +42,12 @@ def connections(write: SparseCode, read: SparseCode) -> Floats:
 
 
 def balance(connected: Floats, write: SparseCode, read: SparseCode) -> float:
-    """χ of (eq-balance): connections from one circuit's slots to another's, over those missing.
+    """Return χ of (eq-balance), connections between circuits' slots over missing ones, divided by
+    r.
 
-    connected: (block, block), 1 where a circuit connects two slots; divided by r.
-    0 for a single circuit. Raises ValueError where all circuits' slots are connected.
+    connected: (block, block), 1 where a circuit connects two slots.
+
+    The result is 0 for a single circuit. Raises ValueError where all circuits' slots are connected.
     """
     n, r = write.n_circuits, write.redundancy
     if n == 1:  # nobody else to be balanced against

@@ -1,8 +1,9 @@
 """How much of another active circuit's state arrives where all circuits' weights are alike.
 
-A mean of all weights is heard through third circuits, and through a circuit's own weights where
-it shares a slot with the active one. What differs from pair to pair of circuits is one number for
-each code that is read; it is there again whenever that code is, in every second layer.
+The mean of all weights acts through third circuits. It also acts through a circuit's own weights
+where this circuit shares a slot with the active one. What differs from pair to pair of circuits is
+one number for each code that is read. The same number returns whenever that code is read, in every
+second layer.
 """
 
 from __future__ import annotations
@@ -13,21 +14,23 @@ import numpy as np
 
 from superposition._check import Floats, Integers
 from superposition.codes.two import TwoCodes
-from superposition.constructions.quiet import slot_weights
+from superposition.constructions.quiet import least_crosstalk
 
-_LISTENERS = 400  # circuits of which all pairs are looked at
+_SAMPLED = 400  # circuits of which all pairs are looked at
 
 
 @dataclass(frozen=True, eq=False)
 class Coupling:
-    """How much circuits hear of another, averaged over their r slots, where weights make 1 of all.
+    """How much circuits read of another, averaged over their r slots, if weights map all states to
+    1.
 
-    Of five numbers: what is on slots that they share; what comes from the code that states are in
-    to the other, and what comes back from that one; the same of biases that are not heard, since a
-    shared slot has one gate.
+    squares: (5, 5), the mean products of five numbers of one pair of circuits.
+    means: (5,), the means of the five numbers.
+    own_bias: the mean square of what a circuit's own weights make of a bias by such a pair.
 
-    squares:  (5, 5), mean products for one pair of circuits. means: (5,).
-    own_bias: mean square of what a circuit's own weights make of a bias by such a pair.
+    The first number is what lies on slots that two circuits share. The second comes from the code
+    that states are in to the other code, and the third comes back from it. The last two are the
+    same for biases that do not arrive, since a shared slot has one gate.
     """
 
     squares: Floats = field(default_factory=lambda: np.zeros((5, 5)))
@@ -36,9 +39,12 @@ class Coupling:
 
 
 def coupling(two: TwoCodes, quiet: bool) -> Coupling:
-    """Measured on the codes, both ways; of more than 400 circuits some, spread over all."""
+    """Measure the coupling on the codes, both ways.
+
+    Of more than 400 circuits, 400 are measured, spread over all.
+    """
     n = two.slots(0).n_circuits
-    some = np.unique(np.linspace(0, n - 1, min(n, _LISTENERS)).astype(int))
+    some = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED)).astype(int))
     if len(some) < 2:
         return Coupling()
     pairs = len(some) * (len(some) - 1)
@@ -59,16 +65,18 @@ def coupling(two: TwoCodes, quiet: bool) -> Coupling:
 
 
 def _through(two: TwoCodes, layer: int, some: Integers, quiet: bool) -> Floats:
-    """What comes of circuits (last axis) to others (second) that are not on the same slot.
+    """Return what arrives from circuits (last axis) at others (second axis) that are not on the
+    same slot.
 
-    Of their states; of biases that are not heard; of a circuit's own bias, if its weights are 1.
+    The first axis stands for states, for biases that do not arrive, and for a circuit's own bias if
+    its weights are 1.
     """
     r = two.slots(layer).redundancy
     slots = two.slots(layer).matrix[some].toarray().astype(float)
     place = np.full(two.slots(layer).n_circuits, -1)
     place[some] = np.arange(len(some))
     arrived = np.zeros((3, len(some), len(some)))
-    for _, on, weights in slot_weights(two, layer, quiet):
+    for _, on, weights in least_crosstalk(two, layer, quiet):
         chosen = place[on] >= 0
         at, elsewhere = place[on[chosen]], np.ones(len(some))
         elsewhere[at] = 0

@@ -22,9 +22,10 @@ def gated_law(
     redundancy: int,
     n_active: int,
 ) -> pd.DataFrame:
-    """Errors by layer 0 … L, (eq-gated-law): columns layer, mse, relative_mse, inactive_mse.
+    """Predict errors by layer 0 … L, (eq-gated-law), from crosstalk and coupling.
 
-    What arrives of one other circuit and of two, A and A', is (eq-arrivals).
+    The columns are layer, mse, relative_mse and inactive_mse. What arrives of one other circuit and
+    of two, A and A', is (eq-arrivals).
     """
     values = _geometry(heard, coupled) | {symbols.r: redundancy, symbols.k: n_active}
     values |= {gating.common: 0.0, gating.own_noise: 0.0}
@@ -71,5 +72,5 @@ def _geometry(heard: Crosstalk, coupled: Coupling) -> dict[Any, Any]:
 
 
 def _by_mean(alike: Floats, arrived: Floats) -> float:
-    """Square of what arrives by the mean, without what is on shared slots."""
+    """Return the square of what arrives by the mean, without what lies on shared slots."""
     return float((alike * arrived)[1:, 1:].sum())

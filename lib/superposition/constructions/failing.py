@@ -1,4 +1,4 @@
-"""How often active circuits of chains find no chain for themselves: derived, or counted."""
+"""How often active circuits of chains find no chain for themselves, derived or counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SETS = 1000
 
 
 def no_chain_left(prime: int, n_chains: int, n_circuits: int, n_active: int) -> float:
-    """The chance that an active circuit of a plane's chains is disturbed in all: (eq-no-chain)."""
+    """Return the chance that an active circuit has no chain left in a plane: (eq-no-chain)."""
     if n_active == 1:
         return 0.0
     sizes = {symbols.T: n_circuits, chains.side: prime, symbols.k: n_active}
@@ -25,7 +25,7 @@ def no_chain_left(prime: int, n_chains: int, n_circuits: int, n_active: int) -> 
 
 
 def no_bucket_left(n_buckets: int, n_chains: int, n_circuits: int, n_active: int) -> float:
-    """As `no_chain_left`, in buckets: 0 by (eq-words), or the estimate (eq-no-bucket)."""
+    """Return the chance that no bucket is left: 0 by (eq-words), or the estimate (eq-no-bucket)."""
     if n_chains > (n_active - 1) * agreements(n_circuits, n_buckets, n_chains):
         return 0.0
     sizes = {symbols.T: n_circuits, chains.buckets: n_buckets}
@@ -34,7 +34,7 @@ def no_bucket_left(n_buckets: int, n_chains: int, n_circuits: int, n_active: int
 
 
 def agreements(n_circuits: int, n_buckets: int, n_chains: int) -> int:
-    """In how many chains two circuits may be in one bucket, at most: m − 1, of (eq-words)."""
+    """Return the most chains in which two circuits may share a bucket, m − 1, of (eq-words)."""
     return n_chains if n_buckets == 1 else n_digits(n_circuits, n_buckets) - 1
 
 
@@ -47,9 +47,9 @@ def unplaced(
     n_active: int,
     silent: bool,
 ) -> float:
-    """The share of 1,000 random active sets for which `place` finds nothing, in codes as drawn.
+    """Return the share of 1,000 random active sets for which `place` finds nothing, in drawn codes.
 
-    In a plane over `prime`, or in `n_buckets`, of which one is given.
+    The codes are drawn in a plane over `prime`, or in `n_buckets`, of which one is given.
     """
     rng = np.random.default_rng(0)
     if prime is not None:

@@ -1,4 +1,6 @@
-"""Gated superposition: exact while one circuit is active, once told which ones are."""
+"""Gated superposition, which is exact while one circuit is active and is told which ones are
+active.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from superposition.circuits import MLPCircuits
 from superposition.codes import SparseCode
 from superposition.codes.packings import smallest_plane
 from superposition.codes.two import GATES, TwoCodes, draw_codes
-from superposition.constructions.bounds import ROUNDED, largest_heard, largest_states
+from superposition.constructions.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.constructions.capacity import WIDEST, check_question, smallest_true
 from superposition.constructions.compiled import GatedSuperposition
 from superposition.constructions.coupling import Coupling, coupling
@@ -32,15 +34,25 @@ from superposition.theory.derivation import evaluate
 
 @dataclass(frozen=True)
 class GatedConstruction:
-    """Sizes of gated superposition (chapter *Gated superposition*).
+    """The sizes of gated superposition (chapter *Gated superposition*).
 
-    width:       neurons of the widest layer, at most; None: as many as the circuits need.
-    redundancy:  r, how many slots hold each entry of a circuit's state.
-    input_bound: largest length |x| of an input; longer ones are refused when embedded.
-    headroom:    how many times as large as one active circuit can need gates and offsets are.
-    quiet:       weights by which circuits hear least of others, (eq-quiet); else (eq-plain).
+    width: the most neurons in the widest layer; None: as many as the circuits need.
+    redundancy: r, how many slots hold each entry of a circuit's state.
+    input_bound: the largest length |x| of an input; `embed` refuses longer ones.
+    headroom: how many times as large as for one active circuit gates and offsets are.
+    quiet: whether to use the weights with least crosstalk, (eq-quiet), or equal ones, (eq-plain).
 
     Raises TypeError or ValueError for sizes or bounds ≤ 0, or a headroom below 1.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits, measure_error
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = MLPCircuits.random(121, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
+    >>> large.network  # 121 circuits of width 2 in 44 neurons
+    MLPNetwork(widths 44 → 44 → 44)
+    >>> bool(measure_error(large, 1, 100, rng)["worst"].max() < 1e-9)
+    True
     """
 
     width: int | None = None
@@ -58,7 +70,7 @@ class GatedConstruction:
             raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
 
     def holds(self, widths: Sequence[int]) -> int:
-        """How many circuits of widths d_0 … d_L fit, whatever the error: q², (eq-plane).
+        """Return q², (eq-plane), how many circuits of widths d_0 … d_L fit, whatever the error.
 
         Raises ValueError without a `width`, or where it is too small for two codes.
         """
@@ -67,12 +79,12 @@ class GatedConstruction:
         return self._largest_prime(widths) ** 2
 
     def predict_error(self, circuits: MLPCircuits, n_active: int) -> pd.DataFrame:
-        """Errors that `measure_error` should find by layer 0 … L, while they are small.
+        """Predict the errors that `measure_error` finds by layer 0 … L, while they are small.
 
-        Columns layer, mse, relative_mse, inactive_mse: (eq-gated-law), from the geometry of the
-        codes and the circuits' moments (sampled from one fixed seed). Zero for one active circuit.
-        Where circuits' weights have a mean in common, it falls short of relative errors that are
-        not small: of .1 by a third, of 1 by up to a half.
+        The columns are layer, mse, relative_mse and inactive_mse: (eq-gated-law). They follow from
+        the geometry of the codes and the circuits' moments, sampled from one fixed seed. They are
+        zero for one active circuit. Where circuits' weights have a mean in common, the law falls
+        short of relative errors that are not small: of .1 by a third, of 1 by up to a half.
         Raises ValueError for more circuits than `width` holds, n_active > T.
         """
         instance("circuits", circuits, MLPCircuits)
@@ -87,12 +99,13 @@ class GatedConstruction:
         return self._law(moments, prime, n, n_active)
 
     def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
-        """How many circuits fit: the largest T with a predicted error within `tolerance`.
+        """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
 
-        Geometry of codes is counted afresh for each T tried: seconds for 2,000, minutes for 10,000.
+        tolerance: the largest relative_mse after the last layer.
 
-        tolerance: on relative_mse after the last layer. All that `width` holds, for one active.
-        As much too large as `predict_error` is too low, for circuits that share a mean.
+        For one active circuit this is all that `width` holds. For circuits that share a mean it is
+        as much too large as `predict_error` is too low. The geometry of codes is counted afresh for
+        each T tried, which takes seconds for 2,000 circuits and minutes for 10,000.
         Raises ValueError without a `width`, or where the active circuits alone have a larger error.
         """
         n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
@@ -114,11 +127,10 @@ class GatedConstruction:
     def size_for(
         self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
     ) -> GatedConstruction:
-        """The narrowest construction in which so many circuits fit; all but its width as here.
+        """Return the narrowest construction in which n_circuits circuits fit, by `predict_error`.
 
-        As slow as `capacity`.
-
-        By `predict_error`, which see on circuits that share a mean.
+        All but its width stays as it is here. This is as slow as `capacity`, and as optimistic for
+        circuits that share a mean.
         Raises ValueError for n_active > n_circuits, more circuits than fit in a width of 2^13, or a
         tolerance that no width up to that meets.
         """
@@ -132,10 +144,10 @@ class GatedConstruction:
         while (larger := int(nextprime(primes[-1]))) * widest <= WIDEST:
             primes.append(larger)
 
-        def does(i: int) -> bool:
+        def meets_tolerance(i: int) -> bool:
             return last_error(self._law(moments, primes[i], n_circuits, n_active)) <= tolerance
 
-        if (least := smallest_true(does, 0, len(primes) - 1)) is None:
+        if (least := smallest_true(meets_tolerance, 0, len(primes) - 1)) is None:
             raise ValueError(
                 f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
             )
@@ -148,10 +160,11 @@ class GatedConstruction:
         *,
         codes: tuple[SparseCode, SparseCode] | None = None,
     ) -> GatedSuperposition:
-        """One large MLP that does what all the circuits do, exactly for one: (eq-gate).
+        """Return one large MLP that computes all circuits, exactly while one is active: (eq-gate).
 
-        Which circuit is which point of the plane is drawn with `rng`, unless two codes are given
-        (width 1, equal sizes): the result is exact if no two circuits share a slot in both.
+        codes: two codes of width 1 and equal sizes; None: points of the plane drawn with `rng`.
+
+        With given codes the result is exact if no two circuits share a slot in both.
         Raises TypeError for other circuits or codes, ValueError for more circuits than `width`
         holds, or codes that do not fit; MemoryError for a network that does not fit.
         """
@@ -165,7 +178,10 @@ class GatedConstruction:
             two = self._given(circuits, codes)
             check_gated(circuits, "codes", two.n_slots, "codes of {:,} slots".format)
         bounds = largest_states(circuits, ROUNDED * self.input_bound)
-        gates, bounds = self.headroom * largest_heard(circuits, bounds), self.headroom * bounds
+        gates, bounds = (
+            self.headroom * largest_pre_activations(circuits, bounds),
+            self.headroom * bounds,
+        )
         linear = [False, *(name == "linear" for name in circuits.activations)]
         offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
         large = [
@@ -174,11 +190,11 @@ class GatedConstruction:
         ]
         network = MLPNetwork([layer[0] for layer in large], [layer[1] for layer in large])
         states = tuple(two.state(i, width) for i, width in enumerate(circuits.widths))
-        door, checkpoints = two.door(circuits.widths[0]), tuple(range(len(states)))
-        return GatedSuperposition(circuits, self, network, checkpoints, states, door, offsets)
+        input_map, checkpoints = two.input_map(circuits.widths[0]), tuple(range(len(states)))
+        return GatedSuperposition(circuits, self, network, checkpoints, states, input_map, offsets)
 
     def _largest_prime(self, widths: Sequence[int]) -> int:
-        """The largest plane that `width` neurons hold."""
+        """Return the prime of the largest plane that `width` neurons hold."""
         widest = max(positive_int("widths", width) for width in widths) + GATES
         slots = (self.width or 0) // (self.redundancy * widest)
         prime = prevprime(slots + 1) if slots >= 2 else 0
@@ -190,7 +206,9 @@ class GatedConstruction:
         return int(prime)
 
     def _prime(self, widths: Sequence[int], n_circuits: int) -> int:
-        """The plane for so many circuits: the least that holds them, or the largest that fits."""
+        """Return the prime of the least plane that holds the circuits, or of the largest one
+        that fits.
+        """
         if self.width is None:
             return smallest_plane(n_circuits, 2 * self.redundancy)
         prime = self._largest_prime(widths)
@@ -228,9 +246,9 @@ class GatedConstruction:
 def _crosstalk(
     prime: int, redundancy: int, n_circuits: int, quiet: bool | None
 ) -> tuple[Crosstalk, Coupling]:
-    """Of codes as they are drawn: which circuit is which point makes no difference.
+    """Return crosstalk and coupling of drawn codes, which do not depend on the circuits' places.
 
-    quiet: None for slots shared, and nothing else: γ of equal loads, without drawing any.
+    quiet: None for shared slots alone, γ of equal loads, without drawing codes.
     """
     if quiet is None:
         sizes = {symbols.T: n_circuits, symbols.r: redundancy, gating.slots: redundancy * prime}

@@ -1,4 +1,4 @@
-"""Gated superposition of a graph of circuits: exact while one circuit of each stage is active."""
+"""Gated superposition of a graph of circuits, exact while one circuit of each stage is active."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from superposition.network import ResidualNetwork
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GatedGraphSuperposition(Superposition):
-    """A graph of circuits in a residual network that is told which are active: by gates.
+    """A graph of circuits in a residual network where gates say which circuits are active.
 
     codes: which slots circuits and edges have, and where they are in the stream.
-    A circuit's state is read in its own stage's block, at any time: it stays there.
+
+    A circuit's state is read in the block of its own stage. It stays there, so that it can be read
+    at any later layer.
     """
 
     circuits: CircuitGraph
@@ -27,12 +29,13 @@ class GatedGraphSuperposition(Superposition):
     codes: GraphCodes
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """The first large state (batch, D) for inputs (batch, k, d) of circuits (batch, k).
+        """Return the first large state (batch, D) for inputs (batch, k, d) of circuits (batch, k).
 
-        Gates of a stage's stream are 1 on slots of active circuits, gates of its neurons, and of
-        edges, 0 on slots of active circuits, and of edges whose two ends are active.
-        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as
-        the graph's own `run` does.
+        Gates of a stage's stream are 1 on slots of active circuits. Gates of its neurons are 0 on
+        slots of active circuits, and gates of edges are 0 on slots of edges whose two ends are
+        active.
+        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as the
+        graph's own `run` does.
         """
         inputs, active = self._bounded(inputs, active)
         state = np.zeros((len(active), self.codes.size), inputs.dtype)
@@ -75,12 +78,14 @@ class GatedGraphSuperposition(Superposition):
         return out
 
     def undisturbed(self, active: Integers) -> NDArray[np.bool_]:
-        """(batch, k), which active circuits nothing can reach: their states are exact.
+        """Return which active circuits nothing disturbs, (batch, k), so that their states are
+        exact.
 
-        Neither another circuit of their stage (they share no slot, and no circuit leads from the
-        one's slots to the other's), nor an edge that hears others or writes on them, on their way
-        or that of a circuit that leads to them. (As long as no disturbed one grows beyond the
-        gates' headroom.) Others may be exact all the same. Raises as the graph's own `run` does.
+        Another circuit of the stage disturbs a circuit if the two share a slot, or if some circuit
+        leads from slots of one to slots of the other. An edge disturbs a circuit if it reads or
+        writes the slots of others, on the circuit's own way or that of a circuit that leads to it.
+        Circuits that are disturbed may be exact all the same. The statement holds as long as no
+        disturbed circuit grows beyond the gates' headroom. Raises as the graph's own `run` does.
         """
         active = active_sets(active, self.circuits.n_circuits, {})
         free = np.ones(active.shape, bool)
@@ -108,9 +113,12 @@ class GatedGraphSuperposition(Superposition):
     def _reached(
         self, i: int, active: Integers, which: Integers, come: Integers, go: Integers
     ) -> list[NDArray[np.bool_]]:
-        """Which active circuits an active edge's neurons hear, and write on, but its own ends.
+        """Return which active circuits, other than its own ends, an active edge reads and writes
+        on.
 
-        active: (n, k), of each active edge's row; the others: as of `active_edges`. (n, k) each.
+        active: (n, k), the row of each active edge; the other arguments are as of `active_edges`.
+
+        The two arrays have shape (n, k).
         """
         edges, slots, found = self.circuits.edges[i], self.codes.edges[i][0], []
         both = (edges.source, edges.target), edges.pairs.T, (come, go)
@@ -127,7 +135,7 @@ class GatedGraphSuperposition(Superposition):
         return found
 
     def _of(self, name: str, which: Integers) -> tuple[Integers, Integers, Integers]:
-        """Rows and columns of circuits of a stage, and their numbers there."""
+        """Return rows and columns of circuits of a stage, and their numbers in that stage."""
         own = which - self.circuits.first[name]
         inside = (own >= 0) & (own < self.circuits.stages[name].circuits.n_circuits)
         rows, columns = np.nonzero(inside)
@@ -135,7 +143,10 @@ class GatedGraphSuperposition(Superposition):
 
 
 def _pairs(rows: Integers) -> tuple[Integers, Integers]:
-    """All pairs of different places with the same number; rows: in ascending order."""
+    """Return all pairs of different places with the same number.
+
+    rows: the numbers in ascending order.
+    """
     pairs = [np.empty((2, 0), int)]
     for apart in range(1, int(np.bincount(rows).max(initial=0))):
         first = np.flatnonzero(rows[apart:] == rows[:-apart])
@@ -147,7 +158,7 @@ def _pairs(rows: Integers) -> tuple[Integers, Integers]:
 def _meet(
     slots: tuple[Integers, Integers], of_stream: Integers, of_neurons: Integers
 ) -> NDArray[np.bool_]:
-    """Whether anything has both a slot of the ones' stream and one of the others' neurons.
+    """Return whether anything has a slot of one circuit's stream and a slot of the other's neurons.
 
     slots: (n, r) of the stream and (n, r') of neurons, of all circuits or edges.
     """

@@ -1,4 +1,4 @@
-"""Gated superposition of residual networks: exact while one is active, once told which one is."""
+"""Gated superposition of residual networks, which is told which circuits are active."""
 
 from __future__ import annotations
 
@@ -33,17 +33,27 @@ from superposition.moments import Moments
 
 @dataclass(frozen=True)
 class GatedResidualConstruction:
-    """Sizes of gated superposition for residual networks (chapter *Gated superposition*).
+    """The sizes of gated superposition for residual networks (chapter *Gated superposition*).
 
-    stream_width:      D, dimensions at most; None: as many as the circuits need.
-    redundancy:        how many slots of the stream hold each entry of a circuit's state.
+    stream_width: D, the most dimensions; None: as many as the circuits need.
+    redundancy: how many slots of the stream hold each entry of a circuit's state.
     neuron_redundancy: how many large neurons carry each small one.
-    input_bound:       largest length |x| of an input; longer ones are refused when embedded.
-    headroom:          how many times as large as one active circuit can need gates are.
-    quiet:             weights by which circuits hear least of others, (eq-quiet); else equal ones.
-    sparing:           fewer neurons that clean, up to rounding of the largest bound: (eq-sparing).
+    input_bound: the largest length |x| of an input; `embed` refuses longer ones.
+    headroom: how many times as large as for one active circuit gates are.
+    quiet: whether to use the weights with least crosstalk, (eq-quiet), or equal ones.
+    sparing: whether to clean with fewer neurons, up to rounding of the largest bound: (eq-sparing).
 
     Raises TypeError or ValueError for sizes or bounds ≤ 0, or a headroom below 1.
+
+    >>> import numpy
+    >>> from superposition import GatedResidualConstruction, ResidualCircuits, measure_error
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = ResidualCircuits.random(121, width=2, n_neurons=3, n_layers=2, rng=rng)
+    >>> large = GatedResidualConstruction().compress(circuits, rng)
+    >>> large.network  # a layer that cleans lies between the two that compute
+    ResidualNetwork(3 layers, stream 44, neurons 44)
+    >>> bool(measure_error(large, 1, 100, rng)["worst"].max() < 1e-9)
+    True
     """
 
     stream_width: int | None = None
@@ -64,7 +74,7 @@ class GatedResidualConstruction:
             raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
 
     def holds(self, width: int) -> int:
-        """How many circuits of width d fit, whatever the error: q², (eq-plane).
+        """Return q², (eq-plane), how many circuits of width d fit, whatever the error.
 
         Raises ValueError without a `stream_width`, or where it is too small for both codes.
         """
@@ -73,11 +83,12 @@ class GatedResidualConstruction:
         return self._largest_prime(positive_int("width", width)) ** 2
 
     def predict_error(self, circuits: ResidualCircuits, n_active: int) -> pd.DataFrame:
-        """Errors that `measure_error` should find by layer 0 … L, while they are small.
+        """Predict the errors that `measure_error` finds by layer 0 … L, while they are small.
 
-        Columns layer, mse, relative_mse, inactive_mse: (eq-residual-law), from the geometry of the
-        codes and the circuits' moments (sampled from one fixed seed). Zero for one active circuit;
-        too low for more, if circuits' weights have a mean in common.
+        The columns are layer, mse, relative_mse and inactive_mse: (eq-residual-law). They follow
+        from the geometry of the codes and the circuits' moments, sampled from one fixed seed. They
+        are zero for one active circuit, and too low for more if circuits' weights have a mean in
+        common.
         Raises ValueError for more circuits than `stream_width` holds, n_active > T.
         """
         instance("circuits", circuits, ResidualCircuits)
@@ -87,11 +98,12 @@ class GatedResidualConstruction:
         return self._law(default_moments(circuits), prime, n, n_active)
 
     def capacity(self, moments: Moments, n_active: int, tolerance: float) -> int:
-        """How many circuits fit: the largest T with a predicted error within `tolerance`.
+        """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
 
-        tolerance: on relative_mse after the last layer. All that `stream_width` holds, for one
-        active. Raises ValueError without a `stream_width`, or where the active circuits alone have
-        a larger error.
+        tolerance: the largest relative_mse after the last layer.
+
+        For one active circuit this is all that `stream_width` holds. Raises ValueError without a
+        `stream_width`, or where the active circuits alone have a larger error.
         """
         n_active, tolerance = check_question(moments, n_active, tolerance)
         most = self.holds(moments.width)
@@ -112,10 +124,11 @@ class GatedResidualConstruction:
     def size_for(
         self, n_circuits: int, moments: Moments, n_active: int, tolerance: float
     ) -> GatedResidualConstruction:
-        """The narrowest construction in which so many circuits fit; all but its width as here.
+        """Return the narrowest construction in which n_circuits circuits fit, by `predict_error`.
 
-        Raises ValueError for n_active > n_circuits, more circuits than fit in 2^13 dimensions, or a
-        tolerance that no stream of up to so many meets.
+        All but its width stays as it is here. Raises ValueError for n_active > n_circuits, more
+        circuits than fit in 2^13 dimensions, or a tolerance that no stream of up to so many
+        dimensions meets.
         """
         n_active, tolerance = check_question(moments, n_active, tolerance)
         n_circuits = positive_int("n_circuits", n_circuits)
@@ -127,10 +140,10 @@ class GatedResidualConstruction:
         while (larger := int(nextprime(primes[-1]))) * per_slope <= WIDEST:
             primes.append(larger)
 
-        def does(i: int) -> bool:
+        def meets_tolerance(i: int) -> bool:
             return self._last_error(moments, primes[i], n_circuits, n_active) <= tolerance
 
-        if (least := smallest_true(does, 0, len(primes) - 1)) is None:
+        if (least := smallest_true(meets_tolerance, 0, len(primes) - 1)) is None:
             raise ValueError(
                 f"tolerance: wanted one that up to {WIDEST} dimensions can meet, got {tolerance}"
             )
@@ -155,13 +168,15 @@ class GatedResidualConstruction:
         *,
         codes: tuple[SparseCode, SparseCode] | None = None,
     ) -> GatedResidualSuperposition | GatedGraphSuperposition:
-        """One large network of 2L − 1 layers that does what all circuits do, exactly for one.
+        """Return one large network that computes all circuits, exactly while one is active.
 
-        Of a graph, what `gated_graph` says: exact for one active circuit of each stage.
-        Layers that compute, (eq-residual-gate), and between them layers that clean, (eq-cleaning).
-        Which circuit is which point of the plane is drawn with `rng`, unless codes are given, the
-        stream's and the neurons' (of width 1): the result is exact if no two circuits share a slot
-        in both. Raises TypeError for other circuits or codes, ValueError for more circuits than
+        codes: the codes of the stream and of the neurons, of width 1; None: drawn with `rng`.
+
+        The network has 2L − 1 layers. Layers that clean, (eq-cleaning), lie between the layers that
+        compute, (eq-residual-gate). With given codes the result is exact if no two circuits share a
+        slot in both. A graph's network is exact while one circuit of each stage is active, as
+        `gated_graph` describes.
+        Raises TypeError for other circuits or codes, ValueError for more circuits than
         `stream_width` holds, or codes that do not fit; MemoryError for a network that does not fit.
         """
         if isinstance(circuits, CircuitGraph):
@@ -207,11 +222,11 @@ class GatedResidualConstruction:
         return self.redundancy, self.neuron_redundancy
 
     def _per_slope(self, width: int) -> int:
-        """D / q for circuits of that width."""
+        """Return D / q for circuits of that width."""
         return self.redundancy * (width + 1) + self.neuron_redundancy
 
     def _largest_prime(self, width: int) -> int:
-        """The largest plane that `stream_width` dimensions hold."""
+        """Return the prime of the largest plane that `stream_width` dimensions hold."""
         lines = (self.stream_width or 0) // self._per_slope(width)
         prime = prevprime(lines + 1) if lines >= 2 else 0
         if prime < (least := smallest_plane(1, sum(self._redundancies))):
@@ -223,7 +238,9 @@ class GatedResidualConstruction:
         return int(prime)
 
     def _prime(self, width: int, n_circuits: int) -> int:
-        """The plane for so many circuits: the least that holds them, or the largest that fits."""
+        """Return the prime of the least plane that holds the circuits, or of the largest one
+        that fits.
+        """
         if self.stream_width is None:
             return smallest_plane(n_circuits, sum(self._redundancies))
         prime = self._largest_prime(width)
@@ -258,7 +275,9 @@ class GatedResidualConstruction:
 def _crosstalk(
     prime: int, redundancy: int, neuron_redundancy: int, n_circuits: int, quiet: bool
 ) -> tuple[Crosstalk, Crosstalk]:
-    """Of neurons that read the stream, and of the stream that reads neurons, as codes are drawn."""
+    """Return crosstalk of drawn codes, first on neurons that read the stream, then on the
+    stream.
+    """
     rng = np.random.default_rng(0)  # which circuit is which point makes no difference
     codes = draw_stream_codes(prime, redundancy, neuron_redundancy, n_circuits, rng)
     return (

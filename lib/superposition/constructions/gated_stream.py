@@ -1,4 +1,4 @@
-"""What gated superposition of residual networks returns: how to get in and out of it."""
+"""The superposition that gated superposition of residual networks returns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from superposition.network import ResidualNetwork
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GatedResidualSuperposition(Superposition):
-    """Residual circuits in a residual network that is told which are active: by gates.
+    """Residual circuits in a residual network where gates say which circuits are active.
 
     codes: which slots each circuit has in the stream, and which slots of neurons.
-    A small layer is read right after the large layer that computes it; slots not in use then hold
-    what was written for others, which the next layer removes.
+
+    A small layer is read right after the large layer that computes it. Slots not in use then hold
+    what was written for other slots, which the next layer removes.
     """
 
     circuits: ResidualCircuits
@@ -27,17 +28,17 @@ class GatedResidualSuperposition(Superposition):
     codes: StreamCodes
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """The first large state (batch, D) for inputs (batch, k, d) of circuits (batch, k).
+        """Return the first large state (batch, D) for inputs (batch, k, d) of circuits (batch, k).
 
-        A gate of the stream is min(1, ·) of how many active circuits have the slot, one of the
-        neurons 1 − min(1, ·); that minimum is taken here.
-        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as
-        the circuits' own `run` does.
+        Let n be the number of active circuits on a slot. A gate of the stream is min(1, n), and a
+        gate of the neurons is 1 − min(1, n). The minimum is taken here.
+        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as the
+        circuits' own `run` does.
         """
         inputs, active = self._bounded(inputs, active)
         on = np.ones((*active.shape, 1), inputs.dtype)
-        door = self.codes.door(self.circuits.width)
-        state = door.encode(np.concatenate([inputs, on], axis=-1), active)
+        input_map = self.codes.input_map(self.circuits.width)
+        state = input_map.encode(np.concatenate([inputs, on], axis=-1), active)
         of_stream, of_neurons = self.codes.gates(self.circuits.width)
         state[:, of_stream] = np.minimum(state[:, of_stream], 1)
         state[:, of_neurons] = 1 - np.minimum(self.codes.neurons.encode(on, active), 1)

@@ -10,7 +10,7 @@ from superposition._check import Floats
 from superposition.circuits import MLPCircuits
 from superposition.codes import superpose
 from superposition.codes.two import TwoCodes
-from superposition.constructions.quiet import slot_weights
+from superposition.constructions.quiet import least_crosstalk
 
 
 def gated_layer(
@@ -21,10 +21,10 @@ def gated_layer(
     size: float,
     offsets: Sequence[float],
 ) -> tuple[Floats, Floats]:
-    """Weights and biases of one large layer: (eq-gate), (eq-offset).
+    """Return weights and biases of one large layer: (eq-gate), (eq-offset).
 
-    size: what gates are to be sure of that a single circuit makes of a state. offsets: (L+1,), what
-    is added to the values of linear layers.
+    size: a bound on what a single circuit's weights make of a state, which gates must exceed.
+    offsets: (L+1,), what is added to the values of linear layers.
     """
     before, after = circuits.widths[layer : layer + 2]
     small = with_bias(circuits, layer, offsets[layer])
@@ -39,16 +39,19 @@ def gated_layer(
 
 
 def with_bias(circuits: MLPCircuits, layer: int, offset: float) -> Floats:
-    """Small weights (T, d', d + 1): the last column is read from gates.
+    """Return small weights (T, d', d + 1), whose last column is read from gates.
 
-    It holds the bias, and takes back the offset of what is read.
+    That column holds the bias, and takes back the offset of what is read.
     """
     weight, bias = circuits.weights[layer], circuits.biases[layer]
     return np.dstack([weight, bias - offset * weight.sum(axis=2)])
 
 
 def _large(small: Floats, two: TwoCodes, layer: int, quiet: bool) -> tuple[Floats, float]:
-    """Weights, small (T, d', d+1); and how much of the largest a slot not in use can hear."""
+    """Return large weights, and how much of the largest term a slot not in use can receive.
+
+    small: (T, d', d+1), the circuits' weights, with the column of `with_bias`.
+    """
     if quiet and two.redundancy > 1:
         return _quiet(small, two, layer)
     # one slot leaves no choice of weights: quiet ones are equal ones
@@ -56,15 +59,16 @@ def _large(small: Floats, two: TwoCodes, layer: int, quiet: bool) -> tuple[Float
 
 
 def _plain(small: Floats, two: TwoCodes, layer: int) -> Floats:
-    """(eq-plain)."""
+    """Return the weights of (eq-plain)."""
     after, both = small.shape[1:]
     return superpose(two.entries(layer + 1, after), small, two.state(layer, both - 1))
 
 
 def _of_one_slot(two: TwoCodes, layer: int) -> float:
-    """Of one slot for each circuit: how many that are on one hear another's slot at once, at most.
+    """Return the most circuits on one slot that read a given other slot at once.
 
-    Codes of a plane have one circuit for each pair of slots; so it is 1, or 0 where none share any.
+    Each circuit has one slot. Codes of a plane have one circuit for each pair of slots. So the
+    result is 1, or 0 where no two circuits share a slot.
     """
     read, write = two.sets[layer % 2][:, 0], two.sets[(layer + 1) % 2][:, 0]
     pairs, together = np.unique(write * two.n_slots + read, return_counts=True)
@@ -74,14 +78,14 @@ def _of_one_slot(two: TwoCodes, layer: int) -> float:
 
 
 def _quiet(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
-    """(eq-quiet), and likewise."""
+    """Return the weights of (eq-quiet), and the same factor."""
     after, both = small.shape[1:]
     n, reads = two.n_slots, two.slots(layer).matrix
     large = np.zeros((two.size(after), two.size(both - 1)), small.dtype)
     gate = two.gates(layer, both - 1).start
     columns = np.concatenate([np.arange((both - 1) * n), np.arange(gate, gate + n)])
     times = 0.0
-    for slot, on, weights in slot_weights(two, layer, quiet=True):
+    for slot, on, weights in least_crosstalk(two, layer, quiet=True):
         rows = slot + n * np.arange(after)
         values = np.einsum("tij,st->ijs", small[on], weights)  # i, j entries, s slots
         large[rows[:, None], columns] = values.reshape(after, -1)
@@ -92,6 +96,9 @@ def _quiet(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
 
 
 def _close(columns: Floats, size: float) -> None:
-    """Each neuron of slots not in use hears −size; columns: from gates, which are 1 there."""
+    """Set the weight −size by which gates close each neuron of slots not in use.
+
+    columns: the weights from gates, which are 1 on slots not in use.
+    """
     neurons = np.arange(len(columns))
     columns[neurons, neurons % columns.shape[1]] = -size

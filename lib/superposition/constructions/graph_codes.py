@@ -1,4 +1,4 @@
-"""Which slots the circuits and edges of a gated graph have, and where they are in the stream."""
+"""The slots of a gated graph's circuits and edges, and where they are in the stream."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ from superposition.codes.stream import StreamCodes, draw_stream_codes
 class GraphCodes:
     """Codes of all stages and edges, and where their blocks of the stream are.
 
-    stages: by name; each has a block of the stream, of its entries and gates, to itself.
-    edges:  for each of the graph's, (n,) which slot of neurons carries an edge, and how many slots
-    there are; their gates, 1 on slots not in use, are blocks of their own after those.
+    graph: the graph.
+    stages: by name, the codes of each stage, which has its own block for entries and gates.
+    edges: for each group of edges, the slot of neurons of each edge, (n,), and the number of slots.
+
+    The gates of edges are 1 on slots not in use. They lie in their own blocks after those of
+    stages.
     """
 
     graph: CircuitGraph
@@ -33,7 +36,7 @@ class GraphCodes:
 
     @cached_property
     def blocks(self) -> dict[str, slice]:
-        """Where each stage's block is."""
+        """The block of the stream of each stage."""
         sizes = [
             codes.size(self.graph.stages[n].circuits.width) for n, codes in self.stages.items()
         ]
@@ -41,13 +44,13 @@ class GraphCodes:
 
     @cached_property
     def gates(self) -> tuple[slice, ...]:
-        """Where the gates of each of the graph's edges are."""
+        """The block of the gates of each group of edges."""
         start = max(block.stop for block in self.blocks.values())
         return _parts(start, [n_slots for _, n_slots in self.edges])
 
     @property
     def size(self) -> int:
-        """D: dimensions of the stream."""
+        """The number D of dimensions of the stream."""
         return max(part.stop for part in (*self.blocks.values(), *self.gates))
 
 
@@ -57,11 +60,13 @@ def draw_graph_codes(
     stream_width: int | None,
     rng: np.random.Generator,
 ) -> GraphCodes:
-    """Codes of the smallest planes that hold the stages; of larger ones as far as the stream goes.
+    """Draw codes of the smallest planes that hold the stages, or of larger ones in a given stream.
 
-    redundancies: how many slopes the stream's codes and the neurons' have. With a `stream_width`,
-    no plane is smaller than the largest prime for which everything fits, and edges have as many
-    slots. Raises ValueError for a stream that is too narrow.
+    redundancies: how many slopes the stream's codes and the neurons' codes have.
+    stream_width: the dimensions available, or None.
+
+    With a `stream_width`, no plane is smaller than the largest prime for which everything fits, and
+    edges have as many slots as that prime. Raises ValueError for a stream that is too narrow.
     """
     codes = _draw(graph, redundancies, 1, rng)
     if stream_width is None:
@@ -81,7 +86,7 @@ def draw_graph_codes(
 
 
 def _largest_prime(codes: GraphCodes, redundancies: tuple[int, int], stream_width: int) -> int:
-    """The largest prime over which planes fit, with as many slots for edges; 2 if none is larger.
+    """Return the largest prime over which planes and edges fit, or 2 if none is larger.
 
     Raises MemoryError for planes that do not fit.
     """
@@ -109,7 +114,9 @@ def _largest_prime(codes: GraphCodes, redundancies: tuple[int, int], stream_widt
 def _draw(
     graph: CircuitGraph, redundancies: tuple[int, int], least: int, rng: np.random.Generator
 ) -> GraphCodes:
-    """Planes over `least`, or as large as they must be; as many slots for edges."""
+    """Draw planes over `least`, or larger ones where circuits need them, with as many slots for
+    edges.
+    """
     stages = {}
     for name, stage in graph.stages.items():
         n = stage.circuits.n_circuits
@@ -126,11 +133,15 @@ def _draw(
 def colour_edges(
     sources: SparseCode, targets: SparseCode, at_least: int, rng: np.random.Generator
 ) -> tuple[Integers, int]:
-    """A slot of neurons for each of n edges, (n,), and how many slots there are: (eq-edge-slots).
+    """Return a slot of neurons for each of n edges, (n,), and the number of slots: (eq-edge-slots).
 
-    sources, targets: codes of width 1 of the edges' two ends. Two edges have different slots if
-    their sources have a slot of the stream in common, or their targets. In random order, each
-    takes the least used of the slots that it may have, of `at_least` so many, or a new one.
+    sources: a code of width 1 of the edges' sources.
+    targets: a code of width 1 of the edges' targets.
+    at_least: the least number of slots.
+
+    Two edges have different slots if their sources share a slot of the stream, or their targets do.
+    Edges are treated in random order. Each takes the least used of the slots that it may have, or a
+    new slot.
     """
     ends = [code.slots[:, 0] for code in (sources, targets)]
     taken = [np.zeros((code.size, at_least), bool) for code in (sources, targets)]
@@ -149,6 +160,6 @@ def colour_edges(
 
 
 def _parts(start: int, sizes: Sequence[int]) -> tuple[slice, ...]:
-    """Parts of these sizes, one after the other."""
+    """Return parts of these sizes, one after the other."""
     ends = (start + np.cumsum(sizes, dtype=int)).tolist()
     return tuple(slice(end - size, end) for end, size in zip(ends, sizes, strict=True))

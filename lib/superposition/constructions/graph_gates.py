@@ -1,4 +1,4 @@
-"""The weights of a gated graph: large layers that carry, clean, compute and clean."""
+"""The weights of a gated graph, in large layers that carry, clean, compute and clean."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ Task = tuple[int, Callable[[], Piece]]  # how many neurons, and their weights
 
 @dataclass(frozen=True, eq=False)
 class GraphGates:
-    """What makes a graph's large layers. No neuron has a bias.
+    """The maker of a gated graph's large layers, in which no neuron has a bias.
 
-    input_bound: on what circuits bring. headroom: how many times as large gates are as one active
-    circuit of each stage needs. quiet: weights by which circuits hear least of others.
+    graph: the graph.
+    codes: the codes of its stages and edges.
+    input_bound: the largest length of what circuits bring.
+    headroom: how many times as large as for one active circuit of each stage gates are.
+    quiet: whether to use the weights with least crosstalk.
     """
 
     graph: CircuitGraph
@@ -38,9 +41,10 @@ class GraphGates:
     quiet: bool
 
     def network(self) -> tuple[ResidualNetwork, tuple[int, ...]]:
-        """The large network, and how many of its layers there are after 0 … L of the graph.
+        """Return the large network, and how many of its layers come before 0 … L layers of the
+        graph are done.
 
-        Raises MemoryError for one that does not fit.
+        Raises MemoryError for a network that does not fit.
         """
         layers: list[list[Task]] = []
         checkpoints = []
@@ -51,15 +55,21 @@ class GraphGates:
         return self._assembled(layers), tuple(checkpoints)
 
     def _arriving(self, layer: int) -> Iterator[list[Task]]:
-        """What comes along edges after so many layers; what that leaves elsewhere is cleaned."""
-        into = [i for i, edges in enumerate(self.graph.edges) if edges in self.graph.into(layer)]
+        """Yield layers that carry states along edges, and layers that clean what this leaves
+        elsewhere.
+        """
+        into = [
+            i for i, edges in enumerate(self.graph.edges) if edges in self.graph.edges_into(layer)
+        ]
         yield [self._carrying(i) for i in into]
         targets = dict.fromkeys(self.graph.edges[i].target for i in into)
         yield [self._cleaning(name, 0) for name in targets]
 
     def _own(self, layer: int) -> Iterator[list[Task]]:
-        """What circuits compute; what that leaves elsewhere is cleaned where anything reads it."""
-        living = self.graph.living(layer)
+        """Yield layers in which circuits compute, and layers that clean what this leaves
+        elsewhere.
+        """
+        living = self.graph.stages_computing(layer)
         yield [self._computing(name, layer - stage.start) for name, stage in living.items()]
         sources = {edges.source for edges in self.graph.edges}
         read = [n for n, stage in living.items() if layer + 1 < stage.end or n in sources]
@@ -86,7 +96,7 @@ class GraphGates:
         return 2 * circuits.width * codes.stream.size, made
 
     def _carrying(self, i: int) -> Task:
-        """Two neurons for each entry, on an edge's slot, that hear ±C a: (eq-gated-carry)."""
+        """Return neurons with inputs ±C a, two for each entry: (eq-gated-carry)."""
         n_neurons = 2 * len(self.graph.edges[i].entries) * self.codes.edges[i][1]
         return n_neurons, partial(self._carriers, i)
 
@@ -116,7 +126,9 @@ class GraphGates:
 
     @cached_property
     def _bounds(self) -> dict[str, tuple[Floats, Floats]]:
-        """Of each stage, on states with all that may come along edges, (L+1, T); (L,), heard."""
+        """Bounds of each stage, on states with all that edges add, (L+1, T), and on
+        pre-activations, (L,).
+        """
         found: dict[str, tuple[Floats, Floats]] = {}
         for name, stage in sorted(self.graph.stages.items(), key=lambda item: item[1].start):
             first = np.full(stage.circuits.n_circuits, self.input_bound)
@@ -144,7 +156,9 @@ class GraphGates:
         return ResidualNetwork(read_in, np.zeros(shape[:2], dtype), write_out)
 
     def _check_memory(self, shape: tuple[int, int, int]) -> None:
-        """All layers, and pieces of one, which together are no larger than two more."""
+        """Raise MemoryError unless all layers fit, with pieces of one layer as large as two
+        more.
+        """
         n_layers, neurons, width = shape
 
         def needs(size: int) -> float:

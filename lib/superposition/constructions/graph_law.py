@@ -1,9 +1,9 @@
 """Predicted errors along the paths of a graph in the post's residual network.
 
-The recursion of `prediction`, stage after stage, with `theory.graphs` for what edges change. All
-that the stream holds, of all stages, is heard by those whose turn it is, with their own directions
-and those of all that lead to them. Errors and garbage are followed with their directions, as
-covariances (d, d): a map may pass on all of them, or none.
+The recursion is that of `prediction`, stage after stage, with `theory.graphs` for what edges
+change. A circuit that computes reads all that the stream holds of all stages, along its own
+directions and along those of all circuits that lead to it. Errors and garbage are followed with
+their directions, as covariances (d, d), since a map may pass on all of them, or none.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ _SAMPLES = 2000
 
 
 def graph_law(sizes: Sizes, graph: CircuitGraph) -> pd.DataFrame:
-    """Errors of active circuits when their stage is done, a row for each stage in order.
+    """Predict errors of active circuits when their stage is done, in a row for each stage.
 
-    Columns stage, layer, mse, relative_mse, for `sizes.n_active` paths; the moments are those of
-    sampled paths (from one fixed seed), which are to pass all stages, one after the other. Raises
-    ValueError for graphs of other paths, that compute two stages at once, or in which edges lead
-    into one stage from two others.
+    The columns are stage, layer, mse and relative_mse, for `sizes.n_active` paths. The moments are
+    those of sampled paths, from one fixed seed. Paths must pass all stages, one after the other.
+    Raises ValueError for graphs of other paths, that compute two stages at once, or in which edges
+    lead into one stage from two others.
     """
-    into = [_merged(graph.into(layer)) for layer in range(graph.n_layers)]
+    into = [_merged(graph.edges_into(layer)) for layer in range(graph.n_layers)]
     walks = _Walks.draw(graph)
     held = {name: walks.begin(name, sizes) for name in graph.stages}
     rows = []
     for layer in range(graph.n_layers):
         for edges in into[layer]:
             held[edges.target].arrive(edges, held[edges.source], walks.sent(edges))
-        for name in graph.living(layer):
+        for name in graph.stages_computing(layer):
             content = sum(each.content() for each in held.values())
             held[name].compute(content)
             if layer + 1 == graph.stages[name].end:
@@ -72,7 +72,7 @@ class _Walks:
     @classmethod
     def draw(cls, graph: CircuitGraph) -> _Walks:
         for layer in range(graph.n_layers):
-            if len(living := graph.living(layer)) > 1:
+            if len(living := graph.stages_computing(layer)) > 1:
                 raise ValueError(f"graph: wanted one stage at a time, got {[*living]} at once")
         rng = np.random.default_rng(0)
         active = sample_paths(graph, _SAMPLES, rng)
@@ -80,7 +80,7 @@ class _Walks:
         return cls(graph, active, inputs, graph.run(inputs, active))
 
     def begin(self, name: str, sizes: Sizes) -> _Held:
-        """A stage before anything has arrived."""
+        """Return a stage before anything has arrived."""
         stage = self.graph.stages[name]
         rows, columns, own = self._of(name)
         brought = self.inputs[rows, columns, : stage.circuits.width]
@@ -94,7 +94,7 @@ class _Walks:
         return _Held(sized, stage, moments, np.array(written))
 
     def _of(self, name: str) -> tuple[Integers, Integers, Integers]:
-        """Rows, columns, and numbers of a stage's circuits on the walks."""
+        """Return rows, columns, and numbers of a stage's circuits on the walks."""
         own = self.active - self.graph.first[name]
         rows, columns = np.nonzero((own >= 0) & (own < self.graph.stages[name].circuits.n_circuits))
         if not np.array_equal(rows, np.arange(len(own))):
@@ -102,7 +102,7 @@ class _Walks:
         return rows, columns, own[rows, columns]
 
     def sent(self, edges: Edges) -> tuple[Floats, Integers]:
-        """C a of all edges of active sources, (n, d), and which edges these are."""
+        """Return C a of all edges of active sources, (n, d), and the numbers of these edges."""
         rows, columns, own = self._of(edges.source)
         state = self.states[self.graph.stages[edges.source].end][rows, columns]
         samples, which = np.nonzero(own[:, None] == edges.pairs[:, 0])
@@ -111,13 +111,18 @@ class _Walks:
 
 
 class _Held:
-    """A stage on the way: what the stream holds of its circuits, and what they read.
+    """What the stream holds of a stage's circuits at some layer, and what the circuits read.
 
-    brought: (L+1,), |·|² of what an active circuit has brought and written itself, without what
-    came along edges. error, garbage: covariances (d, d), with what came; drift: c; came: the three
-    as they were then. reads: (T, d, d), Σ C R R' C' over all that leads to a circuit. done: layers.
-    edges: numbers of those that lead here. woken: what neurons hear of them while their circuit is
-    not active, but a source is.
+    brought: (L+1,), |·|² of what an active circuit brings and writes itself, without what edges
+        add.
+    error: the covariance (d, d) of errors, with what edges add.
+    garbage: the covariance (d, d) of garbage, with what edges add.
+    drift: c, with what edges add.
+    came: error, garbage and drift as they were when edges had added to them.
+    reads: (T, d, d), Σ C R R' C' over all circuits that lead to a circuit.
+    done: how many layers are done.
+    edges: the numbers of edges that lead here.
+    woken: what neurons receive along edges while their circuit is not active but a source is.
     """
 
     def __init__(self, sizes: Sizes, stage: Stage, moments: Moments, brought: Floats) -> None:
@@ -136,7 +141,9 @@ class _Held:
         }
 
     def arrive(self, edges: Edges, source: _Held, sent: tuple[Floats, Integers]) -> None:
-        """What comes along edges: (eq-arriving); sent: C a of active sources, and along which."""
+        """Add what comes along edges, (eq-arriving), where `sent` is C a of active sources and
+        their edges.
+        """
         maps, (come, go), (states, which) = edges.maps, edges.pairs.T, sent
         read = np.eye(maps.shape[2]) + source.reads[come]
         np.add.at(self.reads, go, maps @ read @ maps.swapaxes(1, 2))
@@ -156,12 +163,12 @@ class _Held:
         self.woken = groups(np.einsum("nmd,nd->nm", first, states))
 
     def content(self) -> float:
-        """All that the stream holds of the stage: (eq-content), with indicators."""
+        """Return all that the stream holds of the stage, (eq-content), with indicators."""
         sizes = {symbols.T: self.sizes.n_circuits, symbols.k: self.sizes.n_active}
         return float(evaluate(over_layers.stream_content(), {**self._alone(), **sizes}))
 
     def compute(self, content: float) -> None:
-        """One layer: (eq-next-error) and the like, of covariances, with (eq-woken)."""
+        """Apply one layer, (eq-next-error) and the like, to covariances, with (eq-woken)."""
         sizes, m, values = self.sizes, self.moments.n_neurons, self._values(content)
         heard = evaluate(graphs.mean_garbage(), {**values, symbols.garbage: self.garbage})
         values |= noise_values(sizes, {**values, symbols.garbage: self._by_neurons(heard)})
@@ -172,7 +179,9 @@ class _Held:
         self._write(values)
 
     def read_out(self, content: float) -> tuple[float, float]:
-        """mse and relative_mse of active circuits: (eq-active-read-out), of all that they read."""
+        """Return mse and relative_mse of active circuits: (eq-active-read-out), of all that
+        they read.
+        """
         values = self._stream(content)
         rows = self.stage.circuits.width + float(np.trace(self.reads, axis1=1, axis2=2).mean())
         values |= {symbols.delta2: np.trace(self.error), symbols.d: rows}
@@ -180,7 +189,7 @@ class _Held:
         return mse, mse / self.moments.state2[self.done]
 
     def _alone(self) -> Values:
-        """What the stream holds of one circuit, active or not, without what came along edges."""
+        """Return what the stream holds of one circuit, active or not, without what edges add."""
         error, garbage, drift = self.came
         held: Values = {
             symbols.a2: self.brought[self.done] + 1,
@@ -191,14 +200,14 @@ class _Held:
         return held | {symbols.state2: evaluate(over_layers.active_state(), held)}
 
     def _stream(self, content: float) -> Values:
-        """What is known of the stream when it holds so much."""
+        """Return what is known of the stream when it holds `content`."""
         held = {symbols.delta2: 0.0, symbols.drift: self.drift, symbols.garbage: 0.0}
         values = stream_values(self.sizes, self.moments, self.done, held) | self.edges
         alone = {symbols.state2: self._alone()[symbols.state2], symbols.content: content}
         return values | alone
 
     def _values(self, content: float) -> Values:
-        """The same, and what a circuit's neurons know of it: (eq-linked-weights)."""
+        """Return the stream's values with the neurons' own weights: (eq-linked-weights)."""
         values = self._stream(content) | layer_weights(self.sizes, self.moments, self.done)
         read = self.stage.circuits.read_in[self.done]
         for symbol, weights in (
@@ -216,13 +225,15 @@ class _Held:
         }
 
     def _by_neurons(self, covariance: Floats) -> float:
-        """The square of an isotropic vector of which neurons would hear as much."""
+        """Return the square of an isotropic vector that would contribute as much to neurons'
+        inputs.
+        """
         read = self.stage.circuits.read_in[self.done]
         heard = np.einsum("tmi,ij,tmj->tm", read, covariance, read).mean()
         return float(heard / self.moments.weight2[self.done] * self.moments.width)
 
     def _write(self, values: Values) -> None:
-        """What a layer's neurons add to the stream."""
+        """Add to the stream what a layer's neurons write."""
         write = self.stage.circuits.write_out[self.done]
         drift = evaluate(over_layers.next_drift(), {**values, symbols.drift: self.drift})
         one = {symbols.m: 1, symbols.write2: np.einsum("tim,tjm->ij", write, write) / len(write)}
@@ -234,7 +245,9 @@ class _Held:
 
 
 def _merged(edges: Sequence[Edges]) -> list[Edges]:
-    """One group of edges into each stage; ValueError for edges from different ones."""
+    """Return one group of edges into each stage. Raises ValueError for edges from different
+    stages.
+    """
     groups: dict[str, list[Edges]] = {}
     for each in edges:
         groups.setdefault(each.target, []).append(each)
@@ -251,5 +264,5 @@ def _merged(edges: Sequence[Edges]) -> list[Edges]:
 
 
 def _mapped(maps: Floats, covariance: Floats) -> Floats:
-    """What maps (n, d, d') make of a covariance, on average."""
+    """Return what maps (n, d, d') make of a covariance, on average."""
     return np.asarray(np.mean(maps @ covariance @ maps.swapaxes(1, 2), axis=0))

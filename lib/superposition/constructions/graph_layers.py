@@ -1,7 +1,7 @@
-"""A graph of circuits in one residual network: who computes when, and how edges are read.
+"""A graph of circuits in one residual network: which circuits compute when, and how edges are read.
 
-A circuit whose inputs are others' outputs reads them where they are in the stream: as rows that
-read its state it has its own directions and, through the maps, those of all that lead to it.
+A circuit whose inputs are others' outputs reads them where they are in the stream. The rows that
+read its state are its own directions and, through the maps, those of all circuits that lead to it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from superposition.codes import CircuitSum, Code, GaussianCode
 
 @dataclass(frozen=True)
 class Step:
-    """One large layer: n circuits compute, those that live on a layer of the graph.
+    """One large layer, in which the circuits of one layer of the graph compute.
 
-    n_neurons: m, the most that one of them has.
+    layer: the layer of the graph.
+    n_circuits: n, how many circuits compute.
+    n_neurons: m, the most neurons that one of them has.
     """
 
     layer: int
@@ -31,7 +33,9 @@ class Step:
 
 
 def as_graph(circuits: ResidualCircuits | CircuitGraph) -> CircuitGraph:
-    """The graph, or one of a single stage without edges. Raises TypeError for other circuits."""
+    """Return the graph, or a graph of one stage without edges. Raises TypeError for other
+    circuits.
+    """
     if isinstance(circuits, CircuitGraph):
         return circuits
     instance("circuits", circuits, ResidualCircuits)
@@ -39,33 +43,35 @@ def as_graph(circuits: ResidualCircuits | CircuitGraph) -> CircuitGraph:
 
 
 def plan(graph: CircuitGraph) -> tuple[tuple[Step, ...], tuple[int, ...]]:
-    """Large layers in order, and how many of them there are after 0 … L layers of the graph."""
+    """Return the large layers in order, and how many of them come before 0 … L layers of the
+    graph.
+    """
     steps: list[Step] = []
     checkpoints = [0]
     for layer in range(graph.n_layers):
-        if living := [stage.circuits for stage in graph.living(layer).values()]:
+        if living := [stage.circuits for stage in graph.stages_computing(layer).values()]:
             sizes = sum(c.n_circuits for c in living), max(c.n_neurons for c in living)
             steps.append(Step(layer, *sizes))
         checkpoints.append(len(steps))
     return tuple(steps), tuple(checkpoints)
 
 
-def who(graph: CircuitGraph, step: Step) -> Integers:
-    """Numbers of the circuits that compute, (n,)."""
-    living = graph.living(step.layer).items()
+def circuits_in(graph: CircuitGraph, step: Step) -> Integers:
+    """Return the numbers of the circuits that compute in a step, (n,)."""
+    living = graph.stages_computing(step.layer).items()
     return np.concatenate([graph.first[n] + np.arange(s.circuits.n_circuits) for n, s in living])
 
 
 def step_weights(graph: CircuitGraph, step: Step, margin: float) -> tuple[Floats, Floats]:
-    """What a step's neurons read, (n, m, d + 1), and write, (n, d + 1, m), indicator last.
+    """Return what a step's neurons read, (n, m, d + 1), and write, (n, d + 1, m), indicator last.
 
-    Biases are on the indicators, but for −margin, which all large neurons have. Circuits smaller
+    Biases are on the indicators, apart from −margin, which all large neurons have. Circuits smaller
     than the largest are filled with neurons and entries that nothing reads or writes.
     """
     n, most, width = step.n_circuits, step.n_neurons, graph.width + 1
     read, write = (np.zeros((n, *shape), graph.dtype) for shape in ((most, width), (width, most)))
     start = 0
-    for stage in graph.living(step.layer).values():
+    for stage in graph.stages_computing(step.layer).values():
         inner, own = with_indicator(stage.circuits, margin), step.layer - stage.start
         heard, part = inner.read_in[own], slice(start, start := start + inner.n_circuits)
         m, d = stage.circuits.n_neurons, stage.circuits.width
@@ -75,22 +81,26 @@ def step_weights(graph: CircuitGraph, step: Step, margin: float) -> tuple[Floats
 
 
 def code_of(code: Code, which: Integers) -> Code:
-    """The code of some circuits; itself, not a copy, for all of them in order."""
+    """Return the code of circuits `which`, or the code itself, not a copy, for all of them in
+    order.
+    """
     return code if np.array_equal(which, np.arange(code.n_circuits)) else code.take(which)
 
 
 def linked(graph: CircuitGraph, code: Code) -> Code:
-    """How circuits read their states: with what edges lead to them, (eq-linked).
+    """Return the code by which circuits read, with what edges lead to them: (eq-linked).
 
-    code: of all circuits, indicators last, where they write. Itself, if there are no edges; else
-    a `GaussianCode` with R_t = E_t + Σ C_tu R_u, over the edges that lead to t.
+    code: the code of all circuits, indicators last, where they write.
+
+    The result is `code` itself if there are no edges. Otherwise it is a `GaussianCode` with R_t =
+    E_t + Σ C_tu R_u, over the edges that lead to t.
     """
     if not graph.n_edges:
         return code
     instance("stream_code", code, GaussianCode)
     directions = np.array(code.matrix.reshape(code.n_circuits, code.width, code.size))
     for layer in range(graph.n_layers):
-        for edges in graph.into(layer):
+        for edges in graph.edges_into(layer):
             sources, targets = graph.numbers(edges)
             _, after, before = edges.maps.shape
             for map_, source, target in zip(edges.maps, sources, targets, strict=True):
@@ -101,12 +111,12 @@ def linked(graph: CircuitGraph, code: Code) -> Code:
 def layer_sums(
     graph: CircuitGraph, margin: float, stream: tuple[Code, Code], neuron_codes: Sequence[Code]
 ) -> Iterator[tuple[Integers, CircuitSum, CircuitSum]]:
-    """Of each large layer: who computes, and what they read and write, as sums: (eq-linked).
+    """Yield each large layer's circuits, and what they read and write, as sums: (eq-linked).
 
-    stream: how circuits write, and how they read.
+    stream: the code by which circuits write, and the code by which they read.
     """
     for step, neurons in zip(plan(graph)[0], neuron_codes, strict=True):
-        owners = who(graph, step)
+        owners = circuits_in(graph, step)
         read, write = step_weights(graph, step, margin)
         to, of = (code_of(code, owners) for code in stream)
         yield owners, CircuitSum(neurons, read, of), CircuitSum(to, write, neurons)

@@ -1,4 +1,4 @@
-"""How much slots of a gated network can hear of circuits, in one layer: norms of its weights."""
+"""Bounds on the crosstalk in one layer of a gated network: norms of its weights."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ _CLOSELY = 64  # circuits of which most is heard are looked at closely
 class ErrorBounds:
     """Bounds on errors after one layer, as sums over the other active circuits.
 
-    mean:  (T, T), what the presence of circuit [., u] can add to ‖δ‖ of circuit [t, .].
-    slots: (T, r, T), the same for what each slot of t holds.
-    own:   (T,), what is wrong with t's mean even when it is alone.
-    each:  (T, r), the same for each slot.
+    mean: (T, T), what the presence of circuit [., u] can add to ‖δ‖ of circuit [t, .].
+    slots: (T, r, T), what it can add to the error on each slot of t.
+    own: (T,), the error of t's mean even when t is alone.
+    own_slots: (T, r), the error on each slot of t even when t is alone.
     """
 
     mean: Floats
     slots: Floats
     own: Floats
-    each: Floats
+    own_slots: Floats
 
     def worst(self, n_active: int) -> Floats:
-        """(T,): bounds on ‖δ‖ for every active set of that size."""
-        return self.own + most(self.mean, n_active - 1)
+        """Return bounds (T,) on ‖δ‖ for every active set of that size."""
+        return self.own + sum_of_largest(self.mean, n_active - 1)
 
     def worst_slots(self, n_active: int) -> Floats:
-        """(T, r): the same for each slot."""
-        return self.each + most(self.slots, n_active - 1)
+        """Return bounds (T, r) on the error of each slot for every active set of that size."""
+        return self.own_slots + sum_of_largest(self.slots, n_active - 1)
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
-    """What slots can hear of circuits, through the weights of one layer: (eq-heard-of).
+class CrosstalkBounds:
+    """Bounds on what slots receive from circuits through the weights of one layer: (eq-heard-of).
 
-    layer:    the layer's weights, slot by slot.
-    sizes:    (T,), bounds on the lengths of circuits' states before it.
-    errors:   what may be wrong on slots before it; None where slots hold sums, as inputs are.
-    n_active: k.
+    layer: the layer's weights, slot by slot.
+    sizes: (T,), bounds on the lengths of circuits' states before the layer.
+    errors: bounds on errors of slots before the layer; None where slots hold sums, as for inputs.
+    n_active: k, how many circuits are active.
     """
 
     layer: SlotWeights
@@ -54,127 +54,138 @@ class Heard:
 
     @cached_property
     def matrices(self) -> Floats:
-        """(n, T, d', d): what slot i makes of circuit u's state, if it is there as it should be."""
+        """What slot i makes of circuit u's state if the state is without error, (n, T, d', d)."""
         w = self.layer.weights
         heard = self.layer.reads @ w.reshape(*w.shape[:2], -1)
         return np.asarray(heard.reshape(*heard.shape[:2], *w.shape[2:]))
 
     @cached_property
     def biases(self) -> Floats:
-        """(n, T, d'): what it hears besides, since u is there."""
+        """What slot i receives besides, because circuit u is active, (n, T, d')."""
         return self.layer.reads @ self.layer.gates
 
     @cached_property
     def norms(self) -> Floats:
-        """(n, T) of `matrices`."""
-        return norms(self.matrices)
+        """The spectral norms of `matrices`, (n, T)."""
+        return spectral_norms(self.matrices)
 
     @cached_property
     def slot_norms(self) -> Floats:
-        """(n, n) of the weights between slots."""
-        return norms(self.layer.weights)
+        """The spectral norms of the weights between slots, (n, n)."""
+        return spectral_norms(self.layer.weights)
 
     @cached_property
     def shared(self) -> Floats:
-        """(T, T): how many slots two circuits share in the code that is read."""
+        """The number of slots that two circuits share in the code that is read, (T, T)."""
         shared = self.layer.reads @ self.layer.reads.T
         np.fill_diagonal(shared, 0)
         return np.asarray(shared)
 
     @cached_property
-    def third(self) -> Floats:
-        """(n, T): what may come on top of u's part for an active circuit, since others are active.
+    def from_third_parties(self) -> Floats:
+        """What further active circuits may add to u's part in an active circuit's slots, (n, T).
 
-        k − 2 of them are neither it nor u.
+        Of the k active circuits, k − 2 are neither u nor the circuit with these slots.
         """
-        return self._others(max(self.n_active - 2, 0))
+        return self._from_several(max(self.n_active - 2, 0))
 
-    def _others(self, n_others: int) -> Floats:
-        """(n, T): what so many others can change in what slot i hears of u.
+    def _from_several(self, n_others: int) -> Floats:
+        """Return what n_others circuits can change in what slot i receives from u, (n, T).
 
-        They leave errors on u's slots; and a slot of u's that is one of theirs is heard once, so
-        that if both are taken as heard in full, one part is to be taken off again.
+        They leave errors on u's slots. A slot that u shares with one of them is read once. If both
+        circuits are counted in full, one part must be taken off again.
         """
         read = self.layer.read
         twice = np.linalg.norm(self.layer.gates, axis=2)[:, read]
         if self.errors is not None:
             twice = twice + self.slot_norms[:, read] * self.sizes[:, None]
-        others = self.shared.max(initial=0) * most(twice, n_others)
+        others = self.shared.max(initial=0) * sum_of_largest(twice, n_others)
         if self.errors is None:
             return others
         through = self.slot_norms[:, read].transpose(1, 0, 2)  # u, i, u's slots
-        wrong = zip(through, self.errors.slots, self.errors.each, strict=True)
-        heard = [most(w @ slots, n_others) + w @ each for w, slots, each in wrong]
+        wrong = zip(through, self.errors.slots, self.errors.own_slots, strict=True)
+        heard = [sum_of_largest(w @ slots, n_others) + w @ each for w, slots, each in wrong]
         return others + np.array(heard).T
 
-    def unused(self) -> Floats:
-        """(n, d'): the most that slots not in use can hear, before they are closed."""
+    def on_unused_slots(self) -> Floats:
+        """Return the most that slots not in use can receive before gates close them, (n, d')."""
         rows = np.linalg.norm(self.matrices, axis=3)
         heard = rows * self.sizes[:, None] + self.biases
-        heard += self._others(self.n_active - 1)[:, :, None]
+        heard += self._from_several(self.n_active - 1)[:, :, None]
         heard[self.layer.write.T, np.arange(len(self.sizes))] = -np.inf  # these would be in use
         largest = np.sort(heard, axis=1)[:, -self.n_active :]
         return np.asarray(self.layer.constant + largest.sum(axis=1))
 
-    def alone(self, weight: Floats, bias: Floats, offset: float) -> Floats:
-        """(T, r): by how much what slots hear of their own circuit is not w a + b + offset.
+    def own_errors(self, weight: Floats, bias: Floats, offset: float) -> Floats:
+        """Return by how much each slot's reading of its own circuit differs from w a + b + offset,
+        (T, r).
 
-        weight (T, d', d), bias (T, d').
+        weight: (T, d', d), the circuits' weights w.
+        bias: (T, d'), their biases b.
         """
         own, circuits = self.layer.write, np.arange(len(self.sizes))[:, None]
         matrix = self.matrices[own, circuits] - weight[:, None]
         rest = self.biases[own, circuits] + self.layer.constant[own] - (bias[:, None] + offset)
-        return np.asarray(norms(matrix) * self.sizes[:, None] + np.linalg.norm(rest, axis=2))
+        return np.asarray(
+            spectral_norms(matrix) * self.sizes[:, None] + np.linalg.norm(rest, axis=2)
+        )
 
-    def passed_alone(self, weight: Floats) -> Floats:
-        """(T, r): what is made of what was wrong before with a circuit that is alone."""
-        if self.errors is None or not self.errors.each.any():
+    def own_errors_passed_on(self, weight: Floats) -> Floats:
+        """Return what becomes of errors before the layer while a circuit is alone, (T, r)."""
+        if self.errors is None or not self.errors.own_slots.any():
             return np.zeros(self.layer.write.shape)
         weights, read, write = self.layer.weights, self.layer.read, self.layer.write
-        wrong = zip(self.errors.each, self.errors.own, strict=True)
+        wrong = zip(self.errors.own_slots, self.errors.own, strict=True)
         return np.array(
             [
-                passed(weights[write[t]][:, read[t]], weight[t], slots, mean)
+                passed_on(weights[write[t]][:, read[t]], weight[t], slots, mean)
                 for t, (slots, mean) in enumerate(wrong)
             ]
         )
 
-    def by(self, circuit: int, weight: Floats) -> tuple[Floats, Floats, Floats]:
-        """What circuit t's slots can hear of each other circuit u, with t's own weight (d', d).
+    def from_others(self, circuit: int, weight: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return bounds on what circuit t's slots receive from each other circuit u.
 
-        (r, T): lengths on each slot; (T,): of the mean of all slots, and of the mean of sizes.
+        weight: (d', d), t's own weight.
+
+        The first array bounds the length on each slot, (r, T). The second bounds the mean of all
+        slots, and the third the mean of the lengths, (T,) each.
         """
         own, r = self.layer.write[circuit], self.layer.write.shape[1]
-        matrices, biases, norm = self._beside(circuit)
+        matrices, biases, norm = self._beside_shared_slots(circuit)
         slots = norm * self.sizes + np.linalg.norm(biases, axis=2)
-        mean = lengths(matrices.mean(axis=0), self.sizes)
+        mean = length_bounds(matrices.mean(axis=0), self.sizes)
         mean += np.linalg.norm(biases.mean(axis=0), axis=1)
         stacked = matrices.transpose(1, 0, 2, 3).reshape(len(self.sizes), -1, matrices.shape[3])
-        square = lengths(stacked, self.sizes) + np.sqrt((biases**2).sum(axis=(0, 2)))
+        square = length_bounds(stacked, self.sizes) + np.sqrt((biases**2).sum(axis=(0, 2)))
         size = np.minimum(slots.mean(axis=0), square / np.sqrt(r))
-        more = self.third[own]
+        more = self.from_third_parties[own]
         if self.errors is not None:
             between = self.layer.weights[own]
-            more = more + self._errors_heard(circuit, weight, between, self.slot_norms[own])
+            more = more + self._from_errors(circuit, weight, between, self.slot_norms[own])
             between = between.mean(axis=0)[None]
-            mean += self._errors_heard(circuit, weight, between, norms(between))[0]
-        mean += self.third[own].mean(axis=0)
+            mean += self._from_errors(circuit, weight, between, spectral_norms(between))[0]
+        mean += self.from_third_parties[own].mean(axis=0)
         size = size + more.mean(axis=0)
         return slots + more, np.minimum(mean, size), size
 
-    def _errors_heard(self, circuit: int, weight: Floats, between: Floats, size: Floats) -> Floats:
-        """(i, T): of errors that u makes on t's slots, and t on u's, through (i, n, d', d)."""
+    def _from_errors(self, circuit: int, weight: Floats, between: Floats, size: Floats) -> Floats:
+        """Return bounds (i, T) from errors that u makes on t's slots, and t on u's.
+
+        between: (i, n, d', d), the weights through which the errors pass.
+        """
         assert self.errors is not None
         read = self.layer.read
         theirs = self.errors.slots[:, :, circuit] * ~np.isin(read, read[circuit])
         heard = np.einsum("iur,ur->iu", size[:, read], theirs)
         errors = self.errors.slots[circuit], self.errors.mean[circuit]
-        return np.asarray(heard + passed(between[:, read[circuit]], weight, *errors))
+        return np.asarray(heard + passed_on(between[:, read[circuit]], weight, *errors))
 
-    def _beside(self, circuit: int) -> tuple[Floats, Floats, Floats]:
-        """`matrices`, `biases` and `norms` of t's slots, of u's slots that are not t's.
+    def _beside_shared_slots(self, circuit: int) -> tuple[Floats, Floats, Floats]:
+        """Return `matrices`, `biases` and `norms` of t's slots, for those slots of u that t does
+        not share.
 
-        But sums of states, as inputs are, are heard in full. All zero for t itself.
+        Sums of states, as for inputs, are counted in full. All values are zero for t itself.
         """
         layer, own = self.layer, self.layer.write[circuit]
         matrices, biases, norm = self.matrices[own], self.biases[own], self.norms[own]
@@ -185,42 +196,48 @@ class Heard:
         if self.errors is not None:
             known = layer.weights[own][:, layer.read[both]]
             matrices[:, both] -= np.einsum("us,iusjm->iujm", taken, known)
-            norm[:, both] = norms(matrices[:, both])
+            norm[:, both] = spectral_norms(matrices[:, both])
         return matrices, biases, norm
 
 
-def lengths(matrices: Floats, sizes: Floats) -> Floats:
-    """Bounds on |M_u a_u|, (T,), of matrices (T, ., d) and |a_u| ≤ sizes: close where large.
+def length_bounds(matrices: Floats, sizes: Floats) -> Floats:
+    """Return bounds (T,) on |M_u a_u|, for matrices M (T, ., d) and |a_u| ≤ sizes.
 
-    By Frobenius norms, which are quick; for those that come out as the largest by spectral norms.
+    Frobenius norms are quick. Those that come out as the largest are replaced by spectral norms, so
+    that the bounds are close where they are large.
     """
     found = np.linalg.norm(matrices, axis=(1, 2)) * sizes
     largest = np.argsort(found)[-_CLOSELY:]
-    found[largest] = norms(matrices[largest]) * sizes[largest]
+    found[largest] = spectral_norms(matrices[largest]) * sizes[largest]
     return np.asarray(found)
 
 
-def passed(between: Floats, weight: Floats, slots: Floats, mean: Floats) -> Floats:
-    """What is made of errors on a circuit's own slots: the less of two bounds.
+def passed_on(between: Floats, weight: Floats, slots: Floats, mean: Floats) -> Floats:
+    """Return what becomes of errors on a circuit's own slots: the smaller of two bounds.
 
-    Through weights (i, r, d', d), of errors (r, ...); or as if they all were the circuit's own
-    weight / r, of the mean error (...), with what differs.
+    between: (i, r, d', d), the weights.
+    weight: the circuit's own weight.
+    slots: (r, ...), the error on each slot.
+    mean: (...), the mean error.
+
+    The first bound takes each error through its weights. The second takes the mean error through
+    the circuit's own weight, as if all weights were weight / r, and adds what differs from that.
     """
     r = len(slots)
-    apart = norms(between - weight / r) @ slots + norms(weight) * mean
-    return np.asarray(np.minimum(norms(between) @ slots, apart))
+    apart = spectral_norms(between - weight / r) @ slots + spectral_norms(weight) * mean
+    return np.asarray(np.minimum(spectral_norms(between) @ slots, apart))
 
 
-def norms(matrices: Floats) -> Floats:
-    """Largest singular values of the last two axes."""
+def spectral_norms(matrices: Floats) -> Floats:
+    """Return the largest singular values of the last two axes."""
     if 1 in matrices.shape[-2:]:
         return np.asarray(np.linalg.norm(matrices, axis=(-2, -1)))
     square = matrices.swapaxes(-1, -2) @ matrices
     return np.sqrt(np.maximum(np.linalg.eigvalsh(square)[..., -1], 0))
 
 
-def most(values: Floats, count: int) -> Floats:
-    """Sum of the `count` largest along the last axis."""
+def sum_of_largest(values: Floats, count: int) -> Floats:
+    """Return the sum of the `count` largest values along the last axis."""
     if count == 1:
         return np.asarray(values.max(axis=-1))
     first = max(values.shape[-1] - count, 0)

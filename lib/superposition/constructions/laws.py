@@ -1,4 +1,4 @@
-"""The sequel's small-noise law: what errors are before noise switches on what should be silent."""
+"""The sequel's small-noise law: errors before noise switches on what should be silent."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def published_law(
     redundancy: int,
     n_active: ArrayLike,
 ) -> pd.DataFrame:
-    """The published predictions for conditional rotations; columns as `predict_error` returns.
+    """Return the published predictions for conditional rotations, with columns as of
+    `predict_error`.
 
-    Numbers, or arrays of one length.
+    The arguments are numbers, or arrays of one length.
     """
     square = overlap_square(n_circuits, width, 4, redundancy)
     values = {symbols.T: n_circuits, symbols.k: n_active, sharing.overlap: square}
@@ -35,10 +36,10 @@ def published_law(
 def small_noise_law(
     n_circuits: int, moments: MLPMoments, width: int, redundancy: int, n_active: int
 ) -> pd.DataFrame:
-    """The same law for any circuits, by their moments.
+    """Return the same law for any circuits, by their moments.
 
-    Columns layer, mse, relative_mse, inactive_mse. (eq-linear-law), layer by layer, with what each
-    layer makes of the error that comes in (`growth`), not as if it left it as it is.
+    The columns are layer, mse, relative_mse and inactive_mse. The law is (eq-linear-law), layer by
+    layer. Each layer changes the error that comes in by the factor `growth`.
     """
     rows, error = [], 0.0
     for layer, size in enumerate(moments.widths[1:]):
@@ -62,7 +63,10 @@ def small_noise_law(
 def overlap_square(
     n_circuits: ArrayLike, width: ArrayLike, entries: int, redundancy: int
 ) -> NDArray[np.floating]:
-    """q of (eq-overlap-square) at numbers, or arrays of one length: `entries` is d."""
+    """Return q of (eq-overlap-square) at numbers, or arrays of one length.
+
+    entries: d, the entries of a circuit's state.
+    """
     sizes: dict[sp.Symbol, ArrayLike] = {
         symbols.T: n_circuits,
         symbols.D: width,
@@ -73,5 +77,5 @@ def overlap_square(
 
 
 def last_error(table: pd.DataFrame) -> float:
-    """relative_mse after the last layer."""
+    """Return relative_mse after the last layer."""
     return float(np.nan_to_num(table["relative_mse"].iloc[-1], nan=np.inf))

@@ -1,4 +1,6 @@
-"""The sequel's construction: MLP circuits in one MLP, the shared mean of their weights apart."""
+"""The sequel's construction, MLP circuits in one MLP, with the shared mean of their weights
+apart.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,23 @@ LAWS = ("followed", "published", "small noise")
 
 @dataclass(frozen=True)
 class MLPConstruction:
-    """Sizes of the sequel's construction (chapter *A construction that survives depth*).
+    """The sizes of the sequel's construction (chapter *A construction that survives depth*).
 
-    width:       D, neurons per layer of the large network.
-    redundancy:  r, how many of them hold each entry of a circuit's state.
-    code:        "prime_step", as published, or "finite_plane"; two circuits share at most one slot.
+    width: D, the neurons in each layer of the large network.
+    redundancy: r, how many of them hold each entry of a circuit's state.
+    code: "prime_step", as published, or "finite_plane"; two circuits share at most one slot.
     suppression: how much stronger than balanced circuits inhibit each other (1: (eq-balance)).
 
     Raises TypeError or ValueError for sizes ≤ 0, r > D, another code, a suppression ≤ 0.
+
+    >>> import numpy
+    >>> from superposition import MLPConstruction, rotation_circuits
+    >>> construction = MLPConstruction(width=400, redundancy=4)
+    >>> construction.holds([4, 4, 4])  # circuits; side by side fit 100
+    295
+    >>> rng = numpy.random.default_rng(0)
+    >>> construction.compress(rotation_circuits(200, 2, rng), rng).network
+    MLPNetwork(widths 400 → 400 → 400)
     """
 
     width: int
@@ -51,16 +62,18 @@ class MLPConstruction:
             raise ValueError(f"code: wanted one of {PACKINGS}, got {self.code!r}")
 
     def holds(self, widths: Sequence[int]) -> int:
-        """How many circuits of widths d_0 … d_L the codes can hold, whatever the error."""
+        """Return how many circuits of widths d_0 … d_L the codes can hold, whatever the error."""
         sizes = {positive_int("widths", width) for width in widths[1:]}
         return min(SparseCode.capacity(self.code, d, self.width, self.redundancy) for d in sizes)
 
     def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
-        """How many circuits fit: the largest T with a predicted error within `tolerance`.
+        """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
 
-        tolerance: on relative_mse after the last layer. Never more than the codes hold. For
-        conditional rotations false indicators are followed; for other circuits the small-noise law
-        is all there is, and the answer an upper bound.
+        tolerance: the largest relative_mse after the last layer.
+
+        The result is never more than the codes hold. For conditional rotations false indicators are
+        followed. For other circuits only the small-noise law is known, and the result is an upper
+        bound.
         Raises ValueError where the active circuits alone have a larger error.
         """
         n_active, tolerance = self._question(moments, n_active, tolerance)
@@ -79,8 +92,9 @@ class MLPConstruction:
     def size_for(
         self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
     ) -> MLPConstruction:
-        """The narrowest construction in which so many circuits fit; all but its width as here.
+        """Return the narrowest construction in which n_circuits circuits fit.
 
+        All but its width stays as it is here.
         Raises ValueError for n_active > n_circuits, or a tolerance that no width up to 2^13 meets.
         """
         n_active, tolerance = self._question(moments, n_active, tolerance)
@@ -88,7 +102,7 @@ class MLPConstruction:
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
         lowest = self.redundancy * max(moments.widths[1:])
 
-        def does(width: int) -> bool:
+        def meets_tolerance(width: int) -> bool:
             sized = replace(self, width=width)
             try:
                 if sized.holds(moments.widths) < n_circuits:
@@ -97,7 +111,7 @@ class MLPConstruction:
                 return False
             return sized._last_error(n_circuits, moments, n_active) <= tolerance
 
-        if (width := smallest_true(does, lowest, WIDEST)) is None:
+        if (width := smallest_true(meets_tolerance, lowest, WIDEST)) is None:
             raise ValueError(
                 f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
             )
@@ -110,13 +124,14 @@ class MLPConstruction:
         *,
         codes: Sequence[SparseCode] | None = None,
     ) -> MLPSuperposition:
-        """One large MLP that does what all the circuits do, up to interference: (eq-mlp-weights).
+        """Return one large MLP that computes all circuits, up to interference: (eq-mlp-weights).
 
-        Codes are drawn with `rng`, one per layer, unless given.
-        Raises TypeError for other circuits; ValueError for those that the construction cannot
-        hold: more than its codes' capacity, not ReLU, biases that differ between circuits, or
-        above zero (then an inactive circuit would not be silent); for codes that do not fit, or
-        that leave no pair of slots unconnected. MemoryError for a width that does not fit.
+        codes: one code for each layer; None: codes drawn with `rng`.
+
+        Raises TypeError for other circuits; ValueError for those that the construction cannot hold:
+        more than its codes' capacity, not ReLU, biases that differ between circuits, or above zero
+        (then an inactive circuit would not be silent); for codes that do not fit, or that leave no
+        pair of slots unconnected. MemoryError for a width that does not fit.
         """
         instance("circuits", circuits, MLPCircuits)
         generator(rng)
@@ -141,15 +156,21 @@ class MLPConstruction:
     def predict_error(
         self, circuits: MLPCircuits, n_active: int, law: str = "followed"
     ) -> pd.DataFrame:
-        """Errors that `measure_error` should find, by layer 1 … L.
+        """Predict the errors that `measure_error` finds, by layer 1 … L.
 
-        law "followed", for conditional rotations: false indicators and what they do followed
-        through the layers, in `constructions.seizure`. "published", likewise: (eq-rotation-law),
-        which takes noise as small. "small noise": the same for any circuits, by their moments
-        (sampled from one fixed seed), in `constructions.laws`.
-        Columns layer, mse, relative_mse, inactive_mse; for rotations these are of the rotation
-        vector, and on_mse, inactive_on_mse are of the on-indicator.
-        Raises ValueError for a law that the circuits have not, more than the code can hold,
+        Three laws are known:
+
+        "followed" is for conditional rotations. False indicators and their effects are followed
+        through the layers, in `constructions.seizure`.
+
+        "published" is for conditional rotations, too: (eq-rotation-law). It takes noise as small.
+
+        "small noise" is the same law for any circuits, by their moments, in `constructions.laws`.
+        The moments are sampled from one fixed seed.
+
+        The columns are layer, mse, relative_mse and inactive_mse. For rotations these are of the
+        rotation vector, and on_mse and inactive_on_mse are of the on-indicator.
+        Raises ValueError for a law that the circuits do not have, more than the code can hold,
         n_active > T.
         """
         instance("circuits", circuits, MLPCircuits)
@@ -177,7 +198,7 @@ class MLPConstruction:
         threshold: float = 0.5,
         gain: float = 2.0,
     ) -> pd.DataFrame:
-        """`predict_error` for so many rotations, without making any."""
+        """Return `predict_error` for n_circuits rotations, without making any circuits."""
         sets = packing(self.code, self.width // 4, self.redundancy)
         positive_int("n_circuits", n_circuits, len(sets), f", the capacity of {self.code!r}")
         how = share(sets[:n_circuits], n_active, self.suppression)
@@ -219,7 +240,7 @@ class MLPConstruction:
     def _add_weights(
         self, large: Floats, small: Floats, write: SparseCode, read: SparseCode
     ) -> None:
-        """w̄ ⊗ 𝒲 + (1/r) Σ_t Δw_t ⊗ e_t e_t^T, (eq-mlp-weights), onto zeros."""
+        """Add w̄ ⊗ 𝒲 + (1/r) Σ_t Δw_t ⊗ e_t e_t^T, (eq-mlp-weights), to an array of zeros."""
         own, mean, shared = mean_apart(small, write, read, self.suppression)
         rows, columns = shared.shape
         for i, j in np.ndindex(mean.shape):
@@ -229,7 +250,7 @@ class MLPConstruction:
 
 
 def _spread(bias: Floats, size: int, dtype: np.dtype[np.floating]) -> Floats:
-    """Each entry's bias on all neurons of its block; neurons left over stay silent."""
+    """Return each entry's bias on all neurons of its block, and 0 on neurons left over."""
     large = np.zeros(size, dtype)
     block = size // len(bias)
     large[: block * len(bias)] = np.repeat(bias, block)

@@ -1,6 +1,6 @@
-"""What compressing needs of memory: counted, and refused, before anything is drawn or made.
+"""How much memory compressing needs, which is checked before anything is drawn or made.
 
-The weights of all layers; beside them the largest of what there is while they are made.
+The need is the weights of all layers, and the largest of what exists while they are made.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _NETWORK = "a network"
 
 
 def check_residual(graph: CircuitGraph, steps: Sequence[Step], width: int, neurons: int) -> None:
-    """MemoryError for a stream width D and neurons M too many; smaller ones in proportion fit."""
+    """Raise MemoryError for a stream of `width` dimensions and `neurons` neurons that does not fit.
+
+    The message names a smaller stream, with neurons in proportion, that fits.
+    """
     item, n_layers = graph.dtype.itemsize, len(steps)
     entries = graph.n_circuits * (graph.width + 1)
     spread = max(step.n_circuits * step.n_neurons for step in steps)  # each is read in the stream
@@ -43,7 +46,9 @@ def check_residual(graph: CircuitGraph, steps: Sequence[Step], width: int, neuro
 
 
 def check_mlp(circuits: MLPCircuits, width: int) -> None:
-    """MemoryError for a width too large: L layers, and two more while one of them is made."""
+    """Raise MemoryError for a width too large for L layers, and two more while one of them is
+    made.
+    """
     item, layers = circuits.dtype.itemsize, circuits.n_layers
 
     def needs(size: int) -> float:
@@ -54,7 +59,7 @@ def check_mlp(circuits: MLPCircuits, width: int) -> None:
 
 
 def check_plane(circuits: MLPCircuits, width: int | None, prime: int, redundancy: int) -> None:
-    """MemoryError for a gated network by a plane too large."""
+    """Raise MemoryError for a gated network over a plane that is too large."""
     per_slot = max(circuits.widths) + GATES
 
     def fits(n_slots: int) -> str:
@@ -67,7 +72,7 @@ def check_plane(circuits: MLPCircuits, width: int | None, prime: int, redundancy
 def check_chains(
     circuits: MLPCircuits, width: int | None, slots: int, n_chains: int, buckets: int | None
 ) -> None:
-    """MemoryError for too many slots of each of the chains: planes, or so many buckets."""
+    """Raise MemoryError for too many slots of each of the chains, over planes or in buckets."""
     per_slot = n_chains * (max(circuits.widths) + GATES)
 
     def fits(n_slots: int) -> str:
@@ -85,9 +90,12 @@ def check_gated(
     n_slots: int,
     fits: Callable[[int], str] = "codes of {:,} slots".format,
 ) -> None:
-    """MemoryError for codes of too many slots: all layers, and the largest of them once more.
+    """Raise MemoryError for codes of too many slots.
 
-    name: of the argument that decides. fits: words for a number of slots.
+    name: the argument that decides.
+    fits: a function that puts a number of slots into words.
+
+    The need is all layers, and the largest of them once more.
     """
     item, sizes = circuits.dtype.itemsize, [width + GATES for width in circuits.widths]
     layers = [after * before for before, after in pairwise(sizes)]
@@ -103,7 +111,7 @@ def check_gated(
 def check_stream_plane(
     circuits: ResidualCircuits, cleaners: int, width: int | None, plane: tuple[int, int, int]
 ) -> None:
-    """MemoryError for a gated stream by a plane too large.
+    """Raise MemoryError for a gated stream over a plane that is too large.
 
     plane: its prime, and how many slopes the codes of the stream and of neurons have.
     """
@@ -124,10 +132,14 @@ def check_stream(
     name: str = "codes",
     fits: Callable[[int], str] = "codes of {:,} slots of the stream".format,
 ) -> None:
-    """MemoryError for codes of too many slots: 2L − 1 layers, and four more while one is made.
+    """Raise MemoryError for codes of too many slots.
 
-    cleaners: neurons that clean a slot. slots: of the stream and of neurons, fewer in proportion.
-    name, fits: as of `check_gated`.
+    cleaners: how many neurons clean a slot.
+    slots: the slots of the stream and of neurons, which shrink in proportion.
+    name: the argument that decides.
+    fits: a function that puts a number of slots into words.
+
+    The need is 2L − 1 layers, and four more while one is made.
     """
     item, layers, many = circuits.dtype.itemsize, 2 * circuits.n_layers - 1, slots[0]
 
@@ -145,18 +157,20 @@ def check_stream(
 
 
 def _deciding(width_name: str, width: int | None) -> str:
-    """The argument that decides how large a gated network gets: its width, if that is given."""
+    """Return the argument that decides a gated network's size, which is its width if that is
+    given.
+    """
     return "circuits" if width is None else width_name
 
 
 def _plane_in_words(width: int | None, lines: int, slopes: int, per_line: int) -> str:
-    """What the largest plane of at most so many lines holds: circuits, and in which width."""
+    """Describe what the largest plane of at most so many lines holds, and in which width."""
     prime = int(prevprime(lines + 1)) if lines >= 2 else 0
     return _room_in_words(width, prime**2 if prime + 1 >= slopes else 0, prime * per_line)
 
 
 def _room_in_words(width: int | None, n_circuits: int, needed: int) -> str:
-    """Circuits that fit, or, where a width was asked for, the one that holds so many."""
+    """Describe circuits that fit or, where a width was asked for, the width that holds them."""
     if n_circuits < 1:
         return "no circuit"
     circuits = f"{n_circuits:,} circuits"

@@ -1,4 +1,4 @@
-"""Placing active circuits: each in one chain, none beside another that it conflicts with."""
+"""Placing active circuits into chains, so that no two in one chain conflict."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ STEPS = 5_000  # choices tried before a placement counts as not found
 
 
 def place(codes: ChainCodes, active: Integers, silent: bool) -> Integers:
-    """A chain for each of the active circuits (batch, k); rows of −1 where none was found.
+    """Return a chain for each of the active circuits (batch, k), or rows of −1.
 
-    No two circuits in one chain conflict there: (eq-placement). silent: nor does a circuit enter
-    a chain in which another active one, wherever that is placed, has one of its slots.
-    Exact in buckets, by matching; otherwise by search, given up after 5,000 choices.
+    silent: whether a circuit also avoids chains in which another active circuit has one of its
+    slots.
+
+    No two circuits in one chain conflict there: (eq-placement). With `silent`, another circuit
+    counts wherever it is placed. The search is exact in buckets, by matching. Otherwise it stops
+    after 5,000 choices, and a row of −1 says that it found nothing.
     """
     active = np.asarray(active)
     free = ~codes.crowded(active) if silent else np.ones((*active.shape, codes.n_chains), bool)
@@ -28,9 +31,10 @@ def place(codes: ChainCodes, active: Integers, silent: bool) -> Integers:
 
 
 def _match(buckets: Integers, free: Booleans, n_slots: int) -> Integers:
-    """One circuit a bucket: the largest matching of circuits with buckets of chains, of all rows.
+    """Match circuits with buckets of chains, one circuit in a bucket, for all rows at once.
 
-    buckets, free (batch, k, r), buckets below n_slots.
+    buckets: (batch, k, r), buckets below n_slots.
+    free: (batch, k, r), whether a circuit may enter a chain.
     """
     from scipy.sparse.csgraph import maximum_bipartite_matching  # slow to load
 
@@ -45,9 +49,12 @@ def _match(buckets: Integers, free: Booleans, n_slots: int) -> Integers:
 
 
 def _colour(conflicts: Booleans, free: Booleans) -> Integers:
-    """Search, of the circuits left always the one with fewest chains left to choose from.
+    """Search for chains, where the next circuit is always the one with fewest chains left.
 
-    conflicts (r, k, k), free (k, r). Sets of circuits are whole numbers' bits.
+    conflicts: (r, k, k), whether two circuits conflict in a chain.
+    free: (k, r), whether a circuit may enter a chain.
+
+    Sets of circuits are the bits of whole numbers.
     """
     against = [_bits(chain) for chain in conflicts]  # [chain][circuit] → circuits
     chains, steps = [NOWHERE] * len(free), STEPS
@@ -76,7 +83,7 @@ def _colour(conflicts: Booleans, free: Booleans) -> Integers:
 
 
 def _most_constrained(open_to: list[int], todo: int) -> int:
-    """The first of the circuits `todo` that fewest chains are open to."""
+    """Return the first of the circuits `todo` that fewest chains are open to."""
     at_least = [todo] + [0] * len(open_to)  # so many chains
     for circuits in open_to:
         for n in range(len(open_to), 0, -1):
@@ -95,5 +102,7 @@ def _union(sets: list[int]) -> int:
 
 
 def _bits(rows: Booleans) -> list[int]:
-    """Each row of truth values as one whole number, first value lowest."""
+    """Return each row of truth values as one whole number, with the first value as its lowest
+    bit.
+    """
     return [sum(1 << int(i) for i in np.flatnonzero(row)) for row in rows]

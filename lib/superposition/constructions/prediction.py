@@ -36,18 +36,18 @@ class Sizes:
 
     @property
     def embedding(self) -> Assumption:
-        """What is assumed of embeddings."""
+        """The assumption on embeddings."""
         return over_layers.ORTHONORMAL if self.orthonormal else over_layers.free_entries()
 
     @property
     def carriers(self) -> Assumption:
-        """What is assumed of carriers."""
+        """The assumption on carriers."""
         return DISJOINT_CARRIERS if self.disjoint else INDEPENDENT_CARRIERS
 
     def collisions(self, small_neurons: int, *, active: bool) -> dict[sp.Symbol, float]:
-        """How many other active small neurons may be on a carrier, and with what chance each.
+        """Return how many other active small neurons may share a carrier, and the chance of each.
 
-        With disjoint carriers, at most one of each other active circuit's m.
+        With disjoint carriers a carrier has at most one neuron of each other active circuit.
         """
         together = small_neurons if self.disjoint else 1
         number = self.n_active * small_neurons // together - active
@@ -57,15 +57,15 @@ class Sizes:
 
 
 def default_moments(circuits: ResidualCircuits) -> Moments:
-    """The circuits' moments at their default inputs, sampled from one fixed seed."""
+    """Return the circuits' moments at their default inputs, sampled from one fixed seed."""
     return circuits.moments(np.random.default_rng(0))
 
 
 def predict_layers(sizes: Sizes, moments: Moments, *, remember: bool = True) -> pd.DataFrame:
-    """Rows for layers 0 … L: columns layer, mse, relative_mse, inactive_mse, firing.
+    """Predict mse, relative_mse, inactive_mse and firing, in rows for layers 0 … L.
 
-    The recursion of `theory.over_layers`, with `theory.one_neuron` for what a layer's neurons
-    make of its noise. firing: of large neurons (NaN at layer 0).
+    The recursion is that of `theory.over_layers`, with `theory.one_neuron` for what a layer's
+    neurons make of its noise. The share `firing` is of large neurons, and NaN at layer 0.
     """
     rows = []
     for layer, values in enumerate(trajectory(sizes, moments, remember=remember)):
@@ -80,9 +80,9 @@ def predict_layers(sizes: Sizes, moments: Moments, *, remember: bool = True) -> 
 def trajectory(
     sizes: Sizes, moments: Moments, *, remember: bool = True
 ) -> Iterator[dict[sp.Symbol, ArrayLike]]:
-    """Values of all symbols that describe the stream, after layers 0 … L.
+    """Yield values of all symbols that describe the stream, after layers 0 … L.
 
-    remember: off, inactive circuits stay inactive: nothing that was written for them is kept.
+    remember: whether the stream keeps what is written for inactive circuits.
     """
     held: dict[sp.Symbol, ArrayLike] = dict.fromkeys(
         (symbols.garbage, symbols.delta2, symbols.drift), 0.0
@@ -92,23 +92,23 @@ def trajectory(
         values = stream_values(sizes, moments, layer, held)
         yield values
         if layer < moments.n_layers:
-            held = next_held(sizes, moments, layer, values)
+            held = after_layer(sizes, moments, layer, values)
             held[symbols.garbage] = np.asarray(held[symbols.garbage]) * remember
 
 
-def next_held(
+def after_layer(
     sizes: Sizes, moments: Moments, layer: int, stream: Values
 ) -> dict[sp.Symbol, ArrayLike]:
-    """What the stream holds after a layer, and which share of neurons fires."""
+    """Return what the stream holds after a layer, and which share of neurons fires."""
     values = {**stream, **layer_values(sizes, moments, layer, stream)}
     idle = idle_neuron(sizes, moments, values)
-    return grown(values | idle | active_neuron(sizes, moments, layer, values))
+    return next_stream(values | idle | active_neuron(sizes, moments, layer, values))
 
 
 def stream_values(
     sizes: Sizes, moments: Moments, layer: int, held: Values
 ) -> dict[sp.Symbol, ArrayLike]:
-    """Sizes, and what the stream holds before a layer: (eq-state), (eq-content)."""
+    """Return sizes, and what the stream holds before a layer: (eq-state), (eq-content)."""
     values: dict[sp.Symbol, ArrayLike] = {
         symbols.T: sizes.n_circuits,
         symbols.k: sizes.n_active,
@@ -129,7 +129,7 @@ def stream_values(
 
 
 def layer_weights(sizes: Sizes, moments: Moments, layer: int) -> dict[sp.Symbol, ArrayLike]:
-    """The small networks' numbers in one layer, biases moved onto the indicator."""
+    """Return the small networks' numbers in one layer, with biases moved onto the indicator."""
     m, margin = moments.n_neurons, sizes.margin
     bias = moments.bias[layer]
     of_one = moments.bias2[layer] + 2 * margin * bias + margin**2
@@ -149,13 +149,13 @@ def layer_weights(sizes: Sizes, moments: Moments, layer: int) -> dict[sp.Symbol,
 def layer_values(
     sizes: Sizes, moments: Moments, layer: int, stream: Values
 ) -> dict[sp.Symbol, ArrayLike]:
-    """The layer's weights, noise of one carrier by itself, and the jump that a collision adds."""
+    """Return the layer's weights, the noise of one carrier, and the jump that a collision adds."""
     weights = layer_weights(sizes, moments, layer)
     return weights | noise_values(sizes, {**stream, **weights})
 
 
 def noise_values(sizes: Sizes, values: Values) -> dict[sp.Symbol, ArrayLike]:
-    """The same without the weights, which `values` has."""
+    """Return the noise of one carrier and the jump of a collision, for weights in `values`."""
     mean, variance = over_layers.jump()
     return {
         symbols.noise: evaluate(over_layers.own_noise_of_a_carrier(sizes.carriers), values),
@@ -165,14 +165,17 @@ def noise_values(sizes: Sizes, values: Values) -> dict[sp.Symbol, ArrayLike]:
 
 
 def idle_neuron(sizes: Sizes, moments: Moments, values: Values) -> dict[sp.Symbol, ArrayLike]:
-    """What a carrier makes of an inactive small neuron, and what is read of it."""
+    """Return what a carrier makes of an inactive small neuron, and what is read of it."""
     return idle_carrier(sizes, moments.n_neurons, values, -sizes.margin)
 
 
 def idle_carrier(
     sizes: Sizes, n_neurons: int, values: Values, heard: ArrayLike
 ) -> dict[sp.Symbol, ArrayLike]:
-    """The same of one of so many neurons that hears `heard`, on average, of what is active."""
+    """Return what a carrier makes of an inactive small neuron whose mean input is `heard`.
+
+    n_neurons: how many neurons one circuit has.
+    """
     misread = evaluate(over_layers.inactive_misreading(sizes.embedding), values)
     collisions = sizes.collisions(n_neurons, active=False)
     carrier = _carrier(sizes, values, heard, misread, collisions)
@@ -183,12 +186,17 @@ def idle_carrier(
 def active_neuron(
     sizes: Sizes, moments: Moments, layer: int, values: Values
 ) -> dict[sp.Symbol, ArrayLike]:
-    """Squared error of an active small neuron, and its product with the truth; means over p."""
+    """Return the squared error of an active small neuron, and the error's product with the truth.
+
+    Both are means over the layer's pre-activations.
+    """
     return neuron_errors(active_carrier(sizes, moments, layer, values))
 
 
 def neuron_errors(carrier: Values) -> dict[sp.Symbol, ArrayLike]:
-    """The same, of what its carriers make of it."""
+    """Return squared error and product with the truth of a neuron, from what its carriers make
+    of it.
+    """
     return {
         symbols.squared_error: evaluate(one_neuron.estimation_error(), carrier).mean(),
         symbols.error_product: evaluate(one_neuron.estimation_drift(), carrier).mean(),
@@ -198,9 +206,9 @@ def neuron_errors(carrier: Values) -> dict[sp.Symbol, ArrayLike]:
 def active_carrier(
     sizes: Sizes, moments: Moments, layer: int, values: Values, *, alone: bool = False
 ) -> dict[sp.Symbol, ArrayLike]:
-    """What a carrier makes of active small neurons, for each of the layer's pre-activations.
+    """Return what a carrier makes of active small neurons, for each of the layer's pre-activations.
 
-    alone: as if no two active small neurons shared a carrier.
+    alone: whether to assume that no two active small neurons share a carrier.
     """
     collisions = sizes.collisions(moments.n_neurons, active=True)
     if alone:
@@ -211,7 +219,7 @@ def active_carrier(
 def carrier_of(
     sizes: Sizes, wanted: Floats, values: Values, collisions: Values
 ) -> dict[sp.Symbol, ArrayLike]:
-    """The same of neurons with these pre-activations."""
+    """Return what a carrier makes of small neurons with the pre-activations `wanted`."""
     values = {**values, symbols.wanted: wanted}
     heard = evaluate(over_layers.drifted(), values)
     misread = evaluate(over_layers.active_misreading(sizes.embedding), values)
@@ -223,7 +231,7 @@ def carrier_of(
 def _carrier(
     sizes: Sizes, values: Values, heard: ArrayLike, misread: Floats, collisions: Values
 ) -> dict[sp.Symbol, ArrayLike]:
-    """Moments of one carrier's activation, with the common part of its noise."""
+    """Return moments of one carrier's activation, with the common part of its noise."""
     common = misread + evaluate(over_layers.common_noise_of_carriers(sizes.carriers), values)
     own = np.asarray(values[symbols.noise], float)
     all_noise = np.maximum(own + common, _LEAST_NOISE)
@@ -241,8 +249,8 @@ def _carrier(
     }
 
 
-def grown(values: Values) -> dict[sp.Symbol, ArrayLike]:
-    """What the stream holds after the layer, by (eq-next-garbage) and the two after it."""
+def next_stream(values: Values) -> dict[sp.Symbol, ArrayLike]:
+    """Return what the stream holds after the layer, by (eq-next-garbage) and the two after it."""
     return {
         symbols.garbage: evaluate(over_layers.next_garbage(), values),
         symbols.delta2: evaluate(over_layers.next_error(), values),

@@ -1,9 +1,9 @@
-"""How strongly the slots of one code are to be read for circuits on the slots of the other.
+"""The weights by which slots of one code read the slots of the other.
 
-A slot that is written to carries a few circuits. It reads circuit t's state if the weights with
-which it reads t's slots add up to one for t, and to zero for the others on it. Equal weights on a
-circuit's own slots do, (eq-plain); the weights that do, and let least be heard of circuits that
-are elsewhere, are a least-squares problem with these constraints, (eq-quiet).
+A slot that is written to carries a few circuits. It reads circuit t's state if the weights on t's
+slots add up to one for t, and to zero for the other circuits on the slot. Equal weights on a
+circuit's own slots do so, (eq-plain). The weights that do so with the least crosstalk from circuits
+elsewhere solve a least-squares problem with these constraints, (eq-quiet).
 """
 
 from __future__ import annotations
@@ -19,22 +19,28 @@ from superposition.codes.sparse import SparseCode
 from superposition.codes.two import TwoCodes
 
 RIDGE = 0.1  # noise on slots that quiet weights allow for, as a share of what they hold
-_LISTENERS = 400  # of so many circuits it is measured what others hear of them,
+_SAMPLED = 400  # of so many circuits it is measured what others hear of them,
 _PAIRS = 2**23  # if that makes no more pairs
 
 
-def slot_weights(two: TwoCodes, layer: int, quiet: bool) -> Iterator[tuple[int, Integers, Floats]]:
-    """How each slot that layer `layer` writes to reads the slots before it: `reading_weights`."""
+def least_crosstalk(
+    two: TwoCodes, layer: int, quiet: bool
+) -> Iterator[tuple[int, Integers, Floats]]:
+    """Yield how each slot written to by layer `layer` reads the slots before it, as
+    `reading_weights`.
+    """
     return reading_weights(two.slots(layer), two.slots(layer + 1), quiet)
 
 
 def reading_weights(
     code: SparseCode, write: SparseCode, quiet: bool
 ) -> Iterator[tuple[int, Integers, Floats]]:
-    """How each slot of `write` reads the slots of `code`, both of width 1: (eq-quiet).
+    """Yield how each slot of `write` reads the slots of `code`, both of width 1: (eq-quiet).
 
-    Yields its number, the circuits on it (c,), and weights (code.size, c), of equal size if not
-    `quiet`, or where each circuit has one slot, so that there is no choice.
+    quiet: whether to use the weights with least crosstalk instead of equal ones.
+
+    Each item is the slot's number, the circuits on it (c,), and weights (code.size, c). Weights are
+    equal, too, where each circuit has one slot, so that there is no choice.
     Raises ValueError for codes in which the circuits on a slot cannot be told apart.
     """
     read, written = code.matrix.astype(float), write.matrix.tocsc()
@@ -52,7 +58,7 @@ def reading_weights(
 
 
 def _solved(inverse: Floats, own: Floats) -> Floats:
-    """Of all weights C with own · C = 1, those with least C^T · inverse⁻¹ · C."""
+    """Return, of all weights C with own · C = 1, those with least C^T · inverse⁻¹ · C."""
     free = inverse @ own.T
     within = own @ free
     if np.linalg.cond(within) > 1e8:
@@ -62,13 +68,18 @@ def _solved(inverse: Floats, own: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Crosstalk:
-    """What a circuit's slots hear of another active circuit, from the geometry of two codes.
+    """How much a circuit's slots receive from another active circuit, from the geometry of two
+    codes.
 
-    Squares, where a circuit's weights make 1 of its state. own: on one slot, through the own parts
-    of others' weights; mean: through a mean that all share; mean_average: likewise, averaged over
-    the r slots. itself: so averaged, through the circuit's own weights (they share a slot).
-    noise: as own, of what differs from slot to slot. spread: Σ of squared weights on a circuit's
-    own slots, less 1/r. shared: γ of (eq-slot-shared).
+    The numbers are mean squares, where a circuit's weights map its own state to 1.
+
+    own: what one slot receives through the own parts of others' weights.
+    mean: what one slot receives through a mean that all weights share.
+    mean_average: the same, averaged over the r slots.
+    itself: what the r slots receive on average through the circuit's own weights, by a shared slot.
+    noise: as `own`, for noise that differs from slot to slot.
+    spread: the sum of squared weights on a circuit's own slots, less 1/r.
+    shared: γ of (eq-slot-shared).
     """
 
     own: float = 0.0
@@ -81,18 +92,18 @@ class Crosstalk:
 
 
 def crosstalk(two: TwoCodes, quiet: bool) -> Crosstalk:
-    """Measured on the codes, both ways; 400 circuits at most are listened to."""
+    """Measure crosstalk on two codes, both ways, from at most 400 circuits."""
     both = [_one_way(two.slots(i), two.slots(i + 1), quiet) for i in (0, 1)]
     return Crosstalk(*[*np.mean(both, axis=0).tolist(), shared_slots(two)])
 
 
 def crosstalk_between(code: SparseCode, write: SparseCode, quiet: bool) -> Crosstalk:
-    """Likewise, of slots of `write` that read those of `code`; `shared` is the latter's."""
+    """Measure crosstalk on slots of `write` that read those of `code`, with `shared` of `code`."""
     return Crosstalk(*[*_one_way(code, write, quiet), _shared(code)])
 
 
 def shared_slots(two: TwoCodes) -> float:
-    """γ of (eq-slot-shared), counted on both codes."""
+    """Return γ of (eq-slot-shared), counted on both codes."""
     return float(np.mean([_shared(two.slots(0)), _shared(two.slots(1))]))
 
 
@@ -102,10 +113,12 @@ def _shared(code: SparseCode) -> float:
 
 
 def _one_way(code: SparseCode, write: SparseCode, quiet: bool) -> list[float]:
-    """Sums over slots and the circuits on them (first axis), of all that are elsewhere (second)."""
+    """Return sums over slots and the circuits on them (first axis), from all circuits elsewhere
+    (second).
+    """
     n, r, read = code.n_circuits, code.redundancy, code.matrix.astype(float)
     copies = write.redundancy
-    talk = np.unique(np.linspace(0, n - 1, min(n, _LISTENERS, 1 + _PAIRS // n)).astype(int))
+    talk = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED, 1 + _PAIRS // n)).astype(int))
     heard = read[talk].toarray()
     own = mean = noise = spread = pairs = 0.0
     averages = np.zeros((2, n, len(talk)))  # through the mean, and through itself

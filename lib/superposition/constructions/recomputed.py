@@ -1,4 +1,4 @@
-"""Gated superposition that finds out again in every layer which slots are in use."""
+"""Gated superposition that recomputes in every layer which slots are in use."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NODES = 32  # of the Gauss–Hermite rule for a normal distribution
 
 @dataclass(frozen=True)
 class RecomputedGates:
-    """A step by which slots take from other slots whether they are in use: (eq-recomputed).
+    """A step by which slots infer from other slots whether they are in use: (eq-recomputed).
 
-    threshold: where the step is half way.
-    gain:      its slope; from 0 to 1 over a width of 1/gain.
+    threshold: the input at which the step is half way.
+    gain: the step's slope; it rises from 0 to 1 over a width of 1/gain.
 
     Raises TypeError or ValueError for values ≤ 0, or a step that is not flat at 0 and 1.
     """
@@ -35,15 +35,15 @@ class RecomputedGates:
         check_step(self.threshold, self.gain)
 
     def step(self, heard: Floats) -> Floats:
-        """Gates in [0, 1] from what their slots hear."""
+        """Return gates in [0, 1] from the inputs `heard` of their slots."""
         return np.clip(self.gain * (heard - self.threshold) + 0.5, 0, 1)
 
     def rebuild(self, gated: GatedSuperposition) -> RecomputedSuperposition:
-        """The same large network, but that gates are no longer copied: (eq-recomputed).
+        """Return the same large network, but without copied gates: (eq-recomputed).
 
-        Layers get one block of neurons more. Gates of the code to come are the difference of two
-        neurons; each layer passes them on as those of its own code, and finds those of the next
-        from them, by the sequel's weights (eq-capped) between the slots of the two codes.
+        Layers get one more block of neurons. Gates of the code to come are the difference of two
+        neurons. Each layer passes them on as gates of its own code. It computes those of the next
+        code from them, by the sequel's weights (eq-capped) between the slots of the two codes.
         """
         instance("gated", gated, GatedSuperposition)
         slots = [_slots(code) for code in (gated.codes[0], gated.codes[1])]
@@ -60,11 +60,13 @@ class RecomputedGates:
     def follow(
         self, n_slots: int, redundancy: int, connected: float, n_active: int, n_layers: int
     ) -> pd.DataFrame:
-        """What becomes of gates, if connections were independent: (eq-gates-followed).
+        """Predict gates layer by layer, as if connections were independent: (eq-gates-followed).
 
-        connected: share of connected pairs of slots that no active circuit joins, ϱ of
-        (eq-slots-meet). Columns layer (1 … L), missed: by how much gates of slots in use fall
-        short of one, and false: mean gate of slots not in use.
+        connected: ϱ of (eq-slots-meet), the share of connected pairs of slots that no active
+        circuit joins.
+
+        The columns are layer (1 … L); missed, by how much gates of slots in use fall short of one;
+        and false, the mean gate of slots not in use.
         Raises TypeError or ValueError for counts ≤ 0, more active slots than there are, or a
         `connected` outside [0, 1).
         """
@@ -87,7 +89,9 @@ class RecomputedGates:
     def _mean_gate(
         self, own: float, n: int, value: float, connected: float, r: int, noise: float
     ) -> tuple[float, float]:
-        """Mean and mean square of a gate that hears n gates of that value, and normal noise."""
+        """Return mean and mean square of a gate with inputs from n gates of one value, and
+        normal noise.
+        """
         from scipy.stats import binom  # slow to load, and seldom needed
 
         joined = np.arange(n + 1)
@@ -101,7 +105,9 @@ class RecomputedGates:
     def _layer(
         self, gated: GatedSuperposition, layer: int, shared: Floats
     ) -> tuple[Floats, Floats]:
-        """Weights and biases: entries, gates in use, two neurons for each gate to come."""
+        """Return weights and biases of entries, of gates in use, and of two neurons for each
+        gate to come.
+        """
         before, after = gated.circuits.widths[layer : layer + 2]
         copied, constant = gated.network.weights[layer], gated.network.biases[layer]
         n = len(shared)
@@ -124,19 +130,20 @@ class RecomputedGates:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RecomputedSuperposition(Superposition):
-    """MLP circuits in an MLP that is told once which are active, and has to work it out from then.
+    """MLP circuits in an MLP that is told only at its input which circuits are active.
 
-    gated: the superposition that it was made from. codes: after 0 … L layers, where states are
-    read: their entries, then the gates of the code.
+    gated: the superposition from which it was made.
+    codes: after 0 … L layers, where states are read: their entries, then the gates of the code.
     """
 
     gated: GatedSuperposition
     codes: tuple[SparseCode, ...]
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """As the gated superposition; the gates of its second code are a pair of neurons here.
+        """Return the first state of the gated superposition, with a pair of neurons for later
+        gates.
 
-        Raises as that does.
+        Raises as the gated superposition's `embed` does.
         """
         state = self.gated.embed(inputs, active)
         n = _slots(self.gated.codes[0]).size
@@ -151,18 +158,20 @@ class RecomputedSuperposition(Superposition):
         return self.gated.lowered(self.codes[layer].decode_all(state), layer)
 
     def gates(self, state: Floats, layer: int) -> Floats:
-        """Gates (batch, n) of the slots of `layer`'s code, from a state (batch, D) after it."""
+        """Return gates (batch, n) of the slots of `layer`'s code, from a state (batch, D) after
+        it.
+        """
         n = _slots(self.gated.codes[0]).size
         start = self.circuits.widths[self._layer(layer)] * n
         return state[:, start : start + n]
 
 
 def _slots(code: SparseCode) -> SparseCode:
-    """Of a code with a block of slots for each entry and two for gates: one block."""
+    """Return one block of a code with a block of slots for each entry and two for gates."""
     return SparseCode(code.slots[:, :1], code.size // (code.width + 1), code.dtype)
 
 
 def _with_gate(code: SparseCode, slots: SparseCode) -> SparseCode:
-    """Entries of a gated layer's code, and the gates after them: with one block more there."""
+    """Return a gated layer's code of entries and gates, with room for one more block of neurons."""
     starts = slots.size * np.arange(code.width)[:, None]
     return SparseCode(slots.slots + starts, slots.size * (code.width + 2), code.dtype)

@@ -1,4 +1,4 @@
-"""The post's construction: residual circuits in one residual network."""
+"""The post's construction, residual circuits in one residual network."""
 
 from __future__ import annotations
 
@@ -30,16 +30,27 @@ from superposition.network import ResidualNetwork
 
 @dataclass(frozen=True)
 class ResidualConstruction:
-    """Sizes of the post's construction (section *The construction*).
+    """The sizes of the post's construction (section *The construction*).
 
-    stream_width: D, dimensions of the large residual stream.
-    n_neurons:    M, large neurons per layer.
-    redundancy:   r, how many large neurons carry each small one; None: round(ln M), at least 1.
-    margin:       β, how far below its threshold an inactive circuit's neuron is kept.
-    orthonormal:  embeddings orthonormal within each circuit, or entries N(0, 1/D) as in the post.
-    disjoint_carriers: no large neuron carries two neurons of one circuit (not in the post).
+    stream_width: D, the dimensions of the large residual stream.
+    n_neurons: M, the large neurons in each layer.
+    redundancy: r, how many large neurons carry each small one; None: round(ln M), at least 1.
+    margin: β, how far below its threshold an inactive circuit's neuron is kept.
+    orthonormal: whether embeddings are orthonormal within each circuit, or N(0, 1/D) as in the
+        post.
+    disjoint_carriers: whether no large neuron carries two neurons of one circuit (not in the post).
 
     Raises TypeError or ValueError for sizes ≤ 0, r > M, a margin ≤ 0 or not finite.
+
+    >>> import numpy
+    >>> from superposition import ResidualCircuits, ResidualConstruction
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = ResidualCircuits.random(100, width=2, n_neurons=3, n_layers=2, rng=rng)
+    >>> large = ResidualConstruction(stream_width=256, n_neurons=512).compress(circuits, rng)
+    >>> large.network
+    ResidualNetwork(2 layers, stream 256, neurons 512)
+    >>> large.construction.n_carriers  # round(ln 512)
+    6
     """
 
     stream_width: int
@@ -59,7 +70,7 @@ class ResidualConstruction:
 
     @property
     def n_carriers(self) -> int:
-        """r as used: `redundancy`, or the default round(ln M)."""
+        """The redundancy r as used: `redundancy`, or the default round(ln M)."""
         if self.redundancy is not None:
             return self.redundancy
         return max(1, round(np.log(self.n_neurons)))
@@ -72,14 +83,14 @@ class ResidualConstruction:
         stream_code: Code | None = None,
         neuron_codes: Sequence[Code] | None = None,
     ) -> ResidualSuperposition:
-        """One large network that does what all the circuits do, up to interference.
+        """Return one large network that computes all circuits, up to interference.
 
-        W_in = Σ_t V_t w_t E_t^T and W_out = Σ_t E_t w'_t V_t^+ per layer, for circuits given an
-        indicator first; the large bias is −margin once per neuron. Of a graph, each layer has the
-        circuits that live on it, and reads with (eq-linked) in place of E_t.
-        Codes are drawn with `rng` (first the stream's, then one per layer) unless given:
-        `stream_code` for T circuits of width d + 1 in D dimensions, `neuron_codes` one per layer,
-        width m in M slots.
+        stream_code: a code of T circuits of width d + 1 in D dimensions; None: drawn with `rng`.
+        neuron_codes: one for each layer, of width m in M slots; None: drawn after the stream's.
+
+        In each layer W_in = Σ_t V_t w_t E_t^T and W_out = Σ_t E_t w'_t V_t^+, for circuits that are
+        given an indicator first. The large bias is −margin once for each neuron. For a graph, each
+        layer has the circuits that compute in it, and reads with (eq-linked) in place of E_t.
         Raises ValueError where sizes or codes do not fit the circuits, MemoryError for sizes that
         do not fit in memory.
         """
@@ -100,21 +111,23 @@ class ResidualConstruction:
         return ResidualSuperposition(circuits, self, network, checkpoints, *codes)
 
     def predict_paths(self, graph: CircuitGraph, n_paths: int) -> pd.DataFrame:
-        """What `path_errors` should find of a graph, without building a large network.
+        """Predict what `path_errors` finds of a graph, without building a large network.
 
-        Columns stage, layer, mse, relative_mse; a row for each stage, when it is done. Derived in
-        `theory.graphs`, from moments of sampled paths (of one fixed seed). Raises ValueError for
-        graphs that have not one circuit of each stage on a path, or compute two stages at once.
+        The columns are stage, layer, mse and relative_mse, in a row for each stage when it is done.
+        The prediction is derived in `theory.graphs`, from moments of sampled paths of one fixed
+        seed. Raises ValueError for graphs that do not have one circuit of each stage on a path, or
+        compute two stages at once.
         """
         instance("graph", graph, CircuitGraph)
         return graph_law(self.sizes(0, positive_int("n_paths", n_paths)), graph)
 
     def predict_error(self, circuits: ResidualCircuits, n_active: int) -> pd.DataFrame:
-        """What `measure_error` should find, without building a large network.
+        """Predict what `measure_error` finds, without building a large network.
 
-        Columns layer, mse, relative_mse, inactive_mse, firing; rows for layers 0 … L. Derived in
-        `theory.over_layers` and `theory.one_neuron`, with no fitted constant, for random codes and
-        the circuits' default inputs, whose moments are sampled here, from one fixed seed.
+        The columns are layer, mse, relative_mse, inactive_mse and firing, in rows for layers 0 … L.
+        The prediction is derived in `theory.over_layers` and `theory.one_neuron`, without a fitted
+        constant. It holds for random codes and the circuits' default inputs, whose moments are
+        sampled here from one fixed seed.
         Raises TypeError or ValueError for anything but residual circuits, or n_active > T.
         """
         instance("circuits", circuits, ResidualCircuits)
@@ -124,9 +137,11 @@ class ResidualConstruction:
         return predict_layers(sizes, default_moments(circuits))
 
     def capacity(self, moments: Moments, n_active: int, tolerance: float) -> int:
-        """How many circuits fit: the largest T with a predicted error within `tolerance`.
+        """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
 
-        tolerance: on relative_mse after the last layer; 2^50 where even so many stay within it.
+        tolerance: the largest relative_mse after the last layer.
+
+        The result is at most 2^50.
         Raises ValueError where the active circuits alone, without any others, have a larger error.
         """
         n_active, tolerance = check_question(moments, n_active, tolerance)
@@ -141,9 +156,10 @@ class ResidualConstruction:
     def size_for(
         self, n_circuits: int, moments: Moments, n_active: int, tolerance: float
     ) -> ResidualConstruction:
-        """The construction of fewest parameters that is predicted to hold so many circuits.
+        """Return the construction of fewest parameters that is predicted to hold n_circuits
+        circuits.
 
-        Stream width and neurons are chosen; everything else (redundancy, if set; margin; codes)
+        Stream width and neurons are chosen. Everything else (redundancy, if set; margin; codes)
         stays as it is here. Raises ValueError for n_active > n_circuits, or a tolerance that no
         network of up to 2^24 dimensions and neurons meets.
         """
@@ -158,11 +174,11 @@ class ResidualConstruction:
             return replace(self, stream_width=width, n_neurons=neurons)
 
         def smallest_neurons(width: int) -> int | None:
-            def does(neurons: int) -> bool:
+            def meets_tolerance(neurons: int) -> bool:
                 error = sized(width, neurons)._last_error(n_circuits, moments, n_active)
                 return error <= tolerance
 
-            return smallest_true(does, lowest, LARGEST)
+            return smallest_true(meets_tolerance, lowest, LARGEST)
 
         size = fewest_parameters(smallest_neurons, moments.width + 1)
         if size is None:
@@ -173,13 +189,13 @@ class ResidualConstruction:
         return sized(*size)
 
     def _last_error(self, n_circuits: float, moments: Moments, n_active: int) -> float:
-        """Predicted relative_mse after the last layer; infinite where it overflows."""
+        """Return the predicted relative_mse after the last layer, infinite where it overflows."""
         with np.errstate(over="ignore", invalid="ignore"):
             table = predict_layers(self.sizes(n_circuits, n_active), moments)
         return float(np.nan_to_num(table["relative_mse"].iloc[-1], nan=np.inf))
 
     def sizes(self, n_circuits: float, n_active: int) -> Sizes:
-        """What predictions know of this construction with so many circuits."""
+        """Return what predictions know of this construction with so many circuits."""
         return Sizes(
             n_circuits=n_circuits,
             n_active=n_active,
@@ -225,7 +241,10 @@ class ResidualConstruction:
     def _network(
         self, graph: CircuitGraph, stream: tuple[Code, Code], neuron_codes: Sequence[Code]
     ) -> ResidualNetwork:
-        """stream: how circuits write, and how they read."""
+        """Return the large network.
+
+        stream: the code by which circuits write, and the code by which they read.
+        """
         shape = len(neuron_codes), self.n_neurons, self.stream_width
         read_in = np.empty(shape, graph.dtype)
         write_out = np.empty((shape[0], shape[2], shape[1]), graph.dtype)

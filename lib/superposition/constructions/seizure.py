@@ -1,10 +1,11 @@
 """Errors of conditional rotations in the sequel's construction, followed from layer to layer.
 
-A slot of an inactive circuit is connected, by chance, to some of an active circuit's slots; with
-enough of them its on-indicator takes a false step (eq-false), is heard by other slots in the next
-layer, and so on. Followed here: mean and mean square of false indicators and of the vectors that
-they let through, for slots of each load, and the error that all of it makes in active circuits.
-Chapter *Rotations in superposition*; codes' layers are taken as drawn independently.
+A slot of an inactive circuit is connected, by chance, to some of an active circuit's slots. With
+enough connections its on-indicator takes a false step (eq-false), which other slots receive in the
+next layer, and so on. This module follows the mean and mean square of false indicators, and of the
+vectors that they let through, for slots of each load. It follows the error that all of this makes
+in active circuits. The chapter is *Rotations in superposition*. The codes of different layers are
+taken as drawn independently.
 """
 
 from __future__ import annotations
@@ -30,13 +31,19 @@ _RARE = 1e-7  # cases less likely are left out
 
 @dataclass(frozen=True, eq=False)
 class Followed:
-    """What is followed: inactive circuits' slots by class (C,), and active circuits.
+    """The quantities that are followed, for inactive circuits' slots by class (C,) and active
+    circuits.
 
-    on, on2: mean and mean square of false indicators; pairs: covariance of two of one circuit.
-    vector, vector2: mean of an entry and mean squared length of the vectors they let through.
-    living: share of active circuits whose indicator has not fallen; of these: indicator,
-    indicator_variance: mean and variance of it; error: the vector's squared error; outward: what
-    of it makes the vector longer. The others have fallen silent.
+    on: (C,), the mean of false indicators.
+    on2: (C,), their mean square.
+    pairs: the covariance of two false indicators of one circuit.
+    vector: (C,), the mean of an entry of the vectors that they let through.
+    vector2: (C,), the mean squared length of these vectors.
+    living: the share of active circuits whose indicator has not fallen; the others are silent.
+    indicator: the mean indicator of living circuits.
+    indicator_variance: its variance.
+    error: the squared error of living circuits' vectors.
+    outward: the part of the error that makes the vector longer.
     """
 
     on: Floats
@@ -52,17 +59,17 @@ class Followed:
 
     @property
     def present(self) -> float:
-        """Mean indicator of an active circuit, living or not."""
+        """The mean indicator of an active circuit, living or not."""
         return self.living * self.indicator
 
     @property
     def square(self) -> float:
-        """Mean squared vector that an active circuit holds."""
+        """The mean squared vector that an active circuit holds."""
         return self.living * (1 + self.error)
 
 
 def follow(how: Sharing, n_layers: int, threshold: float, gain: float) -> pd.DataFrame:
-    """Predicted errors by layer, 1 … L: what `MLPConstruction.predict_error` returns."""
+    """Predict errors by layer 1 … L, as `MLPConstruction.predict_error` returns them."""
     nothing = np.zeros(len(how.loads))
     first = _overlaps(how, 1.0)
     now = Followed(nothing, nothing, 0.0, nothing, nothing, 1.0, 1.0, 0.0, first, _OUTWARD * first)
@@ -74,18 +81,20 @@ def follow(how: Sharing, n_layers: int, threshold: float, gain: float) -> pd.Dat
 
 
 def _square(how: Sharing) -> float:
-    """q = p/r²: (eq-overlap-square), with the loads as they are."""
+    """Return q = p/r², (eq-overlap-square), with the loads as they are."""
     return how.shared / how.redundancy**2
 
 
 def _overlaps(how: Sharing, present: float) -> float:
-    """Squared error from neurons shared with other active circuits: (eq-linear-law)."""
+    """Return the squared error from neurons shared with other active circuits: (eq-linear-law)."""
     doubled = float(sharing.rotation_squares()[sharing.doubled2])
     return doubled * (how.n_active - 1) * _square(how) * present
 
 
 def _row(how: Sharing, now: Followed) -> dict[str, float]:
-    """Read-outs: means over r slots, of which those shared with active circuits hold theirs."""
+    """Return read-outs, as means over r slots, where slots shared with active circuits hold
+    their states.
+    """
     r, k = how.redundancy, how.n_active
     apart, touched = 1 - 1 / r, k * how.shared / r
     on = how.mean_square(now.on, now.on2) + apart * now.pairs
@@ -104,12 +113,12 @@ def _row(how: Sharing, now: Followed) -> dict[str, float]:
 
 
 def _false_vector(how: Sharing, now: Followed) -> float:
-    """Mean squared vector that an inactive circuit reads of falsely active slots."""
+    """Return the mean squared vector that an inactive circuit reads of falsely active slots."""
     return 2 * how.mean_square(now.vector, now.vector2 / 2)
 
 
 def _next(how: Sharing, now: Followed, threshold: float, gain: float) -> Followed:
-    """One layer further."""
+    """Return the quantities one layer further."""
     noise = _false_noise(how, now, how.density)
     slots = [_idle_slot(how, now, c, noise[:, c], threshold, gain) for c in range(len(how.loads))]
     on, on2, slope, vector, vector2 = np.array(slots).T
@@ -119,9 +128,9 @@ def _next(how: Sharing, now: Followed, threshold: float, gain: float) -> Followe
 
 
 def _false_noise(how: Sharing, now: Followed, density: Floats) -> Floats:
-    """Mean and variance of what slots of each class hear of false indicators, (2, C).
+    """Return mean and variance of what slots of each class receive from false indicators, (2, C).
 
-    Connections are made at random; two slots of one circuit go to the same neurons more often.
+    Connections are made at random. Two slots of one circuit go to the same neurons more often.
     """
     r, w = how.redundancy, how.weight
     free = np.maximum(how.counts - r * how.n_active * how.own, 0)
@@ -133,7 +142,9 @@ def _false_noise(how: Sharing, now: Followed, density: Floats) -> Floats:
 
 
 def _pairs(how: Sharing, now: Followed, slope: Floats) -> float:
-    """Covariance of the indicators of two slots of one inactive circuit, which hear it alike."""
+    """Return the covariance of the indicators of two slots of one inactive circuit, with like
+    inputs.
+    """
     r, k, p = how.redundancy, how.n_active, how.shared
     on, on2 = how.mean(now.on), how.mean(now.on2)
     mean = k * p * now.present + r * on
@@ -145,9 +156,9 @@ def _pairs(how: Sharing, now: Followed, slope: Floats) -> float:
 def _idle_slot(
     how: Sharing, now: Followed, c: int, noise: Floats, threshold: float, gain: float
 ) -> tuple[float, float, float, float, float]:
-    """A slot of class c that no active circuit has: on, on2, slope, vector, vector2.
+    """Return on, on2, slope, vector and vector2 of a slot of class c that no active circuit has.
 
-    slope: how its indicator follows what it hears, as a regression coefficient.
+    The slope says how the slot's indicator follows its input, as a regression coefficient.
     """
     from scipy.signal import convolve2d  # slow to load, and seldom needed
 
@@ -175,10 +186,10 @@ def _idle_slot(
 def _active(
     how: Sharing, now: Followed, noise: Floats, threshold: float, gain: float
 ) -> tuple[float, float, float, float, float]:
-    """Active circuits: living, indicator, indicator_variance, error, outward.
+    """Return living, indicator, indicator_variance, error and outward of active circuits.
 
-    What all r slots get wrong stays; what each gets wrong by itself is averaged. An error that
-    came in is turned; what lengthens the vector is cut off where an entry falls below −1.
+    Errors that all r slots share stay. Errors of each slot by itself are averaged. An error that
+    came in is turned. What lengthens the vector is cut off where an entry falls below −1.
     """
     sums = np.zeros((5, len(how.own), len(_COSINES)))
     for c, load in enumerate(how.loads):
@@ -205,7 +216,7 @@ def _active(
 
 
 def _heard_by_active(how: Sharing, now: Followed, c: int, noise: Floats) -> tuple[Floats, Floats]:
-    """What an active circuit's slot of class c hears: values and their chances, (n,) each."""
+    """Return inputs of an active circuit's slot of class c, and their chances, (n,) each."""
     r, k = how.redundancy, how.n_active
     one = how.hits(max(int(how.loads[c]) - 1, 0)).sum(axis=0)
     connected = np.ones(1)
@@ -220,12 +231,14 @@ def _heard_by_active(how: Sharing, now: Followed, c: int, noise: Floats) -> tupl
 
 
 def _watershed(threshold: float, gain: float) -> float:
-    """The indicator that its step leaves as it is; what is below falls to 0 in the end."""
+    """Return the indicator that its step leaves as it is; lower ones fall to 0 in the end."""
     return (gain * threshold - 0.5) / (gain - 1) if gain > 1 else threshold
 
 
 def _above(least: float, mean: float, variance: float) -> tuple[float, float, float]:
-    """Share above `least` of a Gaussian, and mean (at most 1) and variance of these."""
+    """Return the share of a Gaussian above `least`, and mean (at most 1) and variance of that
+    share.
+    """
     from scipy.stats import norm  # slow to load, and seldom needed
 
     spread = max(float(np.sqrt(max(variance, 0))), 1e-9)
@@ -243,7 +256,7 @@ def _step(heard: Floats, threshold: float, gain: float) -> Floats:
 
 
 def _relu(mean: Floats, variance: Floats) -> list[Floats]:
-    """P(z > 0), E ReLU(z), E ReLU(z)² of Gaussians."""
+    """Return P(z > 0), E ReLU(z) and E ReLU(z)² of Gaussians."""
     values = {symbols.pre_mean: mean, symbols.pre_variance: np.maximum(variance, 1e-12)}
     return [evaluate(formula, values) for formula in _rectified()]
 

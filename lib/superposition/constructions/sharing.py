@@ -1,4 +1,4 @@
-"""How circuits share slots: what predictions know of sparse codes, by the slots' loads."""
+"""How circuits share slots, as predictions need it: sparse codes by their slots' loads."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from superposition.theory.derivation import evaluate
 
 @dataclass(frozen=True, eq=False)
 class Sharing:
-    """How T circuits share slots, by classes of slots with equal load (C of them).
+    """How T circuits share slots, by C classes of slots with equal load.
 
-    redundancy, n_circuits, n_active: r, T, k. loads, counts: (C,), load and number of slots.
-    own: (C,), a circuit's slot is of that class with this probability. mixing: (C, C), covariance
-    over circuits of the shares of their slots in two classes.
-    density, density_active: (C, C), chance that a slot of one class (first axis) is connected to
-    one of another that no active circuit has, a layer before; the slot itself is on an active one.
-    chi: χ.
+    redundancy: r, the slots of each circuit.
+    n_circuits: T, the number of circuits.
+    n_active: k, the number of active circuits.
+    loads: (C,), the load of each class.
+    counts: (C,), the number of its slots.
+    own: (C,), the probability that a circuit's slot is of that class.
+    mixing: (C, C), the covariance over circuits of the shares of their slots in two classes.
+    density: (C, C), the chance that slots of two classes are connected.
+    density_active: (C, C), the same chance where the first slot is on an active circuit.
+    chi: χ, the inhibition between slots that are not connected.
+
+    The second class is that of a slot in the layer before, which no active circuit has.
     """
 
     redundancy: int
@@ -37,12 +43,12 @@ class Sharing:
 
     @property
     def weight(self) -> float:
-        """What one connection adds, 1/r + χ."""
+        """The weight that one connection adds, 1/r + χ."""
         return 1 / self.redundancy + self.chi
 
     @property
     def shared(self) -> float:
-        """p: (eq-sharing), with the loads as they are."""
+        """The chance p, (eq-sharing), with the loads as they are."""
         if self.n_circuits == 1:
             return 0.0
         values: dict[sp.Symbol, float] = {symbols.r: self.redundancy, symbols.T: self.n_circuits}
@@ -51,31 +57,35 @@ class Sharing:
 
     @property
     def mean_density(self) -> float:
-        """ρ between slots of random circuits."""
+        """The density ρ between slots of random circuits."""
         return float(self.own @ self.density @ self.own)
 
     def mean(self, values: Floats) -> float:
-        """Mean over the slots of a random circuit."""
+        """Return the mean over the slots of a random circuit."""
         return float(self.own @ values)
 
     def mean_square(self, mean: Floats, square: Floats) -> float:
-        """Mean over circuits of the squared mean of r slots, given both by class.
+        """Return the mean over circuits of the squared mean of r slots.
 
-        Slots of one circuit are independent but for their classes.
+        mean: (C,), the mean of a slot of each class.
+        square: (C,), its mean square.
+
+        Slots of one circuit are independent, apart from their classes.
         """
         apart = self.mean(square - mean**2) / self.redundancy
         return float(self.mean(mean) ** 2 + apart + mean @ self.mixing @ mean)
 
     def alike(self, mean: Floats) -> float:
-        """Covariance of two slots of one circuit, since their loads are alike."""
+        """Return the covariance of two slots of one circuit that comes from their like loads."""
         spread = self.mean(mean**2) - self.mean(mean) ** 2
         r = self.redundancy
         return float(mean @ self.mixing @ mean - spread / r) * r / max(r - 1, 1)
 
     def hits(self, others: int) -> Floats:
-        """P(K, N): of `others` circuits K share a slot with a given one, N different slots in all.
+        """Return P(K, N), the chance that K of `others` circuits share N different slots with a
+        given one.
 
-        Out of a slot's circuits, K are Bin(others, p); then (eq-occupied).
+        Of a slot's circuits, K is distributed as Bin(others, p); then (eq-occupied) follows.
         """
         places, n = self.redundancy, np.arange(self.redundancy + 1)
         table = np.zeros((others + 1, places + 1))
@@ -89,7 +99,7 @@ class Sharing:
 
 
 def share(sets: Integers, n_active: int, suppression: float) -> Sharing:
-    """How circuits with these sets of slots, (T, r), share them; χ from (eq-balance)."""
+    """Return how circuits with these sets of slots, (T, r), share them; χ is (eq-balance)."""
     n_circuits, redundancy = sets.shape
     slot_loads = np.bincount(sets.ravel())
     found, counts = np.unique(slot_loads[slot_loads > 0], return_counts=True)
@@ -114,6 +124,8 @@ def share(sets: Integers, n_active: int, suppression: float) -> Sharing:
 
 
 def _missed(loads: Floats, before: Floats, n_circuits: int) -> Floats:
-    """Chance that slots of two layers with these loads have no circuit in common, (C, C)."""
+    """Return the chance (C, C) that slots of two layers with these loads have no circuit in
+    common.
+    """
     chance = np.minimum(before / n_circuits, 1 - 1e-9)
     return np.exp(loads[:, None] * np.log1p(-chance))

@@ -1,4 +1,4 @@
-"""What each slot of a gated network hears, read off its weights; and that its gates are kept."""
+"""The weights of a gated network slot by slot, and a check that its gates are copied."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from superposition.network import MLPNetwork
 
 
 class Gated(Protocol):
-    """What is certified: circuits, a network, where it is read and written, what is added."""
+    """What can be certified: circuits, a network, the codes that read and write, and offsets."""
 
     @property
     def circuits(self) -> MLPCircuits: ...
@@ -35,11 +35,12 @@ class Gated(Protocol):
 class SlotWeights:
     """One large layer of a gated network, slot by slot: n slots, entries d before and d' after.
 
-    read, write: (T, r), the slots of each circuit in the code that is read and in that written.
-    weights:     (n, n, d', d), how entries on slot [., s] are heard by those on slot [i, .].
-    gates:       (n, n, d'), what slot i hears of slot s being in use, less the offset read there.
-    constant:    (n, d'), what is always heard.
-    closing:     (n, d'), what is subtracted on slots not in use.
+    read: (T, r), the slots of each circuit in the code that is read.
+    write: (T, r), the slots of each circuit in the code that is written.
+    weights: (n, n, d', d), the weights from entries on slot [., s] to entries on slot [i, .].
+    gates: (n, n, d'), what slot i receives because slot s is in use, less the offset read there.
+    constant: (n, d'), what is always added.
+    closing: (n, d'), what is subtracted on slots not in use.
     """
 
     read: Integers
@@ -51,23 +52,23 @@ class SlotWeights:
 
     @property
     def n_slots(self) -> int:
-        """n."""
+        """The number of slots, n."""
         return len(self.weights)
 
     @property
     def reads(self) -> Floats:
-        """(T, n): 1 where a circuit is read."""
+        """The matrix (T, n) that is 1 where a circuit is read."""
         matrix = np.zeros((len(self.read), self.n_slots))
         np.put_along_axis(matrix, self.read, 1, axis=1)
         return matrix
 
 
 def two_codes(superposition: Gated) -> TwoCodes:
-    """The codes that take turns; ValueError where states lie anywhere else."""
+    """Return the two codes that take turns. Raises ValueError where states lie anywhere else."""
     door, codes, widths = superposition.door, superposition.codes, superposition.circuits.widths
     sets = tuple(code.slots[:, 0] for code in codes[:2])
     two = TwoCodes((sets[0], sets[1]), door.size // door.width)
-    wanted = [two.door(widths[0]), *(two.state(i, width) for i, width in enumerate(widths))]
+    wanted = [two.input_map(widths[0]), *(two.state(i, width) for i, width in enumerate(widths))]
     if not all(
         np.array_equal(code.slots, place.slots)
         for code, place in zip((door, *codes), wanted, strict=True)
@@ -79,7 +80,7 @@ def two_codes(superposition: Gated) -> TwoCodes:
 
 
 def slot_weights_of(superposition: Gated, two: TwoCodes, layer: int) -> SlotWeights:
-    """Of large layer `layer`, once it is sure that it copies gates: each to 1 less itself.
+    """Return the weights of large layer `layer`, after a check that it maps each gate g to 1 − g.
 
     Raises ValueError where it does not, or where other slots' gates close a slot.
     """

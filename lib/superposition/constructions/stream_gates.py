@@ -18,10 +18,12 @@ Layer = tuple[Floats, Floats, Floats]  # read-in (neurons, D), bias, write-out (
 def computing_layer(
     circuits: ResidualCircuits, codes: StreamCodes, layer: int, quiet: bool, size: float
 ) -> tuple[Layer, float]:
-    """One small layer in m·n_B neurons: (eq-residual-gate).
+    """Return one small layer in m·n_B neurons: (eq-residual-gate).
 
-    size: what gates are to be sure of that a single circuit makes of a state. Also returns how
-    many times as much as any circuit can write for itself is written on slots not in use.
+    size: a bound on what a single circuit's weights make of a state, which gates must exceed.
+
+    The second result says how many times as much as any circuit writes for itself is written on
+    slots not in use.
     """
     small = np.concatenate([circuits.read_in[layer], circuits.bias[layer][..., None]], axis=-1)
     heard, times = slot_sum(small, codes.stream, codes.neurons, quiet)
@@ -36,7 +38,7 @@ def computing_layer(
 
 
 def cleaning_layer(width: int, codes: StreamCodes, size: float, dtype: np.dtype[Any]) -> Layer:
-    """2·d·n_A neurons that set slots not in use to zero: (eq-cleaning).
+    """Return 2·d·n_A neurons that set slots not in use to zero: (eq-cleaning).
 
     size: more than is on any slot in use.
     """
@@ -53,7 +55,7 @@ def cleaning_layer(width: int, codes: StreamCodes, size: float, dtype: np.dtype[
 def sparing_layer(
     width: int, codes: StreamCodes, size: float, offset: float, dtype: np.dtype[Any]
 ) -> Layer:
-    """(d + 1)·n_A neurons that do so up to rounding: (eq-sparing).
+    """Return (d + 1)·n_A neurons that do so up to rounding: (eq-sparing).
 
     offset: more than is on any slot not in use.
     """
@@ -72,10 +74,11 @@ def sparing_layer(
 def slot_sum(
     small: Floats, read: SparseCode, write: SparseCode, quiet: bool
 ) -> tuple[Floats, float]:
-    """Σ_t of circuits' matrices (T, n, m), from the slots of `read` to those of `write`.
+    """Return Σ_t of circuits' matrices (T, n, m), from the slots of `read` to those of `write`.
 
-    By `reading_weights`: (n · write.size, m · read.size); and how many times as much as the
-    largest of them makes of one circuit's slots a slot can hear of them.
+    The large matrix has shape (n · write.size, m · read.size), with the weights of
+    `reading_weights`. The second result says how many times as much as the largest term of one
+    circuit's slots a slot can receive from them.
     """
     rows, columns = small.shape[1:]
     large = np.zeros((rows, write.size, columns, read.size), small.dtype)

@@ -17,12 +17,14 @@ def gated_residual_law(
     redundancies: tuple[int, int],
     n_active: int,
 ) -> pd.DataFrame:
-    """Errors by layer 0 … L, (eq-residual-law): columns layer, mse, relative_mse, inactive_mse.
+    """Predict errors by layer 0 … L, (eq-residual-law), for weights without a common mean.
 
-    heard: by neurons that read the stream, and by the stream that reads neurons; redundancies: of
-    the stream, and of neurons. `common` is noise that a circuit's slots of the stream share, `own`
-    what differs from slot to slot, `joint` comes with circuits that share a slot; `left` is what
-    is written on slots not in use. For circuits whose weights have no mean in common.
+    heard: crosstalk on neurons that read the stream, and on the stream that reads neurons.
+    redundancies: of the stream, and of neurons.
+
+    The columns are layer, mse, relative_mse and inactive_mse. In the code, `common` is noise that a
+    circuit's slots of the stream share, and `own` is noise that differs from slot to slot. `joint`
+    comes with circuits that share a slot, and `left` is what is written on slots not in use.
     """
     # measured of quiet weights, `noise` can come out below zero where there is next to none
     read, r, others = heard[0], redundancies[0], n_active - 1
@@ -44,11 +46,14 @@ def gated_residual_law(
 
 @dataclass(frozen=True)
 class _Sizes:
-    """Of one layer of the small networks.
+    """The numbers of one layer of the small networks.
 
-    on: share of neurons that fire. weight2: by what a state's square is multiplied in a neuron.
-    bias2: b². output2: E ReLU². joined2: by how much another circuit's pre-activation on top
-    changes a neuron's output, squared. write2: m |w'|², by what neurons' squares are multiplied.
+    on: the share of neurons that fire.
+    weight2: the factor by which a state's square is multiplied in a neuron.
+    bias2: b².
+    output2: E ReLU².
+    joined2: the squared change of a neuron's output by another circuit's pre-activation on top.
+    write2: m |w'|², the factor by which neurons' squares are multiplied.
     """
 
     on: float
@@ -81,7 +86,9 @@ def _neurons(
     noise: tuple[float, float, float],
     state2: float,
 ) -> tuple[float, float, float]:
-    """Noise of a neuron: common to a circuit's slots, own to each, and of circuits on the same."""
+    """Return neurons' noise: common to a circuit's slots, own to each, and of circuits on the
+    same slot.
+    """
     (read, write), (common, own, joint) = heard, noise
     alike = common + own / redundancy + _itself(read) * joint
     through = read.own * (sizes.weight2 * (state2 + common) + sizes.bias2)
@@ -98,7 +105,9 @@ def _written(
     others: int,
     neurons: tuple[float, float, float],
 ) -> tuple[float, float, float]:
-    """What a layer adds: to all slots of a circuit, to each, and (for one active) elsewhere."""
+    """Return what a layer adds to all slots of a circuit, to each slot, and elsewhere for one
+    active.
+    """
     (read, write), (alike, apart, meet) = heard, neurons
     common = alike + apart / redundancies[1] + _itself(write) * meet
     heard2 = write.own * (sizes.output2 + alike) + max(write.noise, 0.0) * (apart + meet)
@@ -109,5 +118,5 @@ def _written(
 
 
 def _itself(heard: Crosstalk) -> float:
-    """How much of what is on one of a circuit's slots its own weights read."""
+    """Return how much of what lies on one of a circuit's slots its own weights read."""
     return heard.itself / heard.shared if heard.shared else 0.0

@@ -19,7 +19,7 @@ from superposition.network import ResidualNetwork
 
 
 def cleaners(circuits: ResidualCircuits, sparing: bool) -> int:
-    """Neurons that clean one slot of the stream."""
+    """Return how many neurons clean one slot of the stream."""
     if circuits.n_layers == 1:
         return 0
     return circuits.width + 1 if sparing else 2 * circuits.width
@@ -33,9 +33,9 @@ def stream_network(
     quiet: bool,
     sparing: bool,
 ) -> ResidualNetwork:
-    """2L − 1 layers: (eq-residual-gate), and (eq-cleaning) or (eq-sparing) between them.
+    """Return 2L − 1 layers, (eq-residual-gate), and (eq-cleaning) or (eq-sparing) between them.
 
-    headroom, quiet, sparing: as of `GatedResidualConstruction`.
+    The arguments headroom, quiet and sparing are fields of `GatedResidualConstruction`.
     """
     n_layers, size = 2 * circuits.n_layers - 1, codes.size(circuits.width)
     n_neurons = codes.n_neurons(circuits.n_neurons, cleaners(circuits, sparing))
@@ -56,7 +56,7 @@ def _layers(
     quiet: bool,
     sparing: bool,
 ) -> Iterator[Layer]:
-    """The large layers in order, without neurons that have nothing to do."""
+    """Yield the large layers in order, without neurons that have nothing to do."""
     states, heard, written = (headroom * bound for bound in residual_bounds(circuits, input_bound))
     shape = circuits.width, codes
     for i in range(circuits.n_layers):

@@ -1,4 +1,4 @@
-"""The numbers that stand for the symbols of `theory`, for given circuits and sizes."""
+"""Numbers for the symbols of `theory`, for given circuits and sizes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from superposition.theory import symbols
 def symbol_values(
     construction: ResidualConstruction, circuits: ResidualCircuits, n_active: int
 ) -> dict[sp.Symbol, float]:
-    """Values of T, m, d, k, D, M, r, |w|², |Σw|² (first layer) and |a|² for unit inputs.
+    """Return values of T, m, d, k, D, M, r, |w|², |Σw|² (first layer) and |a|² for unit inputs.
 
-    With the indicator, which adds its weight to |w|², its 1 to |a|², and one to the width.
+    They include the indicator, which adds its weight to |w|², its 1 to |a|², and one to the width.
     """
     weights = with_indicator(circuits, construction.margin).read_in[0]
     return {

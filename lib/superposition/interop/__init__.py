@@ -1,8 +1,8 @@
 """Networks of other libraries in, networks with known circuits out.
 
-`from_sklearn`, `from_torch`, `from_arrays` make circuits of trained models, `with_inputs` gives
-them data to be measured on; `to_torch` gives the
-large network as a PyTorch module; `save`, `load` and `describe` keep superpositions in files.
+`from_sklearn`, `from_torch` and `from_arrays` make circuits of trained models. `with_inputs` gives
+them data to be measured on. `to_torch` returns the large network as a PyTorch module. `save`,
+`load` and `describe` keep superpositions in files.
 """
 
 from superposition.interop.arrays import from_arrays

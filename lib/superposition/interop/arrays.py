@@ -1,4 +1,4 @@
-"""Plain networks of any widths and depths, made into circuits of one shape."""
+"""Plain networks of any widths and depths, which become circuits of one shape."""
 
 from __future__ import annotations
 
@@ -17,43 +17,59 @@ Layer = tuple[Floats, Floats]
 
 
 def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
-    """Small networks given layer by layer, as circuits that compute the same: (eq-padding).
+    """Make circuits of small networks that are given layer by layer: (eq-padding).
 
-    networks[t][l]: weight (d', d) and bias (d',) of layer l of network t. All layers but the last
-    are followed by ReLU, the last one is linear. Widths and depths may differ: narrow layers get
-    neurons that are always zero, shallow networks layers that copy what is there. Circuit t reads
-    the first entries of its input and answers in the first of its output; the rest is not used,
-    and zero.
+    networks: networks[t][l] is a pair, weight (d', d) and bias (d',) of layer l of network t.
+
+    A ReLU follows all layers but the last, which is linear. Widths and depths may differ. Narrow
+    layers get neurons that are always zero, and shallow networks get layers that copy what is
+    there. Circuit t reads the first entries of its input and answers in the first entries of its
+    output. The other entries are not used, and zero.
+
     Raises TypeError or ValueError for no networks, a network without layers, arrays that are not
     real, finite or do not fit together, and precisions that differ: the message names network and
     layer. MemoryError for more than fits.
+
+    >>> import numpy
+    >>> from superposition.interop import from_arrays
+    >>> double = [([[2.0]], [0.0])]
+    >>> size = [([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])]
+    >>> circuits = from_arrays([double, size])
+    >>> circuits
+    MLPCircuits(2 circuits, widths 1 → 2 → 1)
+    >>> circuits.run(numpy.array([[[-3.0], [-3.0]]]), numpy.array([[0, 1]]))[-1].tolist()
+    [[[-6.0], [3.0]]]
     """
     check_sequence("networks", networks, "of them")
     return as_circuits([checked_network(f"networks[{t}]", n) for t, n in enumerate(networks)])
 
 
 @dataclass(frozen=True)
-class Plain:
-    """One small network: ReLU after all layers but the last. label: what messages call it."""
+class PlainNetwork:
+    """One small network with a ReLU after all layers but the last.
+
+    label: what error messages call it.
+    layers: a pair of weight and bias for each layer.
+    """
 
     label: str
     layers: tuple[Layer, ...]
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """d_0 … d_L."""
+        """The widths d_0 … d_L."""
         return (self.layers[0][0].shape[1], *(len(bias) for _, bias in self.layers))
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64."""
+        """The precision, float32 or float64."""
         return self.layers[0][0].dtype
 
 
-def checked_network(label: str, layers: object, names: Sequence[str] | None = None) -> Plain:
-    """A network of checked arrays, or an error that names it and the layer.
+def checked_network(label: str, layers: object, names: Sequence[str] | None = None) -> PlainNetwork:
+    """Return a network of checked arrays, or raise an error that names it and the layer.
 
-    names: of the layers, as messages have them; by default their numbers.
+    names: the names of the layers in messages; by default their numbers.
     """
     if not check_sequence(label, layers, "of layers"):
         raise ValueError(f"{label}: wanted at least one layer, got none")
@@ -71,18 +87,18 @@ def checked_network(label: str, layers: object, names: Sequence[str] | None = No
         if len({weight.dtype, bias.dtype, *(w.dtype for w, _ in checked)}) > 1:
             raise TypeError(f"{name}: wanted one precision in the whole network")
         checked.append((weight, bias))
-    return Plain(label, tuple(checked))
+    return PlainNetwork(label, tuple(checked))
 
 
 def check_sequence(name: str, value: object, what: str) -> Sequence[Any]:
-    """The value, if it is a sequence and no text; TypeError that names it."""
+    """Return the value if it is a sequence and no text, or raise TypeError that names it."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise TypeError(f"{name}: wanted a sequence {what}, got {type(value).__name__}")
     return value
 
 
 def _array(name: str, value: object, axes: str, sizes: dict[str, int]) -> Floats:
-    """`real_array`, but of no other precision than its own."""
+    """Return the value as `real_array` does, but in no other precision than its own."""
     try:
         array = np.asarray(value)
     except (RuntimeError, TypeError, ValueError) as error:
@@ -92,8 +108,8 @@ def _array(name: str, value: object, axes: str, sizes: dict[str, int]) -> Floats
     return real_array(name, array, axes, sizes)
 
 
-def as_circuits(networks: Sequence[Plain]) -> MLPCircuits:
-    """Networks of different shapes, padded to one: (eq-padding)."""
+def as_circuits(networks: Sequence[PlainNetwork]) -> MLPCircuits:
+    """Make circuits of networks of different shapes, padded to one shape: (eq-padding)."""
     if not networks:
         raise ValueError("networks: wanted at least one, got none")
     for network in networks:
@@ -119,7 +135,7 @@ def as_circuits(networks: Sequence[Plain]) -> MLPCircuits:
 
 
 def _deep_widths(widths: Sequence[int], depth: int) -> list[int]:
-    """Widths with as many layers more as `_deepened` adds."""
+    """Return widths with as many more layers as `_deepened` adds."""
     *hidden, last = widths
     missing = depth + 1 - len(widths)
     copied = hidden[-1] if len(hidden) > 1 else 2 * hidden[-1]
@@ -127,7 +143,8 @@ def _deep_widths(widths: Sequence[int], depth: int) -> list[int]:
 
 
 def _deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
-    """As many layers, by some that copy states before the last: they are not below zero.
+    """Return `depth` layers, where added ones copy states before the last, which are not below
+    zero.
 
     A network without hidden layers gets one that splits its input, x = max(x, 0) − max(−x, 0).
     """

@@ -1,4 +1,6 @@
-"""Superpositions in files: safetensors for the arrays, JSON for all that is not one. No pickle."""
+"""Superpositions in files, with safetensors for arrays and JSON for all else. There is no
+pickle.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,29 @@ Arrays = dict[str, NDArray[Any]]
 def save(
     path: str | Path, superposition: Superposition, *, seed: int | None = None, note: str = ""
 ) -> None:
-    """Write a superposition to one safetensors file, whole or not at all; folders are made.
+    """Write a superposition to one safetensors file, whole or not at all.
 
-    All of it: circuits, construction, codes, network, checkpoints. The file's metadata holds, as
-    JSON, what is not an array, with the `seed` and `note` given, the versions that wrote it and a
-    SHA-256 digest of everything. Other programs can open it as safetensors.
-    Raises TypeError for what is not a superposition, or holds something that is not kept, such as
-    a sampler of inputs that is a function: the message says which, and how to go on. OSError where
-    the file cannot be written; what was there stays.
+    path: the file; folders are made.
+    seed: a whole number to keep with the superposition, or None.
+    note: a text to keep with the superposition.
+
+    The file holds all of it: circuits, construction, codes, network, checkpoints. The file's
+    metadata holds, as JSON, what is not an array, with the `seed` and `note` given, the versions
+    that wrote it and a SHA-256 digest of everything. Other programs can open the file as
+    safetensors.
+    Raises TypeError for what is not a superposition, or holds something that is not kept, such as a
+    sampler of inputs that is a function: the message says which, and how to go on. OSError where
+    the file cannot be written; a file that was there stays.
+
+    >>> import numpy, pathlib, tempfile
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.interop import save
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/large.safetensors", large, seed=0)
+    ...     [path.name for path in pathlib.Path(folder).iterdir()]
+    ['large.safetensors']
     """
     from safetensors.numpy import save as serialized
 
@@ -57,12 +74,24 @@ def save(
 
 
 def load(path: str | Path) -> Superposition:
-    """The superposition in a file of `save`; it runs bit for bit as the one that was saved.
+    """Return the superposition in a file of `save`, which runs bit for bit as the one that was
+    saved.
 
-    Nothing in the file is executed: only classes of this library are made, by name. A digest sees
-    what went wrong on the way; it is no signature, so it does not tell who wrote the file.
-    Raises OSError where it cannot be read, ValueError for a file that is truncated, altered, of
-    another kind, or written by a newer version of this library; MemoryError for more than fits.
+    Nothing in the file is executed: only classes of this library are made, by name. The digest
+    shows whether a file was damaged. It is no signature, so it does not tell who wrote the file.
+    Raises OSError where the file cannot be read, ValueError for a file that is truncated, altered,
+    of another kind, or written by a newer version of this library; MemoryError for more than fits.
+
+    >>> import numpy, tempfile
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.interop import load, save
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/large.safetensors", large)
+    ...     again = load(f"{folder}/large.safetensors")
+    >>> again.network
+    MLPNetwork(widths 20 → 20 → 20)
     """
     path = Path(path)
     with named(path, "read"):
@@ -85,11 +114,22 @@ def load(path: str | Path) -> Superposition:
 
 
 def describe(path: str | Path) -> dict[str, Any]:
-    """What a file of `save` says of itself, read without its arrays.
+    """Return what a file of `save` says of itself, without reading its arrays.
 
-    A dictionary: circuits and network (their kind, number, sizes, parameters), construction (its
-    kind and parameters), seed, note, written_by (versions), version (of the format), digest.
-    Raises as `load` does, but does not look at arrays.
+    The dictionary has the keys circuits and network (their kind, number, sizes, parameters),
+    construction (its kind and parameters), seed, note, written_by (versions), version (of the
+    format) and digest. Raises as `load` does, but does not look at arrays.
+
+    >>> import numpy, tempfile
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.interop import describe, save
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/large.safetensors", large, note="25 random circuits")
+    ...     about = describe(f"{folder}/large.safetensors")
+    >>> about["note"], about["construction"]["kind"], about["circuits"]["n_circuits"]
+    ('25 random circuits', 'GatedConstruction', 25)
     """
     about, _ = _read(Path(path), arrays=False)
     construction = about["tree"]["fields"]["construction"]
@@ -118,7 +158,7 @@ def _summary(superposition: Superposition) -> dict[str, Any]:
 
 
 def _read(path: Path, arrays: bool = True) -> tuple[dict[str, Any], Arrays]:
-    """Metadata and arrays of a file that is ours; ValueError for any other."""
+    """Return metadata and arrays of a file of `save`. Raises ValueError for any other file."""
     from safetensors import SafetensorError, safe_open
 
     with named(path, "read"), path.open("rb"):
@@ -157,7 +197,7 @@ def _about(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _digest(about: dict[str, Any], arrays: Arrays) -> str:
-    """SHA-256 of everything but the digests themselves."""
+    """Return SHA-256 of everything but the digests themselves."""
     digest = hashlib.sha256()
     digests = ("digest", "text_digest")
     rest = {name: value for name, value in about.items() if name not in digests}

@@ -1,4 +1,4 @@
-"""Circuits that are measured on data of their own: random rows of tables."""
+"""Circuits that are measured on their own data, random rows of tables."""
 
 from __future__ import annotations
 
@@ -14,10 +14,22 @@ from superposition.circuits import MLPCircuits
 
 @dataclass(frozen=True, eq=False)
 class RowInputs:
-    """Random rows of each circuit's own table: active (batch, k), rng → (batch, k, d_0).
+    """A sampler that draws random rows of each circuit's own table.
 
-    rows: (n, d_0), all tables one after the other. starts, counts: (T,), where each circuit's
-    begins, and how many rows it has.
+    rows: (n, d_0), all tables one after the other.
+    starts: (T,), the row at which each circuit's table begins.
+    counts: (T,), how many rows each circuit's table has.
+
+    A call maps active circuits (batch, k) and a generator to inputs (batch, k, d_0).
+
+    >>> import numpy
+    >>> from superposition.interop import RowInputs
+    >>> rows = numpy.array([[1.0], [2.0], [30.0]])
+    >>> sampler = RowInputs(rows, starts=numpy.array([0, 2]), counts=numpy.array([2, 1]))
+    >>> sampler(numpy.array([[1], [1]]), numpy.random.default_rng(0)).tolist()
+    [[[30.0]], [[30.0]]]
+    >>> sampler.longest
+    30.0
     """
 
     rows: Floats
@@ -28,22 +40,34 @@ class RowInputs:
         return np.asarray(self.rows[self.starts[active] + rng.integers(self.counts[active])])
 
     def take(self, which: Integers) -> RowInputs:
-        """Of circuits `which`, (n,), in that order."""
+        """Return the sampler of circuits `which`, (n,), in that order."""
         return RowInputs(self.rows, self.starts[which], self.counts[which])
 
     @property
     def longest(self) -> float:
-        """Largest length of a row: what `input_bound` of a construction must allow for."""
+        """The largest length of a row, which a construction's `input_bound` must allow for."""
         return float(np.linalg.norm(self.rows, axis=1).max())
 
 
 def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
-    """The same circuits, measured and predicted on random rows of tables, one for each of them.
+    """Return the same circuits with random rows of tables as their inputs, one table for each
+    circuit.
 
-    tables[t]: (n_t, d), with d at most d_0; columns that are missing are zero, as circuits of
-    `from_arrays` and the like take them. Their `sampler` is then a `RowInputs`.
+    tables: tables[t] has shape (n_t, d), with d at most d_0; missing columns are zero.
+
+    Circuits of `from_arrays` and the like take zeros in entries that they do not use. Measurements
+    and predictions use the new inputs. The circuits' `sampler` is then a `RowInputs`.
     Raises TypeError or ValueError for another number of tables, tables without rows or of too many
     columns, and what is not finite: the message names the table.
+
+    >>> import numpy
+    >>> from superposition import MLPCircuits
+    >>> from superposition.interop import with_inputs
+    >>> rng = numpy.random.default_rng(0)
+    >>> circuits = MLPCircuits.random(2, [3, 3, 1], rng)
+    >>> measured = with_inputs(circuits, [numpy.ones((5, 3)), numpy.zeros((9, 2))])
+    >>> measured.default_inputs(numpy.array([[0, 1]]), rng).tolist()
+    [[[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]]
     """
     instance("circuits", circuits, MLPCircuits)
     instance("tables", tables, Sequence)

@@ -1,4 +1,4 @@
-"""PyTorch modules in and out; PyTorch itself is only asked for here, and only when needed."""
+"""PyTorch modules in and out. PyTorch itself is imported only here, and only when needed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from superposition._check import Floats, instance
 from superposition.circuits import MLPCircuits
 from superposition.constructions.compiled import Superposition
-from superposition.interop.arrays import Plain, as_circuits, check_sequence, checked_network
+from superposition.interop.arrays import PlainNetwork, as_circuits, check_sequence, checked_network
 
 
 def torch_or_error(asked_by: str) -> Any:
-    """The module torch; ImportError that says how to get it, where it is not installed."""
+    """Return the module torch, or raise ImportError that says how to install it."""
     try:
         import torch
     except ImportError as error:
@@ -24,13 +24,27 @@ def torch_or_error(asked_by: str) -> Any:
 
 
 def to_torch(superposition: Superposition) -> Any:
-    """The large network as a `torch.nn.Module`: first state (batch, D) → last state.
+    """Return the large network as a `torch.nn.Module` that maps the first state (batch, D) to the
+    last.
 
-    The same numbers in the same precision, copied. An MLP becomes a Sequential of layer0, relu0,
-    layer1, …; a residual network one of block0, block1, …, each with read_in, relu and write_out.
-    Parameters can be trained; every state after the first is the output of a named module, for
-    hooks. What goes in is `superposition.embed`, what comes out is read by `superposition.read`.
+    The module holds a copy of the same numbers, in the same precision. An MLP becomes a Sequential
+    of layer0, relu0, layer1, …; a residual network becomes one of block0, block1, …, each with
+    read_in, relu and write_out. Parameters can be trained. Every state after the first is the
+    output of a named module, for hooks. `superposition.embed` makes the module's input,
+    `superposition.read` reads its output.
     Raises ImportError without PyTorch, TypeError for other objects, or a network in factors.
+
+    >>> import numpy
+    >>> import torch
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> from superposition.interop import to_torch
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> module = to_torch(large)
+    >>> [name for name, _ in module.named_children()]
+    ['layer0', 'relu0', 'layer1', 'relu1']
+    >>> tuple(module(torch.zeros(3, 20, dtype=torch.float64)).shape)
+    (3, 20)
     """
     instance("superposition", superposition, Superposition)
     torch_or_error("to_torch")
@@ -40,21 +54,28 @@ def to_torch(superposition: Superposition) -> Any:
 
 
 def from_torch(models: Sequence[Any]) -> MLPCircuits:
-    """Each `torch.nn.Sequential` of Linear and ReLU in turn as a circuit that computes the same.
+    """Make circuits that compute the same as `torch.nn.Sequential` models of Linear and ReLU in
+    turn.
 
-    They may be nested, on any device, with or without biases, and end with either; a ReLU at the
-    end gets a last layer that copies. Shapes may differ, as in `from_arrays`.
+    The models may be nested, on any device, and with or without biases. They may end with either
+    module. A model that ends with a ReLU gets a last layer that copies. Shapes may differ, as in
+    `from_arrays`.
     Raises ImportError without PyTorch, TypeError for other models, layers or precisions, ValueError
     for layers that are not in turn, without values, or with hooks: the message names model and
-    layer.
-    Otherwise as `from_arrays`.
+    layer. Otherwise as `from_arrays`.
+
+    >>> import torch
+    >>> from superposition.interop import from_torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    >>> from_torch([model, torch.nn.Linear(3, 1)])
+    MLPCircuits(2 circuits, widths 3 → 6 → 2)
     """
     check_sequence("models", models, "of them")
     torch = torch_or_error("from_torch")
     return as_circuits([_network(f"models[{i}]", m, torch) for i, m in enumerate(models)])
 
 
-def _network(label: str, model: Any, torch: Any) -> Plain:
+def _network(label: str, model: Any, torch: Any) -> PlainNetwork:
     single = type(model) is torch.nn.Linear
     if not (single or _plain_sequential(model, torch)):
         raise TypeError(
@@ -86,19 +107,21 @@ def _network(label: str, model: Any, torch: Any) -> Plain:
 
 
 def _leaves(model: Any, torch: Any) -> list[tuple[str, Any]]:
-    """Modules of nested Sequentials in order, as often as they are used: names "0", "2.1"."""
+    """Return modules of nested Sequentials in order, as often as they are used, by names "0",
+    "2.1".
+    """
     every = model.named_modules(remove_duplicate=False)
     return [(name, module) for name, module in every if not _plain_sequential(module, torch)]
 
 
 def _plain_sequential(module: Any, torch: Any) -> bool:
-    """A Sequential that does nothing but run its modules."""
+    """Return whether a module is a Sequential that does nothing but run its modules."""
     kind = torch.nn.Sequential
     return isinstance(module, kind) and type(module).forward is kind.forward
 
 
 def _check_plain(label: str, module: Any) -> None:
-    """ValueError for a module that may do something else than its class says."""
+    """Raise ValueError for a module that may do something else than its class says."""
     hooks = module._forward_hooks, module._forward_pre_hooks
     if any(hooks) or "forward" in vars(module):
         raise ValueError(
@@ -108,7 +131,7 @@ def _check_plain(label: str, module: Any) -> None:
 
 
 def _arrays(label: str, linear: Any, torch: Any) -> tuple[Floats, Floats]:
-    """Weight and bias of a Linear; a missing bias is zero."""
+    """Return weight and bias of a Linear; a missing bias is zero."""
     weight = linear.weight
     if weight.is_meta or isinstance(weight, torch.nn.parameter.UninitializedParameter):
         raise ValueError(f"{label}: wanted a Linear with values, got one without")

@@ -1,4 +1,4 @@
-"""Large networks as PyTorch modules. Importing this needs PyTorch."""
+"""Large networks as PyTorch modules, which need PyTorch to be imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from superposition.network import MLPNetwork, Network, ResidualNetwork
 
 
 class ResidualBlock(nn.Module):
-    """One layer of a residual network: A + write_out(relu(read_in(A))), A (batch, D)."""
+    """One layer of a residual network, A + write_out(relu(read_in(A))) for states A (batch, D)."""
 
     def __init__(self, read_in: nn.Linear, write_out: nn.Linear) -> None:
         super().__init__()
@@ -21,13 +21,15 @@ class ResidualBlock(nn.Module):
         self.write_out = write_out
 
     def forward(self, state: torch.Tensor) -> torch.Tensor:
-        """The next state, (batch, D)."""
+        """Return the next state, (batch, D)."""
         written: torch.Tensor = self.write_out(self.relu(self.read_in(state)))
         return state + written
 
 
 def module_of(network: Network) -> nn.Sequential:
-    """A Sequential with the same numbers; TypeError for networks that are not dense."""
+    """Return a Sequential with the same numbers. Raises TypeError for networks that are not
+    dense.
+    """
     if isinstance(network, MLPNetwork):
         return _mlp(network)
     if isinstance(network, ResidualNetwork):

@@ -1,4 +1,4 @@
-"""Superpositions as trees of plain values, with their arrays beside them; and back."""
+"""Superpositions as trees of plain values with their arrays beside them, and back."""
 
 from __future__ import annotations
 
@@ -57,9 +57,11 @@ KINDS: dict[str, type] = {
 
 
 def packed(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
-    """`value` as a tree; its arrays are added to `arrays`, each once, under the label it has first.
+    """Return `value` as a tree, and add its arrays to `arrays`.
 
-    Raises TypeError for what is not kept, by label: "superposition.circuits.sampler".
+    Each array is added once, under the label that it has first.
+
+    Raises TypeError for what cannot be kept, by label: "superposition.circuits.sampler".
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -84,7 +86,9 @@ def packed(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
 
 
 def unpacked(tree: Tree, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    """What `packed` made a tree of. Raises KeyError, TypeError or ValueError for other trees."""
+    """Return the value of a tree by `packed`. Raises KeyError, TypeError or ValueError for
+    other trees.
+    """
     if not isinstance(tree, dict):
         return tree
     kind = tree["kind"]
@@ -119,7 +123,9 @@ def _dataclass(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
 
 
 def _stored(value: NDArray[Any], label: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Name of an array, and its axes in the order of memory, on which rounding depends."""
+    """Return the name of an array, and its axes in the order of memory, on which rounding
+    depends.
+    """
     if value.dtype.kind not in "fiub":
         raise TypeError(f"{label}: wanted numbers, got an array of dtype {value.dtype}")
     axes = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
