@@ -1,6 +1,4 @@
-"""Certificates: bounds on every circuit's error for every active set and input, from weights
-alone.
-"""
+"""Certificates: bounds on every circuit's error for every active set and input."""
 
 from __future__ import annotations
 
@@ -95,9 +93,7 @@ def _after(
 
 
 def _from_others(crosstalk: CrosstalkBounds, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return `CrosstalkBounds.from_others` for all circuits: arrays (T, r, T), (T, T) and (T,
-    T).
-    """
+    """Return `CrosstalkBounds.from_others` of all circuits: (T, r, T), (T, T) and (T, T)."""
     n, r = crosstalk.layer.write.shape
     slots, mean, size = np.zeros((n, r, n)), np.zeros((n, n)), np.zeros((n, n))
     for t in range(n if crosstalk.n_active > 1 else 0):

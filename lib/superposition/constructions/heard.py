@@ -117,11 +117,12 @@ class CrosstalkBounds:
         return np.asarray(self.layer.constant + largest.sum(axis=1))
 
     def own_errors(self, weight: Floats, bias: Floats, offset: float) -> Floats:
-        """Return by how much each slot's reading of its own circuit differs from w a + b + offset,
-        (T, r).
+        """Return by how much slots' readings of their own circuit differ from w a + b + offset.
 
         weight: (T, d', d), the circuits' weights w.
         bias: (T, d'), their biases b.
+
+        The result has shape (T, r).
         """
         own, circuits = self.layer.write, np.arange(len(self.sizes))[:, None]
         matrix = self.matrices[own, circuits] - weight[:, None]
@@ -182,8 +183,7 @@ class CrosstalkBounds:
         return np.asarray(heard + passed_on(between[:, read[circuit]], weight, *errors))
 
     def _beside_shared_slots(self, circuit: int) -> tuple[Floats, Floats, Floats]:
-        """Return `matrices`, `biases` and `norms` of t's slots, for those slots of u that t does
-        not share.
+        """Return `matrices`, `biases` and `norms` of t's slots, for slots that t does not share.
 
         Sums of states, as for inputs, are counted in full. All values are zero for t itself.
         """
