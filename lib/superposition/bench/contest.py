@@ -187,7 +187,7 @@ def _best_threshold(activity: Floats, on: Booleans) -> float:
     values, hits = activity[order], np.cumsum(on[order])
     named = np.arange(1, len(values) + 1)
     f1 = 2 * hits / (named + on.sum())
-    f1[:-1][values[1:] == values[:-1]] = -1  # equal activities are told apart by nothing
+    f1[:-1][values[1:] == values[:-1]] = -1  # equal activities cannot be told apart
     best = int(f1.argmax())
     return float(values[best : best + 2].mean())
 
@@ -208,7 +208,7 @@ def thresholds(activity: Floats, on: Booleans, n_on: int) -> Floats:
     values = np.take_along_axis(activity, order, axis=0)
     hits = np.cumsum(np.take_along_axis(on, order, axis=0), axis=0)
     named = np.arange(1, len(values) + 1)[:, None]
-    tied = values[1:] == values[:-1]  # equal activities are told apart by nothing
+    tied = values[1:] == values[:-1]  # equal activities cannot be told apart
     best, worth, f1 = np.zeros(values.shape[1], int), np.zeros(values.shape[1], bool), 0.0
     for _ in range(_ITERATIONS):
         gain = 2.0 * hits - f1 * named

@@ -12,7 +12,7 @@ from superposition.constructions.bounds import value_bounds
 from superposition.constructions.heard import CrosstalkBounds, ErrorBounds
 from superposition.constructions.slots import Gated, slot_weights_of, two_codes
 
-_ROUNDING = 1e-12  # of the values' own size: weights are not told from what they are to be
+_ROUNDING = 1e-12  # of the values' own size: smaller differences of weights count as none
 
 
 def gated_certificate(superposition: Gated, n_active: int, n_layers: int | None) -> pd.DataFrame:

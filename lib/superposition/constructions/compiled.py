@@ -243,11 +243,11 @@ class GatedSuperposition(Superposition):
 
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self.lowered(self.codes[layer].decode(state, which), layer)
+        return self.without_offset(self.codes[layer].decode(state, which), layer)
 
     def read_all(self, state: Floats, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self.lowered(self.codes[layer].decode_all(state), layer)
+        return self.without_offset(self.codes[layer].decode_all(state), layer)
 
     def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
         """Return bounds on errors, by layer, for every active set and every input in bounds.
@@ -269,7 +269,7 @@ class GatedSuperposition(Superposition):
         """
         return gated_certificate(self, n_active, n_layers)
 
-    def lowered(self, read: Floats, layer: int) -> Floats:
+    def without_offset(self, read: Floats, layer: int) -> Floats:
         """Return the entries less the offset times the gate, which is read last."""
         values, gate = read[..., :-1], read[..., -1:]
         return values - self.offsets[layer] * gate if self.offsets[layer] else values

@@ -146,11 +146,11 @@ class RecomputedSuperposition(Superposition):
 
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self.gated.lowered(self.codes[layer].decode(state, which), layer)
+        return self.gated.without_offset(self.codes[layer].decode(state, which), layer)
 
     def read_all(self, state: Floats, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self.gated.lowered(self.codes[layer].decode_all(state), layer)
+        return self.gated.without_offset(self.codes[layer].decode_all(state), layer)
 
     def gates(self, state: Floats, layer: int) -> Floats:
         """Return gates (batch, n) of `layer`'s code, from a state (batch, D) after that layer."""
