@@ -42,9 +42,7 @@ def positive_real(name: str, value: object) -> float:
 
 
 def generator(rng: object) -> np.random.Generator:
-    """Return `rng` if it is a NumPy Generator. Raises TypeError otherwise, with a hint for a
-    seed.
-    """
+    """Return `rng` if it is a NumPy Generator; raise TypeError with a hint for a seed."""
     if isinstance(rng, np.random.Generator):
         return rng
     hint = f"; write numpy.random.default_rng({rng})" if isinstance(rng, Integral) else ""

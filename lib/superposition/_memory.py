@@ -30,8 +30,7 @@ def check_memory(
     kind: str = "a size",
     made: str = "",
 ) -> None:
-    """Raise MemoryError where a call would need more memory than there is, with a size that would
-    fit.
+    """Raise MemoryError where a call needs more memory than there is, with a size that fits.
 
     name: the argument that decides.
     size: its value.

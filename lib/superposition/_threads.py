@@ -10,8 +10,7 @@ from threadpoolctl import ThreadpoolController
 
 
 class _OneThread:
-    """A context in which linear algebra (BLAS, OpenMP) runs on one thread, until its last user
-    leaves.
+    """A context in which linear algebra (BLAS, OpenMP) runs on one thread.
 
     The libraries have one setting for a whole process. With several users at once, in threads of
     one process, the first to enter sets it and the last to leave restores the earlier setting.

@@ -64,32 +64,28 @@ def search_worst(
 def _candidates(
     superposition: GatedSuperposition, layers: list[SlotWeights], n_active: int
 ) -> Integers:
-    """Return active sets (sets, k) with most crosstalk on the first circuit, summed over the
-    others.
-    """
+    """Return active sets (sets, k) with the largest crosstalk on their first circuit."""
     circuits = superposition.circuits
     sizes = value_bounds(circuits, superposition.construction.input_bound)
-    heard = np.sum(
+    crosstalk = np.sum(
         [
             _mean_crosstalk(CrosstalkBounds(layer, sizes[i], None, 2)) / sizes[i + 1].max()
             for i, layer in enumerate(layers)
         ],
         axis=0,
     )
-    np.fill_diagonal(heard, -np.inf)
+    np.fill_diagonal(crosstalk, -np.inf)
     n_partners = min(n_active - 1 + _EXTRA_PARTNERS, circuits.n_circuits - 1)
-    partners = np.argsort(-heard, axis=1)[:, :n_partners]
+    partners = np.argsort(-crosstalk, axis=1)[:, :n_partners]
     chosen = np.array(list(combinations(range(n_partners), n_active - 1)), int)
     sets = partners[:, chosen]  # t, which, k - 1
-    total = np.take_along_axis(heard, partners, 1)[:, chosen].sum(axis=2)
+    total = np.take_along_axis(crosstalk, partners, 1)[:, chosen].sum(axis=2)
     first = np.unravel_index(np.argsort(-total, axis=None)[:_SETS], total.shape)
     return np.column_stack([first[0], sets[first]])
 
 
 def _mean_crosstalk(crosstalk: CrosstalkBounds) -> Floats:
-    """Return how much circuit [t, .]'s slots receive from [., u], about, each and all together,
-    (T, T).
-    """
+    """Return about how much circuit [t, .]'s slots receive from [., u], (T, T)."""
     write = crosstalk.layer.write
     matrices = crosstalk.matrices[write].mean(axis=1)
     alike = np.linalg.norm(matrices, axis=(2, 3)) * crosstalk.sizes

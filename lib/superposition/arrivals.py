@@ -73,13 +73,11 @@ def _after(
     third: Integers,
     states: Floats,
 ) -> tuple[list[float], _Arrived]:
-    """Return the `AT_LAYERS` of one layer, for states (n, 2, d) before it, and what arrived
-    after it.
-    """
+    """Return the `AT_LAYERS` of one layer, for states (n, 2, d), and what has arrived after it."""
     mean, mean_bias, (here, other) = weight.mean(axis=0), bias.mean(axis=0), which.T
     state, elsewhere = states[:, 0], states[:, 1]
-    heard = _apply(weight[here], state) + bias[here]
-    on = heard > 0 if name == "relu" else np.ones_like(heard)
+    inner = _apply(weight[here], state) + bias[here]
+    on = inner > 0 if name == "relu" else np.ones_like(inner)
     slope = on[:, :, None] * weight[here]
     by_mean = elsewhere @ mean.T + mean_bias
     by_own = on * (_apply(weight[third], elsewhere) + bias[third] - by_mean)
@@ -92,7 +90,7 @@ def _after(
     top = _with_next(_apply(weight[other], elsewhere) + bias[other])
     return squares, replace(
         arrived,
-        on_top=activate(heard + top, name) - activate(heard.copy(), name),
+        on_top=activate(inner + top, name) - activate(inner.copy(), name),
         last=_apply(slope, arrived.before) + on * added,
         before=_apply(slope, arrived.last),
         by_own=passed + by_own,

@@ -75,9 +75,7 @@ class FactoredMLP:
 
     @property
     def n_parameters(self) -> int:
-        """The number of products for one sample, and of biases, in place of the number of
-        weights.
-        """
+        """The number of products for one sample, and of biases, in place of weights."""
         return sum(part.n_products for part in self.maps) + sum(bias.size for bias in self.biases)
 
     def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
@@ -93,9 +91,7 @@ class FactoredMLP:
 
 @dataclass(frozen=True, eq=False)
 class FactoredResidual:
-    """A `ResidualNetwork` in factors: layer l maps A to A + write_out[l](relu(read_in[l](A) +
-    bias[l])).
-    """
+    """A `ResidualNetwork` in factors: A + write_out[l](relu(read_in[l](A) + bias[l]))."""
 
     read_in: Sequence[FactoredMap]
     bias: Floats
@@ -114,9 +110,7 @@ class FactoredResidual:
 
     @property
     def n_parameters(self) -> int:
-        """The number of products for one sample, and of biases, in place of the number of
-        weights.
-        """
+        """The number of products for one sample, and of biases, in place of weights."""
         return sum(part.n_products for part in (*self.read_in, *self.write_out)) + self.bias.size
 
     def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
@@ -193,9 +187,7 @@ def _with(superposition: Superposition, network: Network) -> Superposition:
 
 
 def _rest(weights: Floats, rows: int, gates: slice) -> FactoredMap:
-    """Return the part of a gated layer that is no sum over circuits: gates that turn and close
-    slots.
-    """
+    """Return the part of a gated layer that is no sum over circuits: its gates' weights."""
     turn, close = sparse.coo_array(weights[rows:]), sparse.coo_array(weights[:rows, gates])
     places = (
         np.concatenate([turn.row + rows, close.row]),
@@ -210,8 +202,8 @@ def _sum(write: Code, weights: Floats, read: Code) -> FactoredMap:
     shape = read.n_circuits, read.width, -1
 
     def term(state: Floats) -> Floats:
-        heard = (read.reader @ state).reshape(shape)
-        return np.asarray(write.matrix.T @ np.matmul(weights, heard).reshape(-1, state.shape[1]))
+        entries = (read.reader @ state).reshape(shape)
+        return np.asarray(write.matrix.T @ np.matmul(weights, entries).reshape(-1, state.shape[1]))
 
     sizes = (
         part.nnz if sparse.issparse(part) else part.size for part in (read.reader, write.matrix)

@@ -48,9 +48,7 @@ def active_mask(active: Integers, n_circuits: int) -> NDArray[np.bool_]:
 def with_companions(
     which: Integers, n_circuits: int, n_active: int, rng: np.random.Generator
 ) -> Integers:
-    """Return active sets (samples, n_active), each an entry of `which`, then distinct other
-    circuits.
-    """
+    """Return sets (samples, n_active), each an entry of `which`, then distinct other circuits."""
     n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
     if n_active == 1:
         return which[:, None]
@@ -61,9 +59,7 @@ def with_companions(
 
 @dataclass(frozen=True)
 class UnitInputs:
-    """A sampler whose inputs (batch, k, width) have directions that are uniform on the unit
-    sphere.
-    """
+    """A sampler of inputs (batch, k, width) that are uniform on the unit sphere."""
 
     width: int
 
@@ -73,8 +69,6 @@ class UnitInputs:
 
 
 def take_inputs(sampler: InputSampler, which: Integers) -> InputSampler:
-    """Return the sampler of circuits `which`, (n,), from its method `take`, or itself without
-    one.
-    """
+    """Return the sampler of circuits `which`, (n,), by its method `take`, if it has one."""
     take = getattr(sampler, "take", None)
     return sampler if take is None else take(which)

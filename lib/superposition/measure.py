@@ -118,16 +118,14 @@ def read_in_interference(
     active = np.asarray(active)
     on = np.ones((*active.shape, 1))
     own = np.concatenate([inputs, on], axis=-1)
-    heard = state @ superposition.network.read_in[0].T
-    return heard - superposition.neuron_codes[0].encode(
+    pre_activations = state @ superposition.network.read_in[0].T
+    return pre_activations - superposition.neuron_codes[0].encode(
         inner.weighted_inputs(own, active, 0), active
     )
 
 
 def _checked(observe: Observer | None) -> Observer:
-    """Return `observe`, or no change, with an error where it does not map states (…, d) to (…,
-    n).
-    """
+    """Return `observe` or the identity, with an error unless it maps (…, d) to (…, n)."""
 
     def checked(states: Floats) -> Floats:
         if observe is None:
@@ -194,8 +192,7 @@ def _add_chunk(
 
 
 def _compare(reads: Floats, truth: Floats, active: Integers) -> tuple[Floats, Floats, float, int]:
-    """Return squares of errors and truths, the sum of what inactive circuits read, and their
-    number.
+    """Return squares of errors and truths, the sum of what inactive circuits read, their number.
 
     The array `reads` is changed if it is writeable.
     """
@@ -218,9 +215,7 @@ def _bytes_needed(circuits: Circuits, n_active: int) -> Callable[[int], float]:
 def _states(
     superposition: Superposition, inputs: Floats, active: Integers
 ) -> Iterator[tuple[Floats, list[float]]]:
-    """Yield the large state at each checkpoint, and the share that fires in each layer on the
-    way.
-    """
+    """Yield the large state at each checkpoint, and the firing share of each layer before it."""
     network, state = superposition.network, superposition.embed(inputs, active)
     for done, checkpoint in pairwise((0, *superposition.checkpoints)):
         firing = []

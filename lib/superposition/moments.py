@@ -77,7 +77,7 @@ class Moments:
 
     @property
     def n_layers(self) -> int:
-        """L."""
+        """The number of layers, L."""
         return len(self.weight2)
 
 
@@ -173,8 +173,8 @@ def _layer_squares(
 ) -> dict[str, float]:
     """Return the `LAYER_SQUARES` of one layer, for states (n, 2, d) before it."""
     mean = weights.mean(axis=0)
-    heard = np.einsum("nkij,nkj->nki", weights[which], states)
-    own, other = heard[:, 0] + bias[which[:, 0]], heard[:, 1]
+    weighted = np.einsum("nkij,nkj->nki", weights[which], states)
+    own, other = weighted[:, 0] + bias[which[:, 0]], weighted[:, 1]
     shared = states[:, 1] @ mean.T
     on = own > 0 if name == "relu" else np.ones_like(own)
     error = rng.standard_normal(states[:, 0].shape)

@@ -90,8 +90,7 @@ class ResidualNetwork:
         return self.read_in.size + self.bias.size + self.write_out.size
 
     def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
-        """Return the next state (batch, D) and the layer's neurons (batch, M), for a state (batch,
-        D).
+        """Return the state (batch, D) after one layer, and the layer's neurons (batch, M).
 
         This is the inner loop of all measurements, so `state` is not checked. Raises ValueError for
         a layer that does not exist.
@@ -108,8 +107,7 @@ class ResidualNetwork:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MLPNetwork:
-    """A network without a residual stream, in which layer l maps A to f(weights[l] · A +
-    biases[l]).
+    """A network without a residual stream; layer l maps A to f(weights[l] · A + biases[l]).
 
     weights: one array for each layer, (D_out, D_in).
     biases: one array for each layer, (D_out,).
@@ -156,8 +154,7 @@ class MLPNetwork:
         return sum(array.size for array in (*self.weights, *self.biases))
 
     def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
-        """Return the next state (batch, D_out) twice, since all of it is neurons, for a state
-        (batch, D_in).
+        """Return the state (batch, D_out) after one layer, twice, since all of it is neurons.
 
         This is the inner loop of all measurements, so `state` is not checked. Raises ValueError for
         a layer that does not exist.
@@ -169,16 +166,12 @@ class MLPNetwork:
         return state, state
 
     def run(self, state: Floats) -> tuple[Floats, ...]:
-        """Return the states after 0 … L layers, each (batch, D_l), from a first state (batch,
-        D_0).
-        """
+        """Return the states after 0 … L layers, each (batch, D_l), from a first state."""
         return run_layers(self, state, {"width": self.widths[0]})
 
 
 def run_layers(network: Network, state: Floats, sizes: dict[str, int]) -> tuple[Floats, ...]:
-    """Return the states after 0 … L layers from a first one, (batch, axis), whose axis `sizes`
-    names.
-    """
+    """Return the states after 0 … L layers from a first one, (batch, axis), as in `sizes`."""
     states = [real_array("state", state, f"batch {next(iter(sizes))}", sizes)]
     for layer in range(network.n_layers):
         states.append(network.step(states[-1], layer)[0])

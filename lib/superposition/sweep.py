@@ -86,9 +86,7 @@ def sweep(
 
 
 def setting_rng(entropy: Sequence[int], setting: Setting, seed: int) -> np.random.Generator:
-    """Return the generator that a sweep with this `entropy` gives to one setting and seed
-    number.
-    """
+    """Return the generator that a sweep with this `entropy` gives to a setting and a seed."""
     named = {**setting, "seed": seed}
     text = json.dumps(dict(zip(named, key_of(named), strict=True)), sort_keys=True)
     words = np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=">u4")
@@ -129,9 +127,7 @@ def _run(
 
 
 def _kept(name: str, column: pd.Series) -> pd.Series:
-    """Return a column as a file would return it: floats are double, texts have no carriage
-    returns.
-    """
+    """Return a column as a file returns it: floats are double, texts have no carriage returns."""
     if pd.api.types.is_float_dtype(column.dtype):
         return column.astype(float)
     if not pd.api.types.is_numeric_dtype(column.dtype) and any("\r" in str(v) for v in column):
@@ -168,9 +164,7 @@ def _check_settings(settings: Iterable[Setting]) -> list[dict[str, Any]]:
 
 
 def _check_value(name: str, value: object, first: object) -> None:
-    """Raise ValueError unless a file returns the value as it is, and all of a column are of one
-    kind.
-    """
+    """Raise ValueError unless a file keeps the value, and the column's values are of one kind."""
     is_text = isinstance(value, str)
     if not (is_text or isinstance(value, (int, float, np.number))) or value != value:
         raise ValueError(f"settings: wanted a number or text for {name}, got {value!r}")

@@ -145,8 +145,7 @@ class _Detector:
 
     @classmethod
     def fit(cls, activity: Floats, on: Booleans, together: bool = False) -> _Detector:
-        """Match components by correlation, one for each circuit, and fit thresholds for the best F1
-        score.
+        """Match components by correlation, and fit thresholds for the best F1 score.
 
         together: whether the F1 score is of all circuits together, not of each.
         """
@@ -165,9 +164,7 @@ class _Detector:
 
 
 def _activity(found: Found, states: Floats) -> Floats:
-    """Return a method's activities of states as real numbers. Raises ValueError unless they are
-    (n, C).
-    """
+    """Return a method's activities as real numbers; raise ValueError unless they are (n, C)."""
     activity = np.asarray(found.activity(states))
     if activity.ndim != 2 or len(activity) != len(states) or activity.dtype.kind not in "biuf":
         raise ValueError(
@@ -190,14 +187,13 @@ def _best_threshold(activity: Floats, on: Booleans) -> float:
     values, hits = activity[order], np.cumsum(on[order])
     named = np.arange(1, len(values) + 1)
     f1 = 2 * hits / (named + on.sum())
-    f1[:-1][values[1:] == values[:-1]] = -1  # equal activities are told apart by nothing
+    f1[:-1][values[1:] == values[:-1]] = -1  # equal activities cannot be told apart
     best = int(f1.argmax())
     return float(values[best : best + 2].mean())
 
 
 def thresholds(activity: Floats, on: Booleans, n_on: int) -> Floats:
-    """Return activities (C,) above which each circuit counts as active, for the best common F1
-    score.
+    """Return activities (C,) above which circuits count as active, for the best common F1.
 
     activity: (n, C), the activities.
     on: (n, C), whether each circuit is active.
@@ -212,7 +208,7 @@ def thresholds(activity: Floats, on: Booleans, n_on: int) -> Floats:
     values = np.take_along_axis(activity, order, axis=0)
     hits = np.cumsum(np.take_along_axis(on, order, axis=0), axis=0)
     named = np.arange(1, len(values) + 1)[:, None]
-    tied = values[1:] == values[:-1]  # equal activities are told apart by nothing
+    tied = values[1:] == values[:-1]  # equal activities cannot be told apart
     best, worth, f1 = np.zeros(values.shape[1], int), np.zeros(values.shape[1], bool), 0.0
     for _ in range(_ITERATIONS):
         gain = 2.0 * hits - f1 * named
@@ -266,9 +262,7 @@ def score(
 
 
 def score_known_truth(truth: GroundTruth, n_active: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the same row for one who knows the truth, by `known_activity` and the true
-    directions.
-    """
+    """Return the row of one who knows the truth: `known_activity`, and true directions."""
     contest = Contest.of(truth, n_active)
     for_states, _, for_scores = generator(rng).spawn(3)
     states, known = contest.states(N_GIVEN, for_states)

@@ -19,8 +19,7 @@ _BATCH = 256  # states at a time
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What a method is given: states and weights, no labels, and the number and width of the
-    circuits.
+    """What a method is given: states and weights without labels, and the circuits' sizes.
 
     states: (n, D), the network's states after one small layer, on n random inputs; read-only.
     weight: (D, D_in), the matrix that wrote to the states last.
@@ -46,9 +45,7 @@ class Given:
     after: int
 
     def n_components(self, per_circuit: int) -> int:
-        """Return a number of components for each circuit, times the circuits, at most
-        `MAX_COMPONENTS`.
-        """
+        """Return per_circuit times the number of circuits, at most `MAX_COMPONENTS`."""
         return min(per_circuit * self.n_circuits, MAX_COMPONENTS)
 
 
@@ -76,8 +73,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Method:
-    """A method that can be scored. `METHODS` has the book's, and any other is scored in the same
-    way.
+    """A method that can be scored: one of the book's, in `METHODS`, or any other.
 
     find: (given, rng, **setting) → Found.
     settings: the settings that were tried, by name.
@@ -117,9 +113,7 @@ def samples(given: Given, rng: np.random.Generator) -> Found:
 
 
 def svd(given: Given, rng: np.random.Generator) -> Found:
-    """Return singular vectors of the weight, with rank-one pieces σ u vᵀ, orthogonal to each
-    other.
-    """
+    """Return singular vectors of the weight, with orthogonal rank-one pieces σ u vᵀ."""
     left, sizes, right = np.linalg.svd(given.weight, full_matrices=False)
     kept = sizes > 1e-10 * sizes[0]
     left, sizes, right = left.T[kept], sizes[kept], right[kept]
@@ -128,8 +122,7 @@ def svd(given: Given, rng: np.random.Generator) -> Found:
 
 
 def nmf(given: Given, rng: np.random.Generator, per_dimension: bool) -> Found:
-    """Return scikit-learn's MiniBatchNMF of how states differ from their medians, up and down
-    apart.
+    """Return scikit-learn's MiniBatchNMF of how states differ from their medians.
 
     per_dimension: whether there is a component for each dimension of each circuit, or one a
     circuit.

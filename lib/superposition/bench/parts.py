@@ -51,9 +51,9 @@ def _residual(superposition: ResidualSuperposition) -> list[Parts]:
     network, both = _dense(superposition, ResidualNetwork), (stream, linked(graph, stream))
     parts: list[Parts] = []
     sums = layer_sums(graph, superposition.construction.margin, both, superposition.neuron_codes)
-    for i, (owners, heard, written) in enumerate(sums):
+    for i, (owners, read_parts, written) in enumerate(sums):
         nothing = _nothing(network.read_in[i]), _nothing(network.write_out[i])
-        parts.append((f"read_in[{i}]", owners, CodePieces(*heard), nothing[0]))
+        parts.append((f"read_in[{i}]", owners, CodePieces(*read_parts), nothing[0]))
         parts.append((f"write_out[{i}]", owners, CodePieces(*written), nothing[1]))
     return parts
 
@@ -63,16 +63,16 @@ def _mlp(superposition: MLPSuperposition) -> list[Parts]:
     """Return circuits' weights less the mean; the rest is w̄ ⊗ 𝒲: (eq-mlp-weights)."""
     network, codes = _dense(superposition, MLPNetwork), superposition.codes
     first = network.weights[0]  # only adds the bias
-    nobody = np.zeros(0, int)
-    parts: list[Parts] = [("weights[0]", nobody, NoPieces(first.shape), sparse.csr_array(first))]
-    everybody = np.arange(superposition.circuits.n_circuits)
+    no_owners = np.zeros(0, int)
+    parts: list[Parts] = [("weights[0]", no_owners, NoPieces(first.shape), sparse.csr_array(first))]
+    every_owner = np.arange(superposition.circuits.n_circuits)
     for i, (read, write) in enumerate(pairwise(codes), start=1):
         suppression, small = superposition.construction.suppression, superposition.circuits.weights
         own, mean, shared = mean_apart(small[i], write, read, suppression)
         rest = np.zeros_like(network.weights[i])
         block = np.kron(mean, shared)
         rest[: len(block), : block.shape[1]] = block
-        parts.append((f"weights[{i}]", everybody, CodePieces(*own), sparse.csr_array(rest)))
+        parts.append((f"weights[{i}]", every_owner, CodePieces(*own), sparse.csr_array(rest)))
     return parts
 
 
@@ -98,25 +98,25 @@ def _chains(superposition: ChainSuperposition) -> list[Parts]:
 def _gated_residual(superposition: GatedResidualSuperposition) -> list[Parts]:
     circuits, codes = superposition.circuits, superposition.codes
     network, quiet = _dense(superposition, ResidualNetwork), superposition.construction.quiet
-    owners, parts, nobody = np.arange(circuits.n_circuits), list[Parts](), np.zeros(0, int)
+    owners, parts, no_owners = np.arange(circuits.n_circuits), list[Parts](), np.zeros(0, int)
     for i in range(network.n_layers):
         read_in, write_out = network.read_in[i], network.write_out[i]
         names = f"read_in[{i}]", f"write_out[{i}]"
         if i % 2:  # a layer that cleans
             for name, large in zip(names, (read_in, write_out), strict=True):
-                parts.append((name, nobody, NoPieces(large.shape), sparse.csr_array(large)))
+                parts.append((name, no_owners, NoPieces(large.shape), sparse.csr_array(large)))
             continue
         bias = circuits.bias[i // 2][..., None]
         small = np.concatenate([circuits.read_in[i // 2], bias], axis=-1)
-        heard_at = codes.stream.size * np.arange(circuits.width + 1)
+        read_at = codes.stream.size * np.arange(circuits.width + 1)
         written_at = codes.neurons.size * np.arange(circuits.n_neurons)
         both = codes.stream, codes.neurons
-        heard = SlotPieces.of_codes(small, *both, quiet, heard_at, read_in.shape)
+        read_parts = SlotPieces.of_codes(small, *both, quiet, read_at, read_in.shape)
         written = SlotPieces.of_codes(
             circuits.write_out[i // 2], *both[::-1], quiet, written_at, write_out.shape
         )
         gates = _only(read_in, (slice(None), codes.gates(circuits.width)[1]))
-        parts.append((names[0], owners, heard, gates))
+        parts.append((names[0], owners, read_parts, gates))
         parts.append((names[1], owners, written, _nothing(write_out)))
     return parts
 
@@ -124,9 +124,7 @@ def _gated_residual(superposition: GatedResidualSuperposition) -> list[Parts]:
 def _gated_layers(
     superposition: GatedSuperposition, network: MLPNetwork
 ) -> Iterator[tuple[Pieces, sparse.csr_array]]:
-    """Yield pieces, with a column of biases read from gates, and a rest that turns and closes
-    gates.
-    """
+    """Yield pieces, with a column of biases read from gates, and a rest of gates' weights."""
     circuits, two, quiet = superposition.circuits, two_codes(superposition), _quiet(superposition)
     for i, (before, after) in enumerate(pairwise(circuits.widths)):
         large, n = network.weights[i], two.n_slots
@@ -139,9 +137,7 @@ def _gated_layers(
 
 
 def _quiet(superposition: GatedSuperposition) -> bool:
-    """Return whether weights have least crosstalk; chains have equal ones, with one slot in
-    each.
-    """
+    """Return whether weights have least crosstalk, which chains with one slot cannot choose."""
     return bool(getattr(superposition.construction, "quiet", False))
 
 

@@ -76,9 +76,7 @@ class SlotPieces:
         columns: Integers,
         shape: tuple[int, int],
     ) -> SlotPieces:
-        """Return pieces for codes of width 1, with the weights that `reading_weights` gives the
-        slots.
-        """
+        """Return pieces for codes of width 1, with the slots' weights by `reading_weights`."""
         read_weights = np.zeros((len(small), write.redundancy, read.size), small.dtype)
         slots = write.slots[:, 0]
         for slot, on, weights in reading_weights(read, write, quiet):
@@ -101,9 +99,9 @@ class SlotPieces:
             for i in range(after):
                 left[self.rows[i] + slots[way], way * after + i] = 1
         # w ways, i and j entries, s slots
-        heard = np.einsum("ij,ws->wijs", self.small[number], read_weights)
+        products = np.einsum("ij,ws->wijs", self.small[number], read_weights)
         places = (self.columns[:, None] + np.arange(n_read)).ravel()
-        right[:, places] = heard.reshape(n_ways * after, before * n_read)
+        right[:, places] = products.reshape(n_ways * after, before * n_read)
         return left, right
 
 

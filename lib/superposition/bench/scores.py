@@ -235,9 +235,7 @@ def active_sets_found(found: Booleans, true: Booleans) -> Active:
 
 
 def shuffled(true: Booleans, rng: np.random.Generator) -> Booleans:
-    """Return the same active sets given to other samples, which no method may claim to have
-    found.
-    """
+    """Return the same active sets given to other samples, which no method can have found."""
     return np.asarray(true[generator(rng).permutation(len(true))])
 
 

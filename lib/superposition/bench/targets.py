@@ -117,8 +117,7 @@ class Target:
 def naive_error(
     superposition: Superposition, rng: np.random.Generator, observe: Observer | None = None
 ) -> float:
-    """Return the error if as many circuits as fit have their own neurons, and all others are
-    guessed.
+    """Return the error if the circuits that fit have their own neurons, and others are guessed.
 
     The error is relative to the mean square of final states, as relative_mse is. The guess for a
     circuit is the mean of its own final states, the best constant there is. So a network has a
@@ -147,9 +146,7 @@ def probe(superposition: Superposition) -> float:
 
 
 def fit_side_by_side(superposition: Superposition) -> int:
-    """Return how many of the circuits could have their own neurons, and dimensions, in the
-    network.
-    """
+    """Return how many circuits could have their own neurons and dimensions in the network."""
     circuits, width = superposition.circuits, max(superposition.network.widths)
     fit = width // max(circuits.widths)
     if isinstance(circuits, ResidualCircuits):
@@ -159,9 +156,7 @@ def fit_side_by_side(superposition: Superposition) -> int:
 
 
 def code_checksum(superposition: Superposition) -> str:
-    """Return the first 12 hexadecimal digits of SHA-256 of all integers of a superposition's
-    codes.
-    """
+    """Return the first 12 hexadecimal digits of SHA-256 of all integers of the codes."""
     arrays: dict[str, np.ndarray] = {}
     packed(superposition, "", arrays)
     digest = hashlib.sha256()
@@ -246,7 +241,8 @@ _SUITE = (
     ),
     Target(
         "sequel", _sequel, 1, 6, "9f0887af7aea", 1.166685,
-        "nobody tells which are active; indicators find it again in each layer", rotation_vector,
+        "the network is not told who is active; indicators recompute it in each layer",
+        rotation_vector,
     ),
     Target(
         "post", _post, 1, 7, "2f0dd9880fee", 0.5665934,

@@ -83,8 +83,7 @@ class GroundTruth:
         raise KeyError(f"{name!r}: wanted one of {[matrix.name for matrix in self.matrices]}")
 
     def batch(self, n_active: int, n_samples: int, rng: np.random.Generator) -> Batch:
-        """Return `n_samples` inputs on which `n_active` random circuits are active, with their
-        labels.
+        """Return `n_samples` labelled inputs on which `n_active` random circuits are active.
 
         Inputs are the circuits' own, by default random unit vectors. Raises TypeError or ValueError
         for counts below 1 or above T, and as `embed` does.

@@ -37,15 +37,14 @@ def lookup_circuits(tables: Integers, *, tolerance: float = 0.5) -> ResidualCirc
     modulus = whole_number("tables.shape[1]", tables.shape[1] if tables.ndim > 1 else 0, 3)
     tables = whole_array("tables", tables, "circuits residues", {}, modulus)
     points = residues(modulus)
-    heard = np.concatenate([points, np.zeros_like(points)], axis=1)
-    return _circuits(heard, points[tables], np.cos(2 * np.pi / modulus), 1.0, tolerance)
+    inputs = np.concatenate([points, np.zeros_like(points)], axis=1)
+    return _circuits(inputs, points[tables], np.cos(2 * np.pi / modulus), 1.0, tolerance)
 
 
 def adder_circuits(
     coefficients: Integers, modulus: int, *, tolerance: float = 0.5
 ) -> ResidualCircuits:
-    """Make T networks of one layer and width 6, which compute α_t x + β_t y + γ_t mod p from x and
-    y.
+    """Make T networks of one layer and width 6, which compute α_t x + β_t y + γ_t mod p.
 
     coefficients: (T, 3), each circuit's α, β and γ.
     modulus: p.
@@ -61,28 +60,32 @@ def adder_circuits(
     )
     x, y = np.divmod(np.arange(modulus**2), modulus)
     sums = (coefficients[:, :2] @ np.stack([x, y]) + coefficients[:, 2:]) % modulus
-    heard = np.concatenate([points[x], points[y], np.zeros((modulus**2, 2))], axis=1)
-    return _circuits(heard, points[sums], 1 + np.cos(2 * np.pi / modulus), 2.0, tolerance)
+    inputs = np.concatenate([points[x], points[y], np.zeros((modulus**2, 2))], axis=1)
+    return _circuits(inputs, points[sums], 1 + np.cos(2 * np.pi / modulus), 2.0, tolerance)
 
 
 def _circuits(
-    heard: Floats, answers: Floats, next_best: float, best: float, tolerance: float
+    inputs: Floats, answers: Floats, next_best: float, best: float, tolerance: float
 ) -> ResidualCircuits:
     """Make circuits of steps ReLU(z) − ReLU(z − 1), one step for each case.
 
     In its own case z is 1 + s, and at most −s in all others.
 
-    heard: (n, d), z without its bias and up to scale.
+    inputs: (n, d), z without its bias and up to scale.
     answers: (T, n, 2), what each case adds to the last two entries.
-    next_best: the largest product of `heard` with a state of another case.
-    best: the product of `heard` with a state of its own case.
+    next_best: the largest product of `inputs` with a state of another case.
+    best: the product of `inputs` with a state of its own case.
     """
     s = float(real_array("tolerance", tolerance, "", {}))
     if s < 0:
         raise ValueError(f"tolerance: wanted at least 0, got {tolerance}")
     gain = (1 + 2 * s) / (best - next_best)
-    bias = np.full(len(heard), 1 + s - gain * best)
-    read, write, biases = gain * heard, np.zeros((len(answers), heard.shape[1], len(heard))), bias
+    bias = np.full(len(inputs), 1 + s - gain * best)
+    read, write, biases = (
+        gain * inputs,
+        np.zeros((len(answers), inputs.shape[1], len(inputs))),
+        bias,
+    )
     write[:, -2:] = answers.swapaxes(1, 2)
     if s > 0:  # the step's upper end
         read, biases = np.concatenate([read, read]), np.concatenate([bias, bias - 1])

@@ -21,9 +21,7 @@ def check_step(threshold: float, gain: float) -> tuple[float, float]:
 
 
 def step_bias(threshold: float, gain: float) -> Floats:
-    """Return biases (2,) of two neurons whose difference is a step from 0 to 1 around
-    `threshold`.
-    """
+    """Return biases (2,) of two neurons whose difference is a step from 0 to 1 at `threshold`."""
     return np.array([0.5 - gain * threshold, -0.5 - gain * threshold])
 
 
@@ -49,9 +47,7 @@ def conditional_weights(turns: Floats, gain: float) -> Floats:
 
 
 def find_step(weights: Sequence[Floats], biases: Sequence[Floats]) -> tuple[float, float] | None:
-    """Return threshold and gain if all layers are conditional rotations with one step, else
-    None.
-    """
+    """Return threshold and gain if all layers are conditional rotations with one step."""
     if any(weight.shape[1:] != (4, 4) for weight in weights):
         return None
     gain = float(weights[0][0, 0, 0])

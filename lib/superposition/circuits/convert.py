@@ -56,8 +56,7 @@ def as_residual(circuits: MLPCircuits, *, nonnegative: bool = False) -> Residual
 def switched(
     circuits: MLPCircuits, *, margin: float = 1.0, threshold: float = 0.5, gain: float = 2.0
 ) -> MLPCircuits:
-    """Return the same ReLU circuits with two more neurons in front, whose difference α is an
-    on-indicator.
+    """Return the same ReLU circuits with an on-indicator α, the difference of two more neurons.
 
     Each layer maps α to a step from 0 to 1 around `threshold`, as `rotation_circuits` does. It maps
     a to ReLU(w·a + (b + margin) α − margin). While α is 1 this is what the circuit computed before.
@@ -109,9 +108,7 @@ def _padded_bias(bias: Floats, width: int) -> Floats:
 
 
 def _filled(array: Floats, n_neurons: int, which: int) -> Floats:
-    """Add neurons that do nothing, along the last axis of write_out and the second of other
-    arrays.
-    """
+    """Add neurons that do nothing, along the last axis of write_out and the second of others."""
     axis = 2 if which == 2 else 1
     more = [(0, n_neurons - size if i == axis else 0) for i, size in enumerate(array.shape)]
     return np.pad(array, more)

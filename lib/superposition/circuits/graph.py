@@ -144,8 +144,7 @@ class CircuitGraph:
         return CircuitGraph(stages, edges, self.sampler)
 
     def check_inputs(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        """Return inputs (batch, k, d) and active sets (batch, k) as `run` takes them, or raise its
-        errors.
+        """Return inputs (batch, k, d) and active sets (batch, k), or raise the errors of `run`.
 
         Inputs are zero beyond a circuit's own width.
         """
@@ -183,9 +182,7 @@ class CircuitGraph:
         return tuple(states)
 
     def arrive(self, state: Floats, active: Integers, layer: int) -> Floats:
-        """Return states (batch, k, d) with what comes along edges after `layer` layers. Nothing
-        is checked.
-        """
+        """Return states (batch, k, d) with what edges add after `layer` layers, without checks."""
         if self.edges_into(layer):
             state = state.copy()
         for edges in self.edges_into(layer):

@@ -115,9 +115,7 @@ class MLPCircuits:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The precision, float32 or float64, in which a superposition of the circuits is built
-        and run.
-        """
+        """The precision, float32 or float64, in which a superposition is built and run."""
         return self.weights[0].dtype
 
     @property
@@ -132,8 +130,7 @@ class MLPCircuits:
         return MLPCircuits(weights, biases, self.activations, self.sampler)
 
     def take(self, which: Integers) -> MLPCircuits:
-        """Return the circuits numbered `which`, (n,), in that order. Raises ValueError out of
-        range.
+        """Return the circuits `which`, (n,), in that order; raise ValueError out of range.
 
         A sampler with a `take` method is asked for its sampler of these circuits. Another one is
         kept.
@@ -181,9 +178,7 @@ class MLPCircuits:
         return tuple(states)
 
     def check_inputs(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        """Return inputs (batch, k, d_0) and active sets (batch, k) as `run` takes them, or
-        raise its errors.
-        """
+        """Return inputs (batch, k, d_0) and active sets (batch, k), or raise as `run` does."""
         sizes = {"width": self.widths[0]}
         active = active_sets(active, self.n_circuits, sizes)
         return real_array("inputs", inputs, "batch active width", sizes, self.dtype), active

@@ -139,9 +139,7 @@ class ResidualCircuits:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The precision, float32 or float64, in which a superposition of the circuits is built
-        and run.
-        """
+        """The precision, float32 or float64, in which a superposition is built and run."""
         return self.read_in.dtype
 
     @property
@@ -156,9 +154,7 @@ class ResidualCircuits:
         )
 
     def take(self, which: Integers) -> ResidualCircuits:
-        """Return the circuits numbered `which`, (n,), in that order. Raises ValueError out of
-        range.
-        """
+        """Return the circuits `which`, (n,), in that order; raise ValueError out of range."""
         which = whole_array("which", which, "circuits", {}, self.n_circuits)
         return ResidualCircuits(
             self.read_in[:, which], self.bias[:, which], self.write_out[:, which]
@@ -180,9 +176,7 @@ class ResidualCircuits:
         return tuple(states)
 
     def check_inputs(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        """Return inputs (batch, k, d) and active sets (batch, k) as `run` takes them, or raise
-        its errors.
-        """
+        """Return inputs (batch, k, d) and active sets (batch, k), or raise the errors of `run`."""
         sizes = {"width": self.width}
         active = active_sets(active, self.n_circuits, sizes)
         return real_array("inputs", inputs, "batch active width", sizes, self.dtype), active
@@ -194,8 +188,7 @@ class ResidualCircuits:
         n_samples: int = 2000,
         sample_inputs: InputSampler | None = None,
     ) -> Moments:
-        """Return what predictions need to know, as means over `n_samples` random circuits and
-        inputs.
+        """Return what predictions need to know, as means over random circuits and inputs.
 
         sample_inputs: (active, rng) → (batch, 1, d); None: random unit vectors.
 
@@ -231,8 +224,7 @@ class ResidualCircuits:
 
 
 def with_indicator(circuits: ResidualCircuits, margin: float) -> ResidualCircuits:
-    """Return the same circuits with an on-indicator, a last dimension that is 1 while one is
-    active.
+    """Return the same circuits with an on-indicator, which is 1 while a circuit is active.
 
     Every bias b moves onto the indicator: w·a + b = w·a + (b + margin)·1 − margin, equation
     (eq-indicator) of *The construction*. An active circuit computes what it did before. All neurons

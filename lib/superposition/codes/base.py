@@ -15,9 +15,7 @@ from superposition._memory import check_memory
 
 @runtime_checkable
 class Code(Protocol):
-    """What every code offers: T circuits' vectors of `width` entries in a space of `size`
-    dimensions.
-    """
+    """What every code offers: T circuits' vectors of `width` entries in `size` dimensions."""
 
     @property
     def n_circuits(self) -> int: ...

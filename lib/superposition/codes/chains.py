@@ -70,8 +70,7 @@ class ChainCodes:
         return joined
 
     def conflicts(self, active: Integers) -> Booleans:
-        """Return whether two circuits of (batch, k) disturb each other in a chain, (batch, r, k,
-        k).
+        """Return whether two circuits disturb each other in a chain, (batch, r, k, k).
 
         Two circuits do so if some circuit has the even slot of one and the odd slot of the other:
         (eq-rectangle).
@@ -84,15 +83,11 @@ class ChainCodes:
         return either & ~np.eye(active.shape[1], dtype=bool)
 
     def disturbed(self, active: Integers) -> Booleans:
-        """Return whether a circuit conflicts with any other if all are in one chain, (batch, k,
-        r).
-        """
+        """Return whether a circuit conflicts with any other, all in one chain, (batch, k, r)."""
         return np.asarray(self.conflicts(active).any(axis=3)).swapaxes(1, 2)
 
     def crowded(self, active: Integers) -> Booleans:
-        """Return whether a circuit shares a slot with another one of (batch, k) in a chain,
-        (batch, k, r).
-        """
+        """Return whether a circuit shares a slot of a chain with another one, (batch, k, r)."""
         active = active_sets(active, self.n_circuits, {})
         same = np.zeros((*active.shape, active.shape[1], self.n_chains), bool)
         for slots in (self.even[active], self.odd[active]):
@@ -101,8 +96,7 @@ class ChainCodes:
         return np.asarray(same.any(axis=2))
 
     def undisturbed(self, even: Booleans, odd: Booleans, which: Integers) -> Booleans:
-        """Return the chains in which circuits are read exactly, as gates alone show it, (batch, j,
-        r).
+        """Return in which chains circuits are read exactly, as the gates show, (batch, j, r).
 
         even: (batch, r, n_slots), the even slots in use.
         odd: (batch, r, n_slots), the odd slots in use.
@@ -184,18 +178,14 @@ def check_buckets(n_buckets: int, n_chains: int) -> None:
 
 
 def bucket_slots(n_circuits: int, n_buckets: int) -> int:
-    """Return c, the slots that a bucket of T / n_buckets circuits needs to give each its own
-    pair.
-    """
+    """Return c, the slots of a bucket of T / n_buckets circuits with different pairs of slots."""
     load = -(-n_circuits // n_buckets)
     slots = int(np.sqrt(load))
     return slots + (slots**2 < load)
 
 
 def n_digits(n_circuits: int, n_buckets: int) -> int:
-    """Return m, the number of coefficients that T different polynomials over n_buckets elements
-    need.
-    """
+    """Return m, the coefficients that T different polynomials over n_buckets elements need."""
     digits = 1
     while n_buckets > 1 and n_buckets**digits < n_circuits:
         digits += 1

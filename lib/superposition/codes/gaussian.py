@@ -59,8 +59,7 @@ class GaussianCode:
         orthonormal: bool = True,
         dtype: DTypeLike = np.float64,
     ) -> GaussianCode:
-        """Draw random directions, orthonormal in each circuit or with entries N(0, 1/size) as in
-        the post.
+        """Draw random directions, orthonormal in each circuit, or with entries N(0, 1/size).
 
         Raises ValueError where `orthonormal` asks for more than `size` directions for each circuit,
         MemoryError for more circuits than fit.
@@ -82,9 +81,7 @@ class GaussianCode:
         return cls(np.ascontiguousarray(directions, dtype=dtype))
 
     def take(self, which: Integers) -> GaussianCode:
-        """Return the code of circuits `which`, (n,), in that order. Raises ValueError out of
-        range.
-        """
+        """Return the code of circuits `which`, (n,), in order; raise ValueError out of range."""
         return GaussianCode(self.directions[whole_array("which", which, "n", {}, self.n_circuits)])
 
     @property
@@ -118,9 +115,7 @@ class GaussianCode:
         return self.matrix
 
     def encode(self, values: Floats, active: Integers) -> Floats:
-        """Return the states (batch, D) that hold Σ_t E_t a_t, for values (batch, k, d) of
-        active circuits.
-        """
+        """Return states (batch, D): the sums Σ_t E_t a_t for values a_t, (batch, k, d)."""
         values, active = check_values(self, values, active)
         out = np.zeros((len(active), self.size), np.result_type(values, self.directions))
         for row, (value, circuits) in enumerate(zip(values, active, strict=True)):
@@ -136,9 +131,7 @@ class GaussianCode:
         return out
 
     def decode_all(self, state: Floats) -> Floats:
-        """Return what every circuit reads of states (batch, D), (batch, T, d), by one matrix
-        product.
-        """
+        """Return what every circuit reads of states (batch, D), (batch, T, d), in one product."""
         state = real_array("state", state, "batch size", {"size": self.size})
         check_reads(self, len(state))
         return (state @ self.matrix.T).reshape(len(state), self.n_circuits, self.width)

@@ -109,8 +109,7 @@ def _points(n_slots: int, r: int) -> Integers:
 
 
 def plane_lines(q: int, n_slopes: int) -> Integers:
-    """Return the lines on which every point of the plane over q lies, (q², n_slopes), one for each
-    slope.
+    """Return the lines on which the points of the plane over q lie, (q², n_slopes).
 
     q: a prime.
 
@@ -134,9 +133,7 @@ def plane_lines(q: int, n_slopes: int) -> Integers:
 
 
 def smallest_plane(n_points: int, n_slopes: int) -> int:
-    """Return the least prime q whose plane has n_points points, of q², and n_slopes slopes, of
-    q + 1.
-    """
+    """Return the least prime q with enough points, q², and slopes, q + 1, in its plane."""
     return int(nextprime(max(n_slopes - 1, int(np.ceil(np.sqrt(n_points))), 2) - 1))
 
 

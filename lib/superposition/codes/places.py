@@ -39,9 +39,7 @@ class Places:
 
     @classmethod
     def draw(cls, n_circuits: int, n_places: int, copies: int, rng: np.random.Generator) -> Places:
-        """Put each circuit into a random set of `copies` places. Raises MemoryError for more
-        than fit.
-        """
+        """Put each circuit into a random set of `copies` places; MemoryError for more than fit."""
         n_circuits, n_places = (
             positive_int("n_circuits", n_circuits),
             positive_int("n_places", n_places),
@@ -57,8 +55,7 @@ class Places:
         return np.flatnonzero((self.table == place).any(axis=1))
 
     def assign(self, active: Integers) -> Integers:
-        """Return a place for each active circuit (batch, k), such that no two circuits share a
-        place.
+        """Return a place for each active circuit (batch, k), with no two circuits in one place.
 
         The result is (batch, k), with −1 where no place is left. A maximum matching places as many
         circuits as possible.

@@ -121,9 +121,7 @@ class SparseCode:
         return cls(np.arange(np.prod(shape)).reshape(shape), int(np.prod(shape)), dtype)
 
     def take(self, which: Integers) -> SparseCode:
-        """Return the code of circuits `which`, (n,), in that order. Raises ValueError out of
-        range.
-        """
+        """Return the code of circuits `which`, (n,), in order; raise ValueError out of range."""
         which = whole_array("which", which, "n", {}, self.n_circuits)
         return SparseCode(self.slots[which], self.size, self.dtype)
 
@@ -154,9 +152,7 @@ class SparseCode:
 
     @property
     def bound(self) -> int:
-        """The most circuits of any code that shares at most one slot of a block:
-        `packings.packing_bound`.
-        """
+        """The most circuits of any code that shares at most one slot of a block."""
         return packing_bound(self.block, self.redundancy)
 
     @property
@@ -178,9 +174,7 @@ class SparseCode:
 
     @property
     def set_matrix(self) -> sparse.csr_array:
-        """The matrix (T, block) of zeros and ones with r ones in each row, from `sets`. Raises
-        as it does.
-        """
+        """The matrix (T, block) of zeros and r ones in each row, from `sets`, with its errors."""
         starts = np.arange(self.n_circuits + 1) * self.redundancy
         columns = self.sets.ravel()
         shape = (self.n_circuits, self.block)
@@ -188,9 +182,7 @@ class SparseCode:
 
     @property
     def overlaps(self) -> sparse.csr_array:
-        """The number of slots of a block that two circuits share, (T, T), with zeros on the
-        diagonal.
-        """
+        """The number of slots of a block that two circuits share, (T, T); 0 on the diagonal."""
         shared = self.set_matrix @ self.set_matrix.T
         shared.setdiag(0)
         shared.eliminate_zeros()
@@ -222,9 +214,7 @@ class SparseCode:
         return out
 
     def decode(self, state: Floats, which: Integers) -> Floats:
-        """Return what circuits `which` (batch, j) read of each state: the mean over each
-        entry's slots.
-        """
+        """Return what circuits `which` (batch, j) read: the mean over each entry's slots."""
         state, which = check_state(self, state, which)
         rows = np.arange(len(which))[:, None, None, None]
         return state[rows, self.slots[which]].mean(axis=-1)
@@ -246,9 +236,7 @@ def _check_slots(n_circuits: int, width: int, redundancy: int) -> None:
 def _packed(
     kind: str, n_circuits: int, width: int, size: int, redundancy: int, rng: np.random.Generator
 ) -> Integers:
-    """Return slots (T, width, r), where each circuit has one of the packing's first T sets in
-    every block.
-    """
+    """Return slots (T, width, r): one of the packing's first T sets for each circuit."""
     block = _block(width, size)
     sets = packing(kind, block, redundancy)
     why = f", the capacity of {kind!r} with {block} slots"

@@ -50,9 +50,7 @@ class StreamCodes:
         return self._blocks(width, width)
 
     def input_map(self, width: int) -> SparseCode:
-        """Return the code by which inputs are written: entries, then the gates of the stream's
-        slots.
-        """
+        """Return the code by which inputs are written: entries, then the stream's gates."""
         return self._blocks(width + 1, width)
 
     def _blocks(self, n_blocks: int, width: int) -> SparseCode:

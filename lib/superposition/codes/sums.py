@@ -95,9 +95,7 @@ def _product(write: Code, weights: Floats, read: Code) -> Floats:
 
 
 def _check_sum(write: Code, read: Code, itemsize: int) -> None:
-    """Raise MemoryError where a large weight matrix does not fit beside the dense half of the
-    sum.
-    """
+    """Raise MemoryError where a large weight matrix, and the sum's dense half, do not fit."""
 
     def needs(size: int) -> float:
         beside = 0

@@ -42,16 +42,12 @@ class TwoCodes:
         return (width + GATES) * self.n_slots
 
     def gates(self, layer: int, width: int) -> slice:
-        """Return the neurons that are the gates of the code of `layer`, in a layer for that
-        width.
-        """
+        """Return the neurons that are gates of the code of `layer`, in a layer for that width."""
         start = (width + layer % 2) * self.n_slots
         return slice(start, start + self.n_slots)
 
     def state(self, layer: int, width: int) -> SparseCode:
-        """Return the code by which states are read: their entries, then the gates of the code
-        of `layer`.
-        """
+        """Return the code by which states are read: entries, then gates of the code of `layer`."""
         return self._blocks(layer, [*range(width), width + layer % 2], width)
 
     def input_map(self, width: int) -> SparseCode:

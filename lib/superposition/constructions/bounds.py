@@ -81,8 +81,8 @@ def largest_pre_activations(circuits: MLPCircuits, state_bounds: Floats) -> Floa
     The state may be that of any other circuit.
     """
     layers = zip(circuits.weights, circuits.biases, state_bounds, strict=False)
-    heard = [np.linalg.norm(w, axis=2) * bound + np.abs(b) for w, b, bound in layers]
-    return np.array([layer.max() for layer in heard], float)
+    pre_activations = [np.linalg.norm(w, axis=2) * bound + np.abs(b) for w, b, bound in layers]
+    return np.array([layer.max() for layer in pre_activations], float)
 
 
 def residual_bounds(
@@ -97,15 +97,15 @@ def residual_bounds(
     state, (L,). The third bounds the entries that any circuit's w' makes of any circuit's neurons,
     (L,).
     """
-    bounds, heard, written = [np.full(circuits.n_circuits, input_bound)], [], []
+    bounds, pre_activations, written = [np.full(circuits.n_circuits, input_bound)], [], []
     for read, bias, write in zip(circuits.read_in, circuits.bias, circuits.write_out, strict=True):
         lengths = np.linalg.norm(read, axis=2) * bounds[-1].max() + np.abs(bias)
-        heard.append(lengths.max())
+        pre_activations.append(lengths.max())
         norms = [np.linalg.norm(weight, 2, axis=(1, 2)) for weight in (write, read)]
         neurons = norms[1] * bounds[-1] + np.linalg.norm(np.maximum(bias, 0), axis=1)
         bounds.append(bounds[-1] + norms[0] * neurons)
         written.append(np.linalg.norm(write, axis=2).max() * neurons.max())
-    return np.array(bounds, float), np.array(heard, float), np.array(written, float)
+    return np.array(bounds, float), np.array(pre_activations, float), np.array(written, float)
 
 
 def _check_longest(circuits: MLPCircuits, input_bound: float) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from superposition._check import instance, positive_int, positive_real
 from superposition.moments import MLPMoments, Moments
 
-LARGEST = 2**24  # dimensions or neurons: beyond this no construction is looked for
+LARGEST = 2**24  # dimensions or neurons, beyond which no construction is looked for
 MOST_CIRCUITS = 2**50
-WIDEST = 2**13  # neurons in a layer of an MLP: likewise
+WIDEST = 2**13  # neurons in a layer of an MLP, beyond which none is looked for
 
 
 def check_question(

@@ -1,6 +1,4 @@
-"""Certificates: bounds on every circuit's error for every active set and input, from weights
-alone.
-"""
+"""Certificates: bounds on every circuit's error for every active set and input."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from superposition.constructions.bounds import value_bounds
 from superposition.constructions.heard import CrosstalkBounds, ErrorBounds
 from superposition.constructions.slots import Gated, slot_weights_of, two_codes
 
-_ROUNDING = 1e-12  # of the values' own size: weights are not told from what they are to be
+_ROUNDING = 1e-12  # of the values' own size: smaller differences of weights count as none
 
 
 def gated_certificate(superposition: Gated, n_active: int, n_layers: int | None) -> pd.DataFrame:
@@ -95,9 +93,7 @@ def _after(
 
 
 def _from_others(crosstalk: CrosstalkBounds, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return `CrosstalkBounds.from_others` for all circuits: arrays (T, r, T), (T, T) and (T,
-    T).
-    """
+    """Return `CrosstalkBounds.from_others` of all circuits: (T, r, T), (T, T) and (T, T)."""
     n, r = crosstalk.layer.write.shape
     slots, mean, size = np.zeros((n, r, n)), np.zeros((n, n)), np.zeros((n, n))
     for t in range(n if crosstalk.n_active > 1 else 0):

@@ -16,8 +16,7 @@ from superposition.network import MLPNetwork
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ChainSuperposition(Superposition):
-    """MLP circuits in r chains of one MLP, where each chain is a gated network with one slot a
-    circuit.
+    """MLP circuits in r chains of one MLP, each chain a gated network with one slot a circuit.
 
     codes: which slots each circuit has in each chain.
     copies: the same network as a gated one of T·r circuits; t's copy in chain j is circuit t·r + j.
@@ -29,8 +28,7 @@ class ChainSuperposition(Superposition):
     copies: GatedSuperposition
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch,
-        k).
+        """Return the first large state (batch, D) for inputs (batch, k, d_0) of active circuits.
 
         A local embedding writes each circuit into all chains. Apart from min(1, ·) of gates it is a
         sum of what each circuit writes. A coordinated embedding looks at the whole active set, and
@@ -80,8 +78,7 @@ class ChainSuperposition(Superposition):
         return self._combined(self.copies.read_all(state, layer))
 
     def read_undisturbed(self, state: Floats, which: Integers, layer: int) -> Floats:
-        """Return what circuits read from those chains alone that the state's gates show to be
-        undisturbed.
+        """Return what circuits read from the chains that gates show to be undisturbed.
 
         This map is not linear, because gates of both codes choose the chains, (eq-undisturbed). The
         result is NaN where no chain is left, so that a failure can be recognised. It is always NaN
@@ -94,9 +91,7 @@ class ChainSuperposition(Superposition):
             return np.asarray((parts * chosen).sum(axis=2) / chosen.sum(axis=2, dtype=read.dtype))
 
     def undisturbed(self, state: Floats, which: Integers, layer: int) -> Booleans:
-        """Return the chains in which circuits `which` (batch, j) are read exactly, (batch, j,
-        r).
-        """
+        """Return in which chains circuits `which` (batch, j) are read exactly, (batch, j, r)."""
         layer = self._layer(layer)
         which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
         width = self.circuits.widths[layer]

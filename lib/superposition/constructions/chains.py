@@ -102,8 +102,7 @@ class ChainConstruction:
         return circuits
 
     def draw(self, n_circuits: int, widths: Sequence[int], rng: np.random.Generator) -> ChainCodes:
-        """Draw codes for n_circuits circuits. In a plane they have as many slots as `width` has
-        room for.
+        """Draw codes for n_circuits circuits, in a plane as large as `width` has room for.
 
         Raises ValueError for more circuits than `width` holds, or codes that do not exist.
         """
@@ -132,8 +131,7 @@ class ChainConstruction:
         return no_bucket_left(self.buckets or 1, self.n_chains, n_circuits, n_active)
 
     def predict_error(self, circuits: MLPCircuits, n_active: int) -> pd.DataFrame:
-        """Predict errors of circuits read from undisturbed chains, and how often there is no such
-        chain.
+        """Predict errors of circuits read from undisturbed chains, and how often there is none.
 
         The columns are layer; mse and relative_mse, which are 0 by the theorem of the chapter; and
         failure_probability, from the method of that name. There is no prediction of what the mean
@@ -147,8 +145,7 @@ class ChainConstruction:
         )
 
     def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
-        """Return how many circuits fit: the largest T with `failure_probability` within
-        `tolerance`.
+        """Return how many circuits fit, with `failure_probability` within `tolerance`.
 
         There is no other error, and of moments only the widths count.
         Raises ValueError without a `width`, or where the active circuits alone fail more often.
@@ -171,8 +168,7 @@ class ChainConstruction:
     def size_for(
         self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
     ) -> ChainConstruction:
-        """Return the narrowest construction of r chains in which n_circuits circuits fail within
-        `tolerance`.
+        """Return the narrowest construction in which n_circuits circuits fail within `tolerance`.
 
         In a plane the prime is chosen, otherwise the number of buckets. All else stays as it is
         here.
@@ -243,8 +239,8 @@ class ChainConstruction:
         held = [self.headroom * alone[0]]
         for layer in zip(circuits.weights, circuits.biases, alone[1:], strict=True):
             norms = np.linalg.norm(layer[0], 2, axis=(1, 2)) * held[-1]
-            heard = float((norms + np.linalg.norm(layer[1], axis=1)).max())
-            held.append(max(self.headroom * heard, float(layer[2])))
+            largest = float((norms + np.linalg.norm(layer[1], axis=1)).max())
+            held.append(max(self.headroom * largest, float(layer[2])))
         return np.array(held)
 
     def _check(self, codes: ChainCodes, circuits: MLPCircuits) -> None:

@@ -1,6 +1,4 @@
-"""The superposition that a construction returns: the large network, and maps into it and out of
-it.
-"""
+"""The superposition that a construction returns: the large network, with maps in and out."""
 
 from __future__ import annotations
 
@@ -55,8 +53,7 @@ class Superposition(ABC):
 
     @abstractmethod
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch,
-        k).
+        """Return the first large state (batch, D) for inputs (batch, k, d_0) of active circuits.
 
         Raises as the circuits' own `run` does.
         """
@@ -192,23 +189,21 @@ class MLPSuperposition(Superposition):
         if (layer := self._layer(layer)) > 0:
             return self.codes[layer - 1].decode(state, which)
         which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
-        heard = self.codes[0].decode(state, which)
-        return np.einsum("bkij,bkj->bki", self._undo(np.unique(which))[which], heard)
+        weighted = self.codes[0].decode(state, which)
+        return np.einsum("bkij,bkj->bki", self._undo(np.unique(which))[which], weighted)
 
     def read_all(self, state: Floats, layer: int) -> Floats:
         if (layer := self._layer(layer)) > 0:
             return self.codes[layer - 1].decode_all(state)
-        heard = self.codes[0].decode_all(state).transpose(1, 2, 0)
-        return np.matmul(self._undo_all, heard).transpose(2, 0, 1)
+        weighted = self.codes[0].decode_all(state).transpose(1, 2, 0)
+        return np.matmul(self._undo_all, weighted).transpose(2, 0, 1)
 
     @cached_property
     def _undo_all(self) -> Floats:
         return self._undo(np.arange(self.circuits.n_circuits))
 
     def _undo(self, which: Integers) -> Floats:
-        """Return pseudo-inverses (T, d_0, d_1) of the first layer's weights, zero but for
-        `which`.
-        """
+        """Return pseudo-inverses (T, d_0, d_1) of the first weights, zero but for `which`."""
         first = self.circuits.weights[0]
         undo = np.zeros(first.swapaxes(1, 2).shape, first.dtype)
         undo[which] = np.linalg.pinv(first[which])
@@ -231,8 +226,7 @@ class GatedSuperposition(Superposition):
     offsets: tuple[float, ...]
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first large state (batch, D) for inputs (batch, k, d_0) of circuits (batch,
-        k).
+        """Return the first large state (batch, D) for inputs (batch, k, d_0) of active circuits.
 
         Let n be the number of active circuits on a slot. A gate of the first code is min(1, n), and
         a gate of the other code is 1 − min(1, n). The minimum is taken here.
@@ -249,15 +243,14 @@ class GatedSuperposition(Superposition):
 
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self.lowered(self.codes[layer].decode(state, which), layer)
+        return self.without_offset(self.codes[layer].decode(state, which), layer)
 
     def read_all(self, state: Floats, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self.lowered(self.codes[layer].decode_all(state), layer)
+        return self.without_offset(self.codes[layer].decode_all(state), layer)
 
     def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
-        """Return bounds on errors that no active set and no input within the bound exceeds, by
-        layer.
+        """Return bounds on errors, by layer, for every active set and every input in bounds.
 
         The bounds follow from the weights of `network` as they are, in exact arithmetic, for every
         set of `n_active` circuits: (eq-certificate). There is a row for each small layer 0 …
@@ -276,9 +269,7 @@ class GatedSuperposition(Superposition):
         """
         return gated_certificate(self, n_active, n_layers)
 
-    def lowered(self, read: Floats, layer: int) -> Floats:
-        """Return the entries less the offset times the gate, which is the last entry that is
-        read.
-        """
+    def without_offset(self, read: Floats, layer: int) -> Floats:
+        """Return the entries less the offset times the gate, which is read last."""
         values, gate = read[..., :-1], read[..., -1:]
         return values - self.offsets[layer] * gate if self.offsets[layer] else values

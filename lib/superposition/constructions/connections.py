@@ -31,8 +31,7 @@ def mean_apart(
 
 
 def connections(write: SparseCode, read: SparseCode) -> Floats:
-    """Return Σ_t e_t e_t^T, how many circuits connect each slot of one layer to each of the layer
-    before.
+    """Return Σ_t e_t e_t^T, how many circuits connect slots of one layer to those before it.
 
     The shape is (block, block). Raises ValueError as `SparseCode.sets` does.
     """
@@ -42,15 +41,14 @@ def connections(write: SparseCode, read: SparseCode) -> Floats:
 
 
 def balance(connected: Floats, write: SparseCode, read: SparseCode) -> float:
-    """Return χ of (eq-balance), connections between circuits' slots over missing ones, divided by
-    r.
+    """Return χ of (eq-balance): connections over missing connections, divided by r.
 
     connected: (block, block), 1 where a circuit connects two slots.
 
     The result is 0 for a single circuit. Raises ValueError where all circuits' slots are connected.
     """
     n, r = write.n_circuits, write.redundancy
-    if n == 1:  # nobody else to be balanced against
+    if n == 1:  # there are no others to be balanced against
         return 0.0
     load_write, load_read = (
         np.bincount(code.sets.ravel(), minlength=code.block) for code in (write, read)

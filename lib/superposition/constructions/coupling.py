@@ -21,8 +21,7 @@ _SAMPLED = 400  # circuits of which all pairs are looked at
 
 @dataclass(frozen=True, eq=False)
 class Coupling:
-    """How much circuits read of another, averaged over their r slots, if weights map all states to
-    1.
+    """How much circuits read of another, on average over r slots, if weights map all to 1.
 
     squares: (5, 5), the mean products of five numbers of one pair of circuits.
     means: (5,), the means of the five numbers.
@@ -65,8 +64,7 @@ def coupling(two: TwoCodes, quiet: bool) -> Coupling:
 
 
 def _through(two: TwoCodes, layer: int, some: Integers, quiet: bool) -> Floats:
-    """Return what arrives from circuits (last axis) at others (second axis) that are not on the
-    same slot.
+    """Return what arrives from circuits (last axis) at others (second) on other slots.
 
     The first axis stands for states, for biases that do not arrive, and for a circuit's own bias if
     its weights are 1.
@@ -83,6 +81,6 @@ def _through(two: TwoCodes, layer: int, some: Integers, quiet: bool) -> Floats:
         total, own = weights.sum(axis=1), weights[:, chosen].T
         on_shared = (slots[at] * total) @ slots.T
         bias = own @ slots.T - (slots[at] * own) @ slots.T
-        heard = np.stack([np.broadcast_to(slots @ total, bias.shape), -on_shared, bias])
-        arrived[:, at] += heard * elsewhere / r
+        received = np.stack([np.broadcast_to(slots @ total, bias.shape), -on_shared, bias])
+        arrived[:, at] += received * elsewhere / r
     return arrived

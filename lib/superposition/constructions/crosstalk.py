@@ -17,7 +17,7 @@ from superposition.theory.derivation import evaluate
 
 def gated_law(
     moments: MLPMoments,
-    heard: Crosstalk,
+    crosstalk: Crosstalk,
     coupled: Coupling,
     redundancy: int,
     n_active: int,
@@ -27,7 +27,7 @@ def gated_law(
     The columns are layer, mse, relative_mse and inactive_mse. What arrives of one other circuit and
     of two, A and A', is (eq-arrivals).
     """
-    values = _geometry(heard, coupled) | {symbols.r: redundancy, symbols.k: n_active}
+    values = _geometry(crosstalk, coupled) | {symbols.r: redundancy, symbols.k: n_active}
     values |= {gating.common: 0.0, gating.own_noise: 0.0}
     rows = []
     for layer, state2 in enumerate(moments.state2):
@@ -60,14 +60,14 @@ def gated_law(
     return pd.DataFrame(rows, columns=["layer", "mse", "relative_mse", "inactive_mse"])
 
 
-def _geometry(heard: Crosstalk, coupled: Coupling) -> dict[Any, Any]:
+def _geometry(crosstalk: Crosstalk, coupled: Coupling) -> dict[Any, Any]:
     return {
-        gating.shared: heard.shared,
-        gating.own_share: heard.own,
-        gating.noise_share: heard.noise,
-        gating.itself: heard.itself,
+        gating.shared: crosstalk.shared,
+        gating.own_share: crosstalk.own,
+        gating.noise_share: crosstalk.noise,
+        gating.itself: crosstalk.itself,
         gating.own_bias: coupled.own_bias,
-        gating.spread: heard.spread,
+        gating.spread: crosstalk.spread,
     }
 
 

@@ -1,6 +1,4 @@
-"""Gated superposition, which is exact while one circuit is active and is told which ones are
-active.
-"""
+"""Gated superposition: exact for one active circuit, if the network is told which is active."""
 
 from __future__ import annotations
 
@@ -91,7 +89,7 @@ class GatedConstruction:
         n = circuits.n_circuits
         n_active = positive_int("n_active", n_active, n, ", the number of circuits")
         prime = self._prime(circuits.widths, n)
-        if n == 1:  # there are no pairs to measure, and nobody to hear
+        if n == 1:  # there are no pairs to measure
             names = ["mse", "relative_mse", "inactive_mse"]
             nothing = pd.DataFrame(0.0, range(circuits.n_layers + 1), names)
             return nothing.rename_axis("layer").reset_index()
@@ -206,9 +204,7 @@ class GatedConstruction:
         return int(prime)
 
     def _prime(self, widths: Sequence[int], n_circuits: int) -> int:
-        """Return the prime of the least plane that holds the circuits, or of the largest one
-        that fits.
-        """
+        """Return the prime of the least plane that holds the circuits, or the largest that fits."""
         if self.width is None:
             return smallest_plane(n_circuits, 2 * self.redundancy)
         prime = self._largest_prime(widths)
@@ -217,10 +213,10 @@ class GatedConstruction:
         return prime
 
     def _law(self, moments: MLPMoments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
-        # what is heard of others does not matter to one alone
+        # crosstalk does not matter to one active circuit
         ways = self.quiet if n_active > 1 else None
-        heard = _crosstalk(prime, self.redundancy, n_circuits, ways)
-        return gated_law(moments, *heard, self.redundancy, n_active)
+        geometry = _crosstalk(prime, self.redundancy, n_circuits, ways)
+        return gated_law(moments, *geometry, self.redundancy, n_active)
 
     def _given(self, circuits: MLPCircuits, codes: tuple[SparseCode, SparseCode]) -> TwoCodes:
         instance("codes", codes, Sequence)

@@ -29,7 +29,7 @@ class GatedGraphSuperposition(Superposition):
     codes: GraphCodes
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first large state (batch, D) for inputs (batch, k, d) of circuits (batch, k).
+        """Return the first large state (batch, D) for inputs (batch, k, d) of active circuits.
 
         Gates of a stage's stream are 1 on slots of active circuits. Gates of its neurons are 0 on
         slots of active circuits, and gates of edges are 0 on slots of edges whose two ends are
@@ -78,8 +78,7 @@ class GatedGraphSuperposition(Superposition):
         return out
 
     def undisturbed(self, active: Integers) -> NDArray[np.bool_]:
-        """Return which active circuits nothing disturbs, (batch, k), so that their states are
-        exact.
+        """Return which active circuits nothing disturbs, so that they are exact, (batch, k).
 
         Another circuit of the stage disturbs a circuit if the two share a slot, or if some circuit
         leads from slots of one to slots of the other. An edge disturbs a circuit if it reads or
@@ -100,8 +99,8 @@ class GatedGraphSuperposition(Superposition):
         stages = self.circuits.stages
         for i in sorted(range(len(self.codes.edges)), key=lambda i: stages[self._target(i)].start):
             rows, which, come, go = self.circuits.active_edges(active, self.circuits.edges[i])
-            heard, written = self._reached(i, active[rows], which, come, go)
-            np.logical_and.at(free, (rows, go), ~heard.any(axis=1))
+            reads, written = self._reached(i, active[rows], which, come, go)
+            np.logical_and.at(free, (rows, go), ~reads.any(axis=1))
             edge, other = np.nonzero(written)
             free[rows[edge], other] = False
             np.logical_and.at(free, (rows, go), free[rows, come])
@@ -113,8 +112,7 @@ class GatedGraphSuperposition(Superposition):
     def _reached(
         self, i: int, active: Integers, which: Integers, come: Integers, go: Integers
     ) -> list[NDArray[np.bool_]]:
-        """Return which active circuits, other than its own ends, an active edge reads and writes
-        on.
+        """Return which active circuits, besides its two ends, an active edge reads and writes.
 
         active: (n, k), the row of each active edge; the other arguments are as of `active_edges`.
 

@@ -209,11 +209,11 @@ class GatedResidualConstruction:
         return GatedGraphSuperposition(graph, self, network, checkpoints, codes)
 
     def _law(self, moments: Moments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
-        heard = _crosstalk(prime, *self._redundancies, n_circuits, self.quiet)
-        return gated_residual_law(moments, heard, self._redundancies, n_active)
+        crosstalk = _crosstalk(prime, *self._redundancies, n_circuits, self.quiet)
+        return gated_residual_law(moments, crosstalk, self._redundancies, n_active)
 
     def _last_error(self, moments: Moments, prime: int, n_circuits: int, n_active: int) -> float:
-        if n_active == 1:  # what is heard of others does not matter to one alone
+        if n_active == 1:  # crosstalk does not matter to it
             return 0.0
         return last_error(self._law(moments, prime, n_circuits, n_active))
 
@@ -238,9 +238,7 @@ class GatedResidualConstruction:
         return int(prime)
 
     def _prime(self, width: int, n_circuits: int) -> int:
-        """Return the prime of the least plane that holds the circuits, or of the largest one
-        that fits.
-        """
+        """Return the prime of the least plane that holds the circuits, or the largest that fits."""
         if self.stream_width is None:
             return smallest_plane(n_circuits, sum(self._redundancies))
         prime = self._largest_prime(width)
@@ -275,9 +273,7 @@ class GatedResidualConstruction:
 def _crosstalk(
     prime: int, redundancy: int, neuron_redundancy: int, n_circuits: int, quiet: bool
 ) -> tuple[Crosstalk, Crosstalk]:
-    """Return crosstalk of drawn codes, first on neurons that read the stream, then on the
-    stream.
-    """
+    """Return crosstalk of drawn codes, on neurons that read the stream, and on the stream."""
     rng = np.random.default_rng(0)  # which circuit is which point makes no difference
     codes = draw_stream_codes(prime, redundancy, neuron_redundancy, n_circuits, rng)
     return (

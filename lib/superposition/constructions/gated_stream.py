@@ -28,7 +28,7 @@ class GatedResidualSuperposition(Superposition):
     codes: StreamCodes
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first large state (batch, D) for inputs (batch, k, d) of circuits (batch, k).
+        """Return the first large state (batch, D) for inputs (batch, k, d) of active circuits.
 
         Let n be the number of active circuits on a slot. A gate of the stream is min(1, n), and a
         gate of the neurons is 1 − min(1, n). The minimum is taken here.

@@ -89,7 +89,7 @@ def _quiet(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
         rows = slot + n * np.arange(after)
         values = np.einsum("tij,st->ijs", small[on], weights)  # i, j entries, s slots
         large[rows[:, None], columns] = values.reshape(after, -1)
-        of_one = np.abs(reads @ weights).sum(axis=1)  # what is heard of each circuit alone
+        of_one = np.abs(reads @ weights).sum(axis=1)  # what arrives from each circuit alone
         of_one[on] = 0  # whose slot this is
         times = max(times, float(of_one.max()))
     return large, times

@@ -114,9 +114,7 @@ def _largest_prime(codes: GraphCodes, redundancies: tuple[int, int], stream_widt
 def _draw(
     graph: CircuitGraph, redundancies: tuple[int, int], least: int, rng: np.random.Generator
 ) -> GraphCodes:
-    """Draw planes over `least`, or larger ones where circuits need them, with as many slots for
-    edges.
-    """
+    """Draw planes over `least`, or larger where circuits need them, and as many slots for edges."""
     stages = {}
     for name, stage in graph.stages.items():
         n = stage.circuits.n_circuits

@@ -41,8 +41,7 @@ class GraphGates:
     quiet: bool
 
     def network(self) -> tuple[ResidualNetwork, tuple[int, ...]]:
-        """Return the large network, and how many of its layers come before 0 … L layers of the
-        graph are done.
+        """Return the large network, and its number of layers at 0 … L layers of the graph.
 
         Raises MemoryError for a network that does not fit.
         """
@@ -55,9 +54,7 @@ class GraphGates:
         return self._assembled(layers), tuple(checkpoints)
 
     def _arriving(self, layer: int) -> Iterator[list[Task]]:
-        """Yield layers that carry states along edges, and layers that clean what this leaves
-        elsewhere.
-        """
+        """Yield layers that carry states along edges, and layers that clean up after them."""
         into = [
             i for i, edges in enumerate(self.graph.edges) if edges in self.graph.edges_into(layer)
         ]
@@ -66,9 +63,7 @@ class GraphGates:
         yield [self._cleaning(name, 0) for name in targets]
 
     def _own(self, layer: int) -> Iterator[list[Task]]:
-        """Yield layers in which circuits compute, and layers that clean what this leaves
-        elsewhere.
-        """
+        """Yield layers in which circuits compute, and layers that clean up after them."""
         living = self.graph.stages_computing(layer)
         yield [self._computing(name, layer - stage.start) for name, stage in living.items()]
         sources = {edges.source for edges in self.graph.edges}
@@ -77,10 +72,12 @@ class GraphGates:
 
     def _computing(self, name: str, own_layer: int) -> Task:
         circuits, codes = self.graph.stages[name].circuits, self.codes.stages[name]
-        heard = self.headroom * self._bounds[name][1][own_layer]
+        pre_activations = self.headroom * self._bounds[name][1][own_layer]
 
         def made() -> Piece:
-            (read, _, write), _ = computing_layer(circuits, codes, own_layer, self.quiet, heard)
+            (read, _, write), _ = computing_layer(
+                circuits, codes, own_layer, self.quiet, pre_activations
+            )
             return self._within(name, read, write)
 
         return circuits.n_neurons * codes.neurons.size, made
@@ -126,9 +123,7 @@ class GraphGates:
 
     @cached_property
     def _bounds(self) -> dict[str, tuple[Floats, Floats]]:
-        """Bounds of each stage, on states with all that edges add, (L+1, T), and on
-        pre-activations, (L,).
-        """
+        """Bounds of each stage on states, (L+1, T), and on pre-activations, (L,)."""
         found: dict[str, tuple[Floats, Floats]] = {}
         for name, stage in sorted(self.graph.stages.items(), key=lambda item: item[1].start):
             first = np.full(stage.circuits.n_circuits, self.input_bound)
@@ -136,8 +131,8 @@ class GraphGates:
                 come, go = edges.pairs.T
                 norms = np.linalg.norm(edges.maps, 2, axis=(1, 2))
                 np.add.at(first, go, norms * found[edges.source][0][-1][come])
-            states, heard, _ = residual_bounds(stage.circuits, first)
-            found[name] = states, heard
+            states, pre_activations, _ = residual_bounds(stage.circuits, first)
+            found[name] = states, pre_activations
         return found
 
     def _assembled(self, layers: Sequence[Sequence[Task]]) -> ResidualNetwork:
@@ -156,9 +151,7 @@ class GraphGates:
         return ResidualNetwork(read_in, np.zeros(shape[:2], dtype), write_out)
 
     def _check_memory(self, shape: tuple[int, int, int]) -> None:
-        """Raise MemoryError unless all layers fit, with pieces of one layer as large as two
-        more.
-        """
+        """Raise MemoryError unless all layers fit, and pieces as large as two more layers."""
         n_layers, neurons, width = shape
 
         def needs(size: int) -> float:

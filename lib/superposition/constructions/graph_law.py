@@ -141,9 +141,7 @@ class _Held:
         }
 
     def arrive(self, edges: Edges, source: _Held, sent: tuple[Floats, Integers]) -> None:
-        """Add what comes along edges, (eq-arriving), where `sent` is C a of active sources and
-        their edges.
-        """
+        """Add what comes along edges: (eq-arriving). `sent` is C a of active sources, and edges."""
         maps, (come, go), (states, which) = edges.maps, edges.pairs.T, sent
         read = np.eye(maps.shape[2]) + source.reads[come]
         np.add.at(self.reads, go, maps @ read @ maps.swapaxes(1, 2))
@@ -170,8 +168,8 @@ class _Held:
     def compute(self, content: float) -> None:
         """Apply one layer, (eq-next-error) and the like, to covariances, with (eq-woken)."""
         sizes, m, values = self.sizes, self.moments.n_neurons, self._values(content)
-        heard = evaluate(graphs.mean_garbage(), {**values, symbols.garbage: self.garbage})
-        values |= noise_values(sizes, {**values, symbols.garbage: self._by_neurons(heard)})
+        received = evaluate(graphs.mean_garbage(), {**values, symbols.garbage: self.garbage})
+        values |= noise_values(sizes, {**values, symbols.garbage: self._by_neurons(received)})
         values |= active_neuron(sizes, self.moments, self.done, values)
         for symbol, level in ((symbols.estimate_square, 0), (graphs.woken_square, self.woken)):
             carrier = idle_carrier(sizes, m, values, level - sizes.margin)
@@ -179,9 +177,7 @@ class _Held:
         self._write(values)
 
     def read_out(self, content: float) -> tuple[float, float]:
-        """Return mse and relative_mse of active circuits: (eq-active-read-out), of all that
-        they read.
-        """
+        """Return mse and relative_mse of active circuits: (eq-active-read-out)."""
         values = self._stream(content)
         rows = self.stage.circuits.width + float(np.trace(self.reads, axis1=1, axis2=2).mean())
         values |= {symbols.delta2: np.trace(self.error), symbols.d: rows}
@@ -225,12 +221,10 @@ class _Held:
         }
 
     def _by_neurons(self, covariance: Floats) -> float:
-        """Return the square of an isotropic vector that would contribute as much to neurons'
-        inputs.
-        """
+        """Return the square of an isotropic vector that neurons would read as much of."""
         read = self.stage.circuits.read_in[self.done]
-        heard = np.einsum("tmi,ij,tmj->tm", read, covariance, read).mean()
-        return float(heard / self.moments.weight2[self.done] * self.moments.width)
+        received = np.einsum("tmi,ij,tmj->tm", read, covariance, read).mean()
+        return float(received / self.moments.weight2[self.done] * self.moments.width)
 
     def _write(self, values: Values) -> None:
         """Add to the stream what a layer's neurons write."""
@@ -245,9 +239,7 @@ class _Held:
 
 
 def _merged(edges: Sequence[Edges]) -> list[Edges]:
-    """Return one group of edges into each stage. Raises ValueError for edges from different
-    stages.
-    """
+    """Return one group of edges into each stage; raise ValueError for edges from several."""
     groups: dict[str, list[Edges]] = {}
     for each in edges:
         groups.setdefault(each.target, []).append(each)

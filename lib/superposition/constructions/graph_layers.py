@@ -33,9 +33,7 @@ class Step:
 
 
 def as_graph(circuits: ResidualCircuits | CircuitGraph) -> CircuitGraph:
-    """Return the graph, or a graph of one stage without edges. Raises TypeError for other
-    circuits.
-    """
+    """Return the graph, or one of a single stage without edges; TypeError for other circuits."""
     if isinstance(circuits, CircuitGraph):
         return circuits
     instance("circuits", circuits, ResidualCircuits)
@@ -43,9 +41,7 @@ def as_graph(circuits: ResidualCircuits | CircuitGraph) -> CircuitGraph:
 
 
 def plan(graph: CircuitGraph) -> tuple[tuple[Step, ...], tuple[int, ...]]:
-    """Return the large layers in order, and how many of them come before 0 … L layers of the
-    graph.
-    """
+    """Return the large layers in order, and their number at 0 … L layers of the graph."""
     steps: list[Step] = []
     checkpoints = [0]
     for layer in range(graph.n_layers):
@@ -73,17 +69,15 @@ def step_weights(graph: CircuitGraph, step: Step, margin: float) -> tuple[Floats
     start = 0
     for stage in graph.stages_computing(step.layer).values():
         inner, own = with_indicator(stage.circuits, margin), step.layer - stage.start
-        heard, part = inner.read_in[own], slice(start, start := start + inner.n_circuits)
+        weights, part = inner.read_in[own], slice(start, start := start + inner.n_circuits)
         m, d = stage.circuits.n_neurons, stage.circuits.width
-        read[part, :m, :d], read[part, :m, -1] = heard[..., :d], heard[..., d]
+        read[part, :m, :d], read[part, :m, -1] = weights[..., :d], weights[..., d]
         write[part, :d, :m] = inner.write_out[own][:, :d]
     return read, write
 
 
 def code_of(code: Code, which: Integers) -> Code:
-    """Return the code of circuits `which`, or the code itself, not a copy, for all of them in
-    order.
-    """
+    """Return the code of circuits `which`, or the code itself if these are all in order."""
     return code if np.array_equal(which, np.arange(code.n_circuits)) else code.take(which)
 
 

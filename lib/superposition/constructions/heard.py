@@ -10,7 +10,7 @@ import numpy as np
 from superposition._check import Floats
 from superposition.constructions.slots import SlotWeights
 
-_CLOSELY = 64  # circuits of which most is heard are looked at closely
+_EXACT = 64  # of the largest bounds, by spectral norms
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +56,8 @@ class CrosstalkBounds:
     def matrices(self) -> Floats:
         """What slot i makes of circuit u's state if the state is without error, (n, T, d', d)."""
         w = self.layer.weights
-        heard = self.layer.reads @ w.reshape(*w.shape[:2], -1)
-        return np.asarray(heard.reshape(*heard.shape[:2], *w.shape[2:]))
+        received = self.layer.reads @ w.reshape(*w.shape[:2], -1)
+        return np.asarray(received.reshape(*received.shape[:2], *w.shape[2:]))
 
     @cached_property
     def biases(self) -> Floats:
@@ -104,24 +104,25 @@ class CrosstalkBounds:
             return others
         through = self.slot_norms[:, read].transpose(1, 0, 2)  # u, i, u's slots
         wrong = zip(through, self.errors.slots, self.errors.own_slots, strict=True)
-        heard = [sum_of_largest(w @ slots, n_others) + w @ each for w, slots, each in wrong]
-        return others + np.array(heard).T
+        received = [sum_of_largest(w @ slots, n_others) + w @ each for w, slots, each in wrong]
+        return others + np.array(received).T
 
     def on_unused_slots(self) -> Floats:
         """Return the most that slots not in use can receive before gates close them, (n, d')."""
         rows = np.linalg.norm(self.matrices, axis=3)
-        heard = rows * self.sizes[:, None] + self.biases
-        heard += self._from_several(self.n_active - 1)[:, :, None]
-        heard[self.layer.write.T, np.arange(len(self.sizes))] = -np.inf  # these would be in use
-        largest = np.sort(heard, axis=1)[:, -self.n_active :]
+        received = rows * self.sizes[:, None] + self.biases
+        received += self._from_several(self.n_active - 1)[:, :, None]
+        received[self.layer.write.T, np.arange(len(self.sizes))] = -np.inf  # these would be in use
+        largest = np.sort(received, axis=1)[:, -self.n_active :]
         return np.asarray(self.layer.constant + largest.sum(axis=1))
 
     def own_errors(self, weight: Floats, bias: Floats, offset: float) -> Floats:
-        """Return by how much each slot's reading of its own circuit differs from w a + b + offset,
-        (T, r).
+        """Return by how much slots' readings of their own circuit differ from w a + b + offset.
 
         weight: (T, d', d), the circuits' weights w.
         bias: (T, d'), their biases b.
+
+        The result has shape (T, r).
         """
         own, circuits = self.layer.write, np.arange(len(self.sizes))[:, None]
         matrix = self.matrices[own, circuits] - weight[:, None]
@@ -177,13 +178,12 @@ class CrosstalkBounds:
         assert self.errors is not None
         read = self.layer.read
         theirs = self.errors.slots[:, :, circuit] * ~np.isin(read, read[circuit])
-        heard = np.einsum("iur,ur->iu", size[:, read], theirs)
+        received = np.einsum("iur,ur->iu", size[:, read], theirs)
         errors = self.errors.slots[circuit], self.errors.mean[circuit]
-        return np.asarray(heard + passed_on(between[:, read[circuit]], weight, *errors))
+        return np.asarray(received + passed_on(between[:, read[circuit]], weight, *errors))
 
     def _beside_shared_slots(self, circuit: int) -> tuple[Floats, Floats, Floats]:
-        """Return `matrices`, `biases` and `norms` of t's slots, for those slots of u that t does
-        not share.
+        """Return `matrices`, `biases` and `norms` of t's slots, for slots that t does not share.
 
         Sums of states, as for inputs, are counted in full. All values are zero for t itself.
         """
@@ -207,7 +207,7 @@ def length_bounds(matrices: Floats, sizes: Floats) -> Floats:
     that the bounds are close where they are large.
     """
     found = np.linalg.norm(matrices, axis=(1, 2)) * sizes
-    largest = np.argsort(found)[-_CLOSELY:]
+    largest = np.argsort(found)[-_EXACT:]
     found[largest] = spectral_norms(matrices[largest]) * sizes[largest]
     return np.asarray(found)
 

@@ -19,8 +19,7 @@ def published_law(
     redundancy: int,
     n_active: ArrayLike,
 ) -> pd.DataFrame:
-    """Return the published predictions for conditional rotations, with columns as of
-    `predict_error`.
+    """Return the published predictions for conditional rotations, as `predict_error` does.
 
     The arguments are numbers, or arrays of one length.
     """

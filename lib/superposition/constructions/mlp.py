@@ -1,6 +1,4 @@
-"""The sequel's construction, MLP circuits in one MLP, with the shared mean of their weights
-apart.
-"""
+"""The sequel's construction: MLP circuits in one MLP, with their weights' mean apart."""
 
 from __future__ import annotations
 

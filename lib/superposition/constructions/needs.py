@@ -46,9 +46,7 @@ def check_residual(graph: CircuitGraph, steps: Sequence[Step], width: int, neuro
 
 
 def check_mlp(circuits: MLPCircuits, width: int) -> None:
-    """Raise MemoryError for a width too large for L layers, and two more while one of them is
-    made.
-    """
+    """Raise MemoryError unless L layers fit, and two more while one of them is made."""
     item, layers = circuits.dtype.itemsize, circuits.n_layers
 
     def needs(size: int) -> float:
@@ -157,9 +155,7 @@ def check_stream(
 
 
 def _deciding(width_name: str, width: int | None) -> str:
-    """Return the argument that decides a gated network's size, which is its width if that is
-    given.
-    """
+    """Return the argument that decides a gated network's size: its width, if that is given."""
     return "circuits" if width is None else width_name
 
 

@@ -77,8 +77,8 @@ def _colour(conflicts: Booleans, free: Booleans) -> Integers:
                 return False
         return False
 
-    everybody, open_to = (1 << len(chains)) - 1, _bits(free.T)
-    found = not everybody & ~_union(open_to) and search(open_to, everybody)
+    all_circuits, open_to = (1 << len(chains)) - 1, _bits(free.T)
+    found = not all_circuits & ~_union(open_to) and search(open_to, all_circuits)
     return np.array(chains if found else [NOWHERE] * len(chains))
 
 
@@ -102,7 +102,5 @@ def _union(sets: list[int]) -> int:
 
 
 def _bits(rows: Booleans) -> list[int]:
-    """Return each row of truth values as one whole number, with the first value as its lowest
-    bit.
-    """
+    """Return each row of truth values as one whole number, its first value as the lowest bit."""
     return [sum(1 << int(i) for i in np.flatnonzero(row)) for row in rows]

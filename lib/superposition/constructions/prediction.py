@@ -134,15 +134,15 @@ def layer_weights(sizes: Sizes, moments: Moments, layer: int) -> dict[sp.Symbol,
     bias = moments.bias[layer]
     of_one = moments.bias2[layer] + 2 * margin * bias + margin**2
     of_sum = moments.bias_sum2[layer] + 2 * m * margin * m * bias + (m * margin) ** 2
-    heard = moments.pre_activations[layer]
+    pre_activation = moments.pre_activations[layer]
     return {
         symbols.bare_w2: moments.weight2[layer],
         symbols.w2: moments.weight2[layer] + of_one,
         symbols.bare_sum2: moments.weight_sum2[layer],
         symbols.sum2: moments.weight_sum2[layer] + of_sum,
         symbols.write2: moments.write2[layer],
-        symbols.pre_mean: heard.mean(),
-        symbols.pre_variance: max(heard.var(), _LEAST_NOISE),
+        symbols.pre_mean: pre_activation.mean(),
+        symbols.pre_variance: max(pre_activation.var(), _LEAST_NOISE),
     }
 
 
@@ -170,15 +170,15 @@ def idle_neuron(sizes: Sizes, moments: Moments, values: Values) -> dict[sp.Symbo
 
 
 def idle_carrier(
-    sizes: Sizes, n_neurons: int, values: Values, heard: ArrayLike
+    sizes: Sizes, n_neurons: int, values: Values, pre_activation: ArrayLike
 ) -> dict[sp.Symbol, ArrayLike]:
-    """Return what a carrier makes of an inactive small neuron whose mean input is `heard`.
+    """Return what a carrier makes of an inactive small neuron whose mean input is `pre_activation`.
 
     n_neurons: how many neurons one circuit has.
     """
     misread = evaluate(over_layers.inactive_misreading(sizes.embedding), values)
     collisions = sizes.collisions(n_neurons, active=False)
-    carrier = _carrier(sizes, values, heard, misread, collisions)
+    carrier = _carrier(sizes, values, pre_activation, misread, collisions)
     square = evaluate(one_neuron.estimated_square(), carrier)
     return {symbols.estimate_square: square, symbols.firing_share: carrier[symbols.firing_share]}
 
@@ -194,9 +194,7 @@ def active_neuron(
 
 
 def neuron_errors(carrier: Values) -> dict[sp.Symbol, ArrayLike]:
-    """Return squared error and product with the truth of a neuron, from what its carriers make
-    of it.
-    """
+    """Return a neuron's squared error and its product with the truth, from its carriers."""
     return {
         symbols.squared_error: evaluate(one_neuron.estimation_error(), carrier).mean(),
         symbols.error_product: evaluate(one_neuron.estimation_drift(), carrier).mean(),
@@ -221,21 +219,21 @@ def carrier_of(
 ) -> dict[sp.Symbol, ArrayLike]:
     """Return what a carrier makes of small neurons with the pre-activations `wanted`."""
     values = {**values, symbols.wanted: wanted}
-    heard = evaluate(over_layers.drifted(), values)
+    pre_activation = evaluate(over_layers.drifted(), values)
     misread = evaluate(over_layers.active_misreading(sizes.embedding), values)
-    carrier = _carrier(sizes, values, heard, misread, collisions)
+    carrier = _carrier(sizes, values, pre_activation, misread, collisions)
     carrier[symbols.activation] = np.maximum(wanted, 0)
     return carrier
 
 
 def _carrier(
-    sizes: Sizes, values: Values, heard: ArrayLike, misread: Floats, collisions: Values
+    sizes: Sizes, values: Values, pre_activation: ArrayLike, misread: Floats, collisions: Values
 ) -> dict[sp.Symbol, ArrayLike]:
     """Return moments of one carrier's activation, with the common part of its noise."""
     common = misread + evaluate(over_layers.common_noise_of_carriers(sizes.carriers), values)
     own = np.asarray(values[symbols.noise], float)
     all_noise = np.maximum(own + common, _LEAST_NOISE)
-    known = {**values, **collisions, symbols.carrier_input: heard, symbols.noise: all_noise}
+    known = {**values, **collisions, symbols.carrier_input: pre_activation, symbols.noise: all_noise}
     mean, square, alone = one_neuron.on_both()
     return {
         **known,

@@ -19,16 +19,14 @@ from superposition.codes.sparse import SparseCode
 from superposition.codes.two import TwoCodes
 
 RIDGE = 0.1  # noise on slots that quiet weights allow for, as a share of what they hold
-_SAMPLED = 400  # of so many circuits it is measured what others hear of them,
-_PAIRS = 2**23  # if that makes no more pairs
+_SAMPLED = 400  # circuits whose crosstalk on others is measured
+_PAIRS = 2**23  # pairs of circuits that are measured, at most
 
 
 def least_crosstalk(
     two: TwoCodes, layer: int, quiet: bool
 ) -> Iterator[tuple[int, Integers, Floats]]:
-    """Yield how each slot written to by layer `layer` reads the slots before it, as
-    `reading_weights`.
-    """
+    """Yield how each slot that layer `layer` writes reads the slots before it."""
     return reading_weights(two.slots(layer), two.slots(layer + 1), quiet)
 
 
@@ -68,8 +66,7 @@ def _solved(inverse: Floats, own: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Crosstalk:
-    """How much a circuit's slots receive from another active circuit, from the geometry of two
-    codes.
+    """How much a circuit's slots receive from another active circuit, by two codes' geometry.
 
     The numbers are mean squares, where a circuit's weights map its own state to 1.
 
@@ -113,21 +110,19 @@ def _shared(code: SparseCode) -> float:
 
 
 def _one_way(code: SparseCode, write: SparseCode, quiet: bool) -> list[float]:
-    """Return sums over slots and the circuits on them (first axis), from all circuits elsewhere
-    (second).
-    """
+    """Return sums over slots and the circuits on them (first axis), of circuits elsewhere."""
     n, r, read = code.n_circuits, code.redundancy, code.matrix.astype(float)
     copies = write.redundancy
-    talk = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED, 1 + _PAIRS // n)).astype(int))
-    heard = read[talk].toarray()
+    sampled = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED, 1 + _PAIRS // n)).astype(int))
+    others = read[sampled].toarray()
     own = mean = noise = spread = pairs = 0.0
-    averages = np.zeros((2, n, len(talk)))  # through the mean, and through itself
+    averages = np.zeros((2, n, len(sampled)))  # through the mean, and through itself
     for _, on, weights in reading_weights(code, write, quiet):
-        elsewhere = ~np.isin(talk, on)
-        parts = (heard @ weights).T * elsewhere  # whose weights are heard, and how much
-        shared = (read[on] @ heard.T) * elsewhere / r
+        elsewhere = ~np.isin(sampled, on)
+        parts = (others @ weights).T * elsewhere  # whose weights contribute, and how much
+        shared = (read[on] @ others.T) * elsewhere / r
         through = parts.sum(axis=0) - shared
-        each = (heard @ (weights**2).sum(axis=1)) * elsewhere
+        each = (others @ (weights**2).sum(axis=1)) * elsewhere
         pairs += elsewhere.sum() * len(on)
         own += (len(on) - 1) * (parts**2).sum()
         mean += (through**2).sum()

@@ -34,9 +34,9 @@ class RecomputedGates:
     def __post_init__(self) -> None:
         check_step(self.threshold, self.gain)
 
-    def step(self, heard: Floats) -> Floats:
-        """Return gates in [0, 1] from the inputs `heard` of their slots."""
-        return np.clip(self.gain * (heard - self.threshold) + 0.5, 0, 1)
+    def step(self, inputs: Floats) -> Floats:
+        """Return gates in [0, 1] from the inputs of their slots."""
+        return np.clip(self.gain * (inputs - self.threshold) + 0.5, 0, 1)
 
     def rebuild(self, gated: GatedSuperposition) -> RecomputedSuperposition:
         """Return the same large network, but without copied gates: (eq-recomputed).
@@ -75,7 +75,7 @@ class RecomputedGates:
         n = positive_int("n_slots", n_slots)
         r = positive_int("redundancy", redundancy, n, ", the number of slots")
         k, rows = positive_int("n_active", n_active, n // r, ", what the slots hold"), []
-        silent = connected / (1 - connected) / r  # χ, so that slots hear nothing on average
+        silent = connected / (1 - connected) / r  # χ, so that slots receive nothing on average
         alone = (1.0, 0.0, 0.0)  # mean of gates in use; mean and square of others
         for layer in range(1, positive_int("n_layers", n_layers) + 1):
             on, _, square = alone
@@ -89,25 +89,21 @@ class RecomputedGates:
     def _mean_gate(
         self, own: float, n: int, value: float, connected: float, r: int, noise: float
     ) -> tuple[float, float]:
-        """Return mean and mean square of a gate with inputs from n gates of one value, and
-        normal noise.
-        """
+        """Return mean and mean square of a gate, for n inputs of one value and normal noise."""
         from scipy.stats import binom  # slow to load, and seldom needed
 
         joined = np.arange(n + 1)
         silent = connected / (1 - connected) / r
-        heard = own + value * (joined / r - silent * (n - joined))
+        inputs = own + value * (joined / r - silent * (n - joined))
         nodes, weights = roots_hermitenorm(_NODES)
-        gates = self.step(heard[:, None] + np.sqrt(noise) * nodes)
+        gates = self.step(inputs[:, None] + np.sqrt(noise) * nodes)
         chances = binom.pmf(joined, n, connected)[:, None] * weights / weights.sum()
         return float((chances * gates).sum()), float((chances * gates**2).sum())
 
     def _layer(
         self, gated: GatedSuperposition, layer: int, shared: Floats
     ) -> tuple[Floats, Floats]:
-        """Return weights and biases of entries, of gates in use, and of two neurons for each
-        gate to come.
-        """
+        """Return weights and biases of entries, gates, and two neurons for each next gate."""
         before, after = gated.circuits.widths[layer : layer + 2]
         copied, constant = gated.network.weights[layer], gated.network.biases[layer]
         n = len(shared)
@@ -140,8 +136,7 @@ class RecomputedSuperposition(Superposition):
     codes: tuple[SparseCode, ...]
 
     def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first state of the gated superposition, with a pair of neurons for later
-        gates.
+        """Return the gated superposition's first state, with pairs of neurons for later gates.
 
         Raises as the gated superposition's `embed` does.
         """
@@ -151,16 +146,14 @@ class RecomputedSuperposition(Superposition):
 
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self.gated.lowered(self.codes[layer].decode(state, which), layer)
+        return self.gated.without_offset(self.codes[layer].decode(state, which), layer)
 
     def read_all(self, state: Floats, layer: int) -> Floats:
         layer = self._layer(layer)
-        return self.gated.lowered(self.codes[layer].decode_all(state), layer)
+        return self.gated.without_offset(self.codes[layer].decode_all(state), layer)
 
     def gates(self, state: Floats, layer: int) -> Floats:
-        """Return gates (batch, n) of the slots of `layer`'s code, from a state (batch, D) after
-        it.
-        """
+        """Return gates (batch, n) of `layer`'s code, from a state (batch, D) after that layer."""
         n = _slots(self.gated.codes[0]).size
         start = self.circuits.widths[self._layer(layer)] * n
         return state[:, start : start + n]

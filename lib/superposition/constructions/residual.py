@@ -156,8 +156,7 @@ class ResidualConstruction:
     def size_for(
         self, n_circuits: int, moments: Moments, n_active: int, tolerance: float
     ) -> ResidualConstruction:
-        """Return the construction of fewest parameters that is predicted to hold n_circuits
-        circuits.
+        """Return the construction of fewest parameters that should hold n_circuits circuits.
 
         Stream width and neurons are chosen. Everything else (redundancy, if set; margin; codes)
         stays as it is here. Raises ValueError for n_active > n_circuits, or a tolerance that no
@@ -249,9 +248,9 @@ class ResidualConstruction:
         read_in = np.empty(shape, graph.dtype)
         write_out = np.empty((shape[0], shape[2], shape[1]), graph.dtype)
         sums = layer_sums(graph, self.margin, stream, neuron_codes)
-        for i, (_, heard, written) in enumerate(sums):
-            read_in[i] = superpose(*heard)  # one after the other: in memory there is one copy
-            write_out[i] = superpose(*written)
+        for i, (_, read_sum, write_sum) in enumerate(sums):
+            read_in[i] = superpose(*read_sum)  # one after the other: in memory there is one copy
+            write_out[i] = superpose(*write_sum)
         bias = np.full(shape[:2], -self.margin, graph.dtype)
         return ResidualNetwork(read_in, bias, write_out)
 

@@ -31,8 +31,7 @@ _RARE = 1e-7  # cases less likely are left out
 
 @dataclass(frozen=True, eq=False)
 class Followed:
-    """The quantities that are followed, for inactive circuits' slots by class (C,) and active
-    circuits.
+    """The quantities that are followed, of inactive circuits' slots and active circuits.
 
     on: (C,), the mean of false indicators.
     on2: (C,), their mean square.
@@ -92,9 +91,7 @@ def _overlaps(how: Sharing, present: float) -> float:
 
 
 def _row(how: Sharing, now: Followed) -> dict[str, float]:
-    """Return read-outs, as means over r slots, where slots shared with active circuits hold
-    their states.
-    """
+    """Return read-outs, as means over r slots, some of which are shared with active circuits."""
     r, k = how.redundancy, how.n_active
     apart, touched = 1 - 1 / r, k * how.shared / r
     on = how.mean_square(now.on, now.on2) + apart * now.pairs
@@ -142,15 +139,13 @@ def _false_noise(how: Sharing, now: Followed, density: Floats) -> Floats:
 
 
 def _pairs(how: Sharing, now: Followed, slope: Floats) -> float:
-    """Return the covariance of the indicators of two slots of one inactive circuit, with like
-    inputs.
-    """
+    """Return the covariance of the indicators of two slots of an inactive circuit."""
     r, k, p = how.redundancy, how.n_active, how.shared
     on, on2 = how.mean(now.on), how.mean(now.on2)
     mean = k * p * now.present + r * on
     second = k * p * now.present + r * on2 + r * (r - 1) * (on**2 + now.pairs)
-    heard = (how.weight * (1 - how.mean_density)) ** 2 * (second - mean**2)
-    return how.mean(slope) ** 2 * heard
+    variance = (how.weight * (1 - how.mean_density)) ** 2 * (second - mean**2)
+    return how.mean(slope) ** 2 * variance
 
 
 def _idle_slot(
@@ -168,15 +163,15 @@ def _idle_slot(
         cases = convolve2d(cases, one)
     hits = np.flatnonzero(cases.sum(axis=1) > _RARE)
     cases, connected = cases[hits], np.arange(cases.shape[1])
-    heard = now.present * (how.weight * connected - how.chi * r * k)[:, None]
-    heard = heard + noise[0] + np.sqrt(noise[1]) * _NODES  # (connections, nodes)
-    on, chance = _step(heard, threshold, gain), cases.sum(axis=0)[:, None] * _WEIGHTS
-    mean_on, centred = np.sum(chance * on), heard - np.sum(chance * heard)
+    inputs = now.present * (how.weight * connected - how.chi * r * k)[:, None]
+    inputs = inputs + noise[0] + np.sqrt(noise[1]) * _NODES  # (connections, nodes)
+    on, chance = _step(inputs, threshold, gain), cases.sum(axis=0)[:, None] * _WEIGHTS
+    mean_on, centred = np.sum(chance * on), inputs - np.sum(chance * inputs)
     slope = np.sum(chance * centred * on) / max(np.sum(chance * centred**2), 1e-30)
     # an entry of the vector: 2y − 1 and the turned vectors of circuits on this slot
     others = np.maximum(load - hits, 0) * _false_vector(how, now)
     spread = (hits * now.square / r**2 + others) / 2
-    _, first, second = _relu(2 * heard - 1, spread[:, None, None])
+    _, first, second = _relu(2 * inputs - 1, spread[:, None, None])
     joint = cases[:, :, None] * _WEIGHTS
     vector = np.sum(joint * (first - on))
     vector2 = 2 * np.sum(joint * (second - 2 * on * first + on**2))
@@ -193,11 +188,11 @@ def _active(
     """
     sums = np.zeros((5, len(how.own), len(_COSINES)))
     for c, load in enumerate(how.loads):
-        heard, chance = _heard_by_active(how, now, c, noise[:, c])
-        on = _step(heard, threshold, gain)
+        inputs, chance = _active_inputs(how, now, c, noise[:, c])
+        on = _step(inputs, threshold, gain)
         others = how.n_active * _square(how) * now.square + _false_vector(how, now)
         spread = max(load - 1, 0) * others / 2
-        firing, first, second = _relu(2 * heard - 1 + _COSINES[:, None], spread)
+        firing, first, second = _relu(2 * inputs - 1 + _COSINES[:, None], spread)
         parts = [firing, first - on, second - 2 * on * first + on**2]
         flat = [np.broadcast_to(power, first.shape) for power in (on, on**2)]
         sums[:, c] = np.stack([part @ chance for part in (*parts, *flat)])
@@ -215,7 +210,7 @@ def _active(
     return now.living * stay, indicator, variance, error, outward
 
 
-def _heard_by_active(how: Sharing, now: Followed, c: int, noise: Floats) -> tuple[Floats, Floats]:
+def _active_inputs(how: Sharing, now: Followed, c: int, noise: Floats) -> tuple[Floats, Floats]:
     """Return inputs of an active circuit's slot of class c, and their chances, (n,) each."""
     r, k = how.redundancy, how.n_active
     one = how.hits(max(int(how.loads[c]) - 1, 0)).sum(axis=0)
@@ -224,10 +219,10 @@ def _heard_by_active(how: Sharing, now: Followed, c: int, noise: Floats) -> tupl
         connected = np.convolve(connected, one)
     others = how.weight * np.arange(len(connected)) - how.chi * r * (k - 1)
     spread = np.sqrt(noise[1] + now.indicator_variance) * _NODES
-    heard = (now.indicator + now.present * others)[:, None] + noise[0] + spread
+    inputs = (now.indicator + now.present * others)[:, None] + noise[0] + spread
     chance = connected[:, None] * _WEIGHTS
     kept = chance > _RARE
-    return heard[kept], chance[kept] / chance[kept].sum()
+    return inputs[kept], chance[kept] / chance[kept].sum()
 
 
 def _watershed(threshold: float, gain: float) -> float:
@@ -236,9 +231,7 @@ def _watershed(threshold: float, gain: float) -> float:
 
 
 def _above(least: float, mean: float, variance: float) -> tuple[float, float, float]:
-    """Return the share of a Gaussian above `least`, and mean (at most 1) and variance of that
-    share.
-    """
+    """Return the share of a Gaussian above `least`, with mean (at most 1) and variance."""
     from scipy.stats import norm  # slow to load, and seldom needed
 
     spread = max(float(np.sqrt(max(variance, 0))), 1e-9)
@@ -251,8 +244,8 @@ def _above(least: float, mean: float, variance: float) -> tuple[float, float, fl
     return share, min(mean + spread * tilt, 1.0), kept
 
 
-def _step(heard: Floats, threshold: float, gain: float) -> Floats:
-    return np.clip(gain * (heard - threshold) + 0.5, 0, 1)
+def _step(inputs: Floats, threshold: float, gain: float) -> Floats:
+    return np.clip(gain * (inputs - threshold) + 0.5, 0, 1)
 
 
 def _relu(mean: Floats, variance: Floats) -> list[Floats]:

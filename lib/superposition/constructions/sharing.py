@@ -82,8 +82,7 @@ class Sharing:
         return float(mean @ self.mixing @ mean - spread / r) * r / max(r - 1, 1)
 
     def hits(self, others: int) -> Floats:
-        """Return P(K, N), the chance that K of `others` circuits share N different slots with a
-        given one.
+        """Return P(K, N): of `others` circuits, K share N different slots with a given one.
 
         Of a slot's circuits, K is distributed as Bin(others, p); then (eq-occupied) follows.
         """
@@ -124,8 +123,6 @@ def share(sets: Integers, n_active: int, suppression: float) -> Sharing:
 
 
 def _missed(loads: Floats, before: Floats, n_circuits: int) -> Floats:
-    """Return the chance (C, C) that slots of two layers with these loads have no circuit in
-    common.
-    """
+    """Return the chance (C, C) that slots of two layers have no circuit in common."""
     chance = np.minimum(before / n_circuits, 1 - 1e-9)
     return np.exp(loads[:, None] * np.log1p(-chance))

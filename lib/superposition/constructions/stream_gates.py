@@ -26,15 +26,15 @@ def computing_layer(
     slots not in use.
     """
     small = np.concatenate([circuits.read_in[layer], circuits.bias[layer][..., None]], axis=-1)
-    heard, times = slot_sum(small, codes.stream, codes.neurons, quiet)
+    reads, times = slot_sum(small, codes.stream, codes.neurons, quiet)
     written, loudest = slot_sum(circuits.write_out[layer], codes.neurons, codes.stream, quiet)
-    read_in = np.zeros((len(heard), codes.size(circuits.width)), heard.dtype)
-    read_in[:, : heard.shape[1]] = heard
-    neurons, (_, gates) = np.arange(len(heard)), codes.gates(circuits.width)
+    read_in = np.zeros((len(reads), codes.size(circuits.width)), reads.dtype)
+    read_in[:, : reads.shape[1]] = reads
+    neurons, (_, gates) = np.arange(len(reads)), codes.gates(circuits.width)
     read_in[neurons, gates.start + neurons % codes.neurons.size] = -times * size
-    write_out = np.zeros(read_in.T.shape, heard.dtype)
+    write_out = np.zeros(read_in.T.shape, reads.dtype)
     write_out[: len(written)] = written
-    return (read_in, np.zeros(len(heard), heard.dtype), write_out), loudest
+    return (read_in, np.zeros(len(reads), reads.dtype), write_out), loudest
 
 
 def cleaning_layer(width: int, codes: StreamCodes, size: float, dtype: np.dtype[Any]) -> Layer:

@@ -13,13 +13,13 @@ from superposition.moments import Moments
 
 def gated_residual_law(
     moments: Moments,
-    heard: tuple[Crosstalk, Crosstalk],
+    crosstalk: tuple[Crosstalk, Crosstalk],
     redundancies: tuple[int, int],
     n_active: int,
 ) -> pd.DataFrame:
     """Predict errors by layer 0 … L, (eq-residual-law), for weights without a common mean.
 
-    heard: crosstalk on neurons that read the stream, and on the stream that reads neurons.
+    crosstalk: crosstalk on neurons that read the stream, and on the stream that reads neurons.
     redundancies: of the stream, and of neurons.
 
     The columns are layer, mse, relative_mse and inactive_mse. In the code, `common` is noise that a
@@ -27,7 +27,7 @@ def gated_residual_law(
     comes with circuits that share a slot, and `left` is what is written on slots not in use.
     """
     # measured of quiet weights, `noise` can come out below zero where there is next to none
-    read, r, others = heard[0], redundancies[0], n_active - 1
+    read, r, others = crosstalk[0], redundancies[0], n_active - 1
     common = own = left = 0.0
     rows = []
     for layer, state2 in enumerate(moments.state2):
@@ -38,8 +38,8 @@ def gated_residual_law(
         if layer == moments.n_layers:
             break
         sizes = _sizes(moments, layer)
-        neurons = _neurons(sizes, heard, r, others, (common, own, joint), state2)
-        added = _written(sizes, heard, redundancies, others, neurons)
+        neurons = _neurons(sizes, crosstalk, r, others, (common, own, joint), state2)
+        added = _written(sizes, crosstalk, redundancies, others, neurons)
         common, own, left = common + added[0], own + added[1], added[2]
     return pd.DataFrame(rows, columns=["layer", "mse", "relative_mse", "inactive_mse"])
 
@@ -65,11 +65,11 @@ class _Sizes:
 
 
 def _sizes(moments: Moments, layer: int) -> _Sizes:
-    heard = moments.pre_activations[layer]
-    output = np.maximum(heard, 0)
-    joined = np.maximum(heard[:, None] + heard, 0) - output[:, None]
+    pre_activations = moments.pre_activations[layer]
+    output = np.maximum(pre_activations, 0)
+    joined = np.maximum(pre_activations[:, None] + pre_activations, 0) - output[:, None]
     return _Sizes(
-        on=float(np.mean(heard > 0)),
+        on=float(np.mean(pre_activations > 0)),
         weight2=moments.weight2[layer] / moments.width,
         bias2=moments.bias2[layer],
         output2=float(np.mean(output**2)),
@@ -80,16 +80,14 @@ def _sizes(moments: Moments, layer: int) -> _Sizes:
 
 def _neurons(
     sizes: _Sizes,
-    heard: tuple[Crosstalk, Crosstalk],
+    crosstalk: tuple[Crosstalk, Crosstalk],
     redundancy: int,
     others: int,
     noise: tuple[float, float, float],
     state2: float,
 ) -> tuple[float, float, float]:
-    """Return neurons' noise: common to a circuit's slots, own to each, and of circuits on the
-    same slot.
-    """
-    (read, write), (common, own, joint) = heard, noise
+    """Return neurons' noise: common to a circuit's slots, own to each, and from a shared slot."""
+    (read, write), (common, own, joint) = crosstalk, noise
     alike = common + own / redundancy + _itself(read) * joint
     through = read.own * (sizes.weight2 * (state2 + common) + sizes.bias2)
     through += max(read.noise, 0.0) * sizes.weight2 * (own + joint)
@@ -100,23 +98,21 @@ def _neurons(
 
 def _written(
     sizes: _Sizes,
-    heard: tuple[Crosstalk, Crosstalk],
+    crosstalk: tuple[Crosstalk, Crosstalk],
     redundancies: tuple[int, int],
     others: int,
     neurons: tuple[float, float, float],
 ) -> tuple[float, float, float]:
-    """Return what a layer adds to all slots of a circuit, to each slot, and elsewhere for one
-    active.
-    """
-    (read, write), (alike, apart, meet) = heard, neurons
+    """Return what a layer adds to all slots of a circuit, to each slot, and elsewhere."""
+    (read, write), (alike, apart, meet) = crosstalk, neurons
     common = alike + apart / redundancies[1] + _itself(write) * meet
-    heard2 = write.own * (sizes.output2 + alike) + max(write.noise, 0.0) * (apart + meet)
-    own = write.spread * apart + others * (1 - read.shared) * heard2
+    received2 = write.own * (sizes.output2 + alike) + max(write.noise, 0.0) * (apart + meet)
+    own = write.spread * apart + others * (1 - read.shared) * received2
     output2 = sizes.output2 + alike + apart + meet
     elsewhere = (1 - read.shared) * output2 * (write.own / redundancies[0] + write.itself)
     return sizes.write2 * common, sizes.write2 * own, sizes.write2 * elsewhere
 
 
-def _itself(heard: Crosstalk) -> float:
+def _itself(crosstalk: Crosstalk) -> float:
     """Return how much of what lies on one of a circuit's slots its own weights read."""
-    return heard.itself / heard.shared if heard.shared else 0.0
+    return crosstalk.itself / crosstalk.shared if crosstalk.shared else 0.0

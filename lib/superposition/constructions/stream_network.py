@@ -57,10 +57,12 @@ def _layers(
     sparing: bool,
 ) -> Iterator[Layer]:
     """Yield the large layers in order, without neurons that have nothing to do."""
-    states, heard, written = (headroom * bound for bound in residual_bounds(circuits, input_bound))
+    states, pre_activations, written = (
+        headroom * bound for bound in residual_bounds(circuits, input_bound)
+    )
     shape = circuits.width, codes
     for i in range(circuits.n_layers):
-        layer, loudest = computing_layer(circuits, codes, i, quiet, heard[i])
+        layer, loudest = computing_layer(circuits, codes, i, quiet, pre_activations[i])
         yield layer
         if i == circuits.n_layers - 1:
             return

@@ -143,8 +143,7 @@ def _deep_widths(widths: Sequence[int], depth: int) -> list[int]:
 
 
 def _deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
-    """Return `depth` layers, where added ones copy states before the last, which are not below
-    zero.
+    """Return `depth` layers, where added ones copy states before the last layer.
 
     A network without hidden layers gets one that splits its input, x = max(x, 0) − max(−x, 0).
     """

@@ -1,6 +1,4 @@
-"""Superpositions in files, with safetensors for arrays and JSON for all else. There is no
-pickle.
-"""
+"""Superpositions in files: safetensors for arrays, JSON for all else, and no pickle."""
 
 from __future__ import annotations
 
@@ -74,8 +72,7 @@ def save(
 
 
 def load(path: str | Path) -> Superposition:
-    """Return the superposition in a file of `save`, which runs bit for bit as the one that was
-    saved.
+    """Return the superposition in a file of `save`, which runs as the saved one, bit for bit.
 
     Nothing in the file is executed: only classes of this library are made, by name. The digest
     shows whether a file was damaged. It is no signature, so it does not tell who wrote the file.

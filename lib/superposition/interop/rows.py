@@ -50,8 +50,7 @@ class RowInputs:
 
 
 def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
-    """Return the same circuits with random rows of tables as their inputs, one table for each
-    circuit.
+    """Return the same circuits with random rows of tables as their inputs.
 
     tables: tables[t] has shape (n_t, d), with d at most d_0; missing columns are zero.
 

@@ -24,8 +24,7 @@ def torch_or_error(asked_by: str) -> Any:
 
 
 def to_torch(superposition: Superposition) -> Any:
-    """Return the large network as a `torch.nn.Module` that maps the first state (batch, D) to the
-    last.
+    """Return the large network as a `torch.nn.Module` from the first state to the last.
 
     The module holds a copy of the same numbers, in the same precision. An MLP becomes a Sequential
     of layer0, relu0, layer1, …; a residual network becomes one of block0, block1, …, each with
@@ -54,8 +53,7 @@ def to_torch(superposition: Superposition) -> Any:
 
 
 def from_torch(models: Sequence[Any]) -> MLPCircuits:
-    """Make circuits that compute the same as `torch.nn.Sequential` models of Linear and ReLU in
-    turn.
+    """Make circuits of `torch.nn.Sequential` models of Linear and ReLU in turn.
 
     The models may be nested, on any device, and with or without biases. They may end with either
     module. A model that ends with a ReLU gets a last layer that copies. Shapes may differ, as in
@@ -107,9 +105,7 @@ def _network(label: str, model: Any, torch: Any) -> PlainNetwork:
 
 
 def _leaves(model: Any, torch: Any) -> list[tuple[str, Any]]:
-    """Return modules of nested Sequentials in order, as often as they are used, by names "0",
-    "2.1".
-    """
+    """Return modules of nested Sequentials in order, with repeats, by names "0", "2.1"."""
     every = model.named_modules(remove_duplicate=False)
     return [(name, module) for name, module in every if not _plain_sequential(module, torch)]
 

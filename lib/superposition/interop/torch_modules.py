@@ -27,9 +27,7 @@ class ResidualBlock(nn.Module):
 
 
 def module_of(network: Network) -> nn.Sequential:
-    """Return a Sequential with the same numbers. Raises TypeError for networks that are not
-    dense.
-    """
+    """Return a Sequential with the same numbers; raise TypeError unless it is dense."""
     if isinstance(network, MLPNetwork):
         return _mlp(network)
     if isinstance(network, ResidualNetwork):

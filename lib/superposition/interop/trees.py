@@ -86,9 +86,7 @@ def packed(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
 
 
 def unpacked(tree: Tree, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    """Return the value of a tree by `packed`. Raises KeyError, TypeError or ValueError for
-    other trees.
-    """
+    """Return the value of a tree; raise KeyError, TypeError or ValueError for other trees."""
     if not isinstance(tree, dict):
         return tree
     kind = tree["kind"]
@@ -123,9 +121,7 @@ def _dataclass(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
 
 
 def _stored(value: NDArray[Any], label: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Return the name of an array, and its axes in the order of memory, on which rounding
-    depends.
-    """
+    """Return an array's name, and its axes in the order of memory, on which rounding depends."""
     if value.dtype.kind not in "fiub":
         raise TypeError(f"{label}: wanted numbers, got an array of dtype {value.dtype}")
     axes = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
