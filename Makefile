@@ -50,8 +50,8 @@ $(VENV)/cff/installed: $(INSTALLED) book/tools/citation.txt
 compare: venv  ## run every notebook and compare its outputs, nothing else
 	@$(PYTEST) book $(NBVAL)
 
-bench: venv  ## times, growth and memory; prints a page and keeps it in benchmarks/results
-	@$(BIN)/python -m benchmarks --write
+bench: venv  ## times, growth and memory; prints a page and keeps it in tests/benchmarks/results
+	@$(BIN)/python -m tests.benchmarks --write
 
 lint: venv  ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -59,8 +59,8 @@ lint: venv  ## ruff and mypy
 	@$(BIN)/mypy
 
 format: venv  ## let ruff rewrite the library, the tools and the tests
-	@$(BIN)/ruff check --fix lib tests benchmarks book/tools book/conftest.py
-	@$(BIN)/ruff format lib tests benchmarks book/tools book/conftest.py
+	@$(BIN)/ruff check --fix lib tests book/tools book/conftest.py
+	@$(BIN)/ruff format lib tests book/tools book/conftest.py
 
 sync: venv  ## run the chapters (book/*.md) and write the notebooks beside them
 	@$(BIN)/python book/tools/notebooks.py sync
@@ -73,7 +73,7 @@ serve: book  ## show the book at http://localhost:8000 (PORT=… for another)
 
 clean:  ## remove what was built, keep the environment
 	@rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find lib tests benchmarks book -name __pycache__ -prune -exec rm -rf {} +
+	@find lib tests book -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environment, too
 	@rm -rf $(VENV) lib/*.egg-info

@@ -18,9 +18,9 @@ from superposition import (
     sweep,
     with_indicator,
 )
-from superposition.codes.packings import packing, packing_bound
-from superposition.inputs import sample_active
-from superposition.moments import Moments
+from superposition.circuits.inputs import sample_active
+from superposition.circuits.moments import Moments
+from superposition.packings import packing, packing_bound
 
 RNG = np.random.default_rng(0)
 T, M_SMALL, WIDTH, LAYERS = 3, 4, 2, 2

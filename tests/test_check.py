@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from superposition import _check
-from superposition._activations import activate, activation_names
-from superposition.inputs import UnitInputs, sample_active
+from superposition.circuits.inputs import UnitInputs, sample_active
+from superposition.network import activate, activation_names
 
 
 def says(message, error=ValueError):

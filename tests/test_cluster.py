@@ -9,10 +9,12 @@ import pytest
 from distributed import Client, LocalCluster
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from superposition import ResidualCircuits, ResidualConstruction, measure_error, studies, sweep
-from superposition._threads import one_thread
+from companion import __main__, introduction
+from companion.__main__ import main, studies
+from companion._study import Study
+from superposition import ResidualCircuits, ResidualConstruction, measure_error, sweep
 from superposition.results import read_table
-from superposition.study import Study
+from superposition.sweep import one_thread
 
 SETTINGS = [{"width": width} for width in (64, 96, 128)]
 
@@ -135,14 +137,13 @@ def test_a_sweep_begun_here_ends_on_the_cluster(client, tmp_path, alone):
 
 def test_a_study_runs_on_the_cluster_of_a_scheduler(client, tmp_path, monkeypatch):
     """`--scheduler`: a part of the study "depth", the same file as without."""
-    depth = studies.STUDIES["depth"]
+    depth = studies()["depth"]
     small = min(depth.settings, key=lambda setting: setting["stream_width"])
     part = Study(depth.measure, [small], n_seeds=2, seed=depth.seed)
-    monkeypatch.setattr(studies, "STUDIES", {"part": part})
+    monkeypatch.setattr(introduction, "STUDIES", {"part": part})
     scheduler = client.scheduler.address
     for file, options in [("here.csv", ["--jobs", "1"]), ("there.csv", ["--scheduler", scheduler])]:
-        monkeypatch.setattr("sys.argv", ["studies", "part", str(tmp_path / file), *options])
-        studies._main()
+        main(["part", str(tmp_path / file), *options])
     assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
     table = read_table(tmp_path / "there.csv")[0]
     fresh = part.recompute(small, 1)
@@ -152,19 +153,17 @@ def test_a_study_runs_on_the_cluster_of_a_scheduler(client, tmp_path, monkeypatc
 
 def test_a_study_without_scheduler_says_so(tmp_path, monkeypatch):
     """Port 1 of this machine: nobody is there."""
-    monkeypatch.setattr(studies, "_PATIENCE", "1s")
+    monkeypatch.setattr(__main__, "_PATIENCE", "1s")
     path = tmp_path / "claim.csv"
-    monkeypatch.setattr("sys.argv", ["studies", "claim", str(path), "--scheduler", "127.0.0.1:1"])
     with pytest.raises(OSError, match="scheduler: wanted a Dask scheduler, got none at 127"):
-        studies._main()
+        main(["claim", str(path), "--scheduler", "127.0.0.1:1"])
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("options", [["--jobs", "2", "--scheduler", "a:1"], ["--scheduler"]])
 def test_one_place_to_compute_is_asked_for(monkeypatch, capsys, options):
-    monkeypatch.setattr("sys.argv", ["studies", "claim", "claim.csv", *options])
     with pytest.raises(SystemExit):
-        studies._main()
+        main(["claim", "claim.csv", *options])
     assert "--scheduler" in capsys.readouterr().err
 
 

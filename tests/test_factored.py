@@ -14,8 +14,8 @@ from superposition import (
     measure_error,
     rotation_circuits,
 )
+from superposition.circuits.inputs import sample_active
 from superposition.factored import factored
-from superposition.inputs import sample_active
 
 
 def silent_circuits(rng):

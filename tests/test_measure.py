@@ -13,7 +13,7 @@ from superposition import (
     rotation_circuits,
 )
 from superposition import measure as measure_module
-from superposition.inputs import UnitInputs, sample_active
+from superposition.circuits.inputs import UnitInputs, sample_active
 from superposition.measure import doing_nothing, read_in_interference
 
 

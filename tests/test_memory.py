@@ -10,6 +10,7 @@ import psutil
 import pytest
 from sympy import nextprime
 
+from companion._places import Places
 from superposition import (
     ChainConstruction,
     GatedConstruction,
@@ -25,12 +26,10 @@ from superposition import (
     rotation_circuits,
     superpose,
 )
-from superposition.codes.chains import plane_chains
-from superposition.codes.packings import packing, plane_lines
-from superposition.codes.places import Places
-from superposition.codes.stream import draw_stream_codes
-from superposition.codes.two import draw_codes
-from superposition.constructions.quiet import reading_weights
+from superposition.chain_maps import plane_chains
+from superposition.maps import draw_codes, draw_stream_codes
+from superposition.packings import packing, plane_lines
+from superposition.readers import reading_weights
 
 MB = 10**6
 RNG = np.random.default_rng(0)

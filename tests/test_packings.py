@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superposition import SparseCode
-from superposition.codes.packings import (
+from superposition.packings import (
     capacity,
     draw_lines,
     packing,

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superposition import _files, ledger, results, sweep
+from companion import ledger
+from superposition import results, sweep
+from superposition import results as _files
 from superposition.results import read_table, table_text
 
 SETTINGS = [{"size": size, "kind": kind} for size in (2, 3.5) for kind in ("flat", "steep")]
@@ -247,7 +249,7 @@ def test_a_file_put_there_meanwhile_stays_and_the_runs_are_kept_beside_it(tmp_pa
 def test_writing_takes_at_most_a_tenth_of_the_time(tmp_path, monkeypatch):
     """Runs of a second, writes of two: one write each 20 seconds, and one at the end."""
     clock, writes = [0.0], []
-    atomic_write = results.atomic_write
+    atomic_write = _files.atomic_write
 
     def slow_write(file):
         clock[0] += 2
@@ -322,14 +324,14 @@ def test_a_disk_that_fills_up_keeps_what_was_written(tmp_path, monkeypatch, back
     monkeypatch.setattr(
         results, "time", SimpleNamespace(monotonic=lambda: 0.0)
     )  # a write after each run
-    save = results.Results.save
+    save = _files.Results.save
 
     def fill_before_the_third(self):
         if len(self.tables) == 3 and self._unsaved:
             fill(monkeypatch, tmp_path / "t.partial.csv")
         save(self)
 
-    monkeypatch.setattr(results.Results, "save", fill_before_the_third)
+    monkeypatch.setattr(_files.Results, "save", fill_before_the_third)
     with (
         pytest.raises(OSError, match=r"t\.partial\.csv: No space left.*; 2 finished runs are safe"),
         joblib.parallel_config(backend, n_jobs=2),

@@ -1,6 +1,7 @@
-"""The library's shape: imports one way, a small public surface, no hidden randomness."""
+"""The project's shape: two houses, imports one way, a small public surface, no hidden randomness."""
 
 import ast
+import graphlib
 import os
 import re
 import subprocess
@@ -10,183 +11,12 @@ from pathlib import Path
 import pytest
 
 import superposition
+from tests import size
 
-ROOT = Path(__file__).parent.parent
-LIB = ROOT / "lib/superposition"
-# each module imports only from those before it
-ORDER = [
-    "_check",
-    "_memory",
-    "_files",
-    "_threads",
-    "results",
-    "_activations",
-    "inputs",
-    "arrivals",
-    "moments",
-    "circuits.conditional",
-    "circuits.mlp",
-    "circuits.residual",
-    "circuits.rotations",
-    "circuits.convert",
-    "circuits.stages",
-    "circuits.graph",
-    "circuits.arithmetic",
-    "circuits.walks",
-    "circuits",
-    "codes.base",
-    "codes.gaussian",
-    "codes.packings",
-    "codes.sparse",
-    "codes.sums",
-    "codes.two",
-    "codes.stream",
-    "codes.chains",
-    "codes.places",
-    "codes",
-    "network",
-    "theory.derivation",
-    "theory.symbols",
-    "theory.embedding",
-    "theory.reading",
-    "theory.carrying",
-    "theory.read_in",
-    "theory.sharing",
-    "theory.gating",
-    "theory.residual_gating",
-    "theory.chains",
-    "theory.limits",
-    "theory.rectifier",
-    "theory.returning",
-    "theory.one_neuron",
-    "theory.over_layers",
-    "theory.graphs",
-    "theory.boolean",
-    "theory",
-    "explorable",
-    "explorable_plane",
-    "constructions.graph_layers",
-    "constructions.needs",
-    "constructions.bounds",
-    "constructions.slots",
-    "constructions.heard",
-    "constructions.certificate",
-    "constructions.compiled",
-    "constructions.prediction",
-    "constructions.graph_law",
-    "constructions.capacity",
-    "constructions.residual",
-    "constructions.sharing",
-    "constructions.laws",
-    "constructions.seizure",
-    "constructions.connections",
-    "constructions.mlp",
-    "constructions.quiet",
-    "constructions.coupling",
-    "constructions.crosstalk",
-    "constructions.gates",
-    "constructions.gated",
-    "constructions.recomputed",
-    "constructions.stream_gates",
-    "constructions.stream_law",
-    "constructions.stream_network",
-    "constructions.graph_codes",
-    "constructions.graph_gates",
-    "constructions.gated_graph",
-    "constructions.gated_stream",
-    "constructions.gated_residual",
-    "constructions.placing",
-    "constructions.chain_sizes",
-    "constructions.failing",
-    "constructions.chained",
-    "constructions.chains",
-    "constructions",
-    "constructions.breakdown",
-    "constructions.values",
-    "factored",
-    "measure",
-    "watch",
-    "interop.arrays",
-    "interop.sklearn_models",
-    "interop.torch_modules",
-    "interop.torch_models",
-    "interop.rows",
-    "interop.trees",
-    "interop.files",
-    "interop",
-    "bench.pieces",
-    "bench.scores",
-    "bench.parts",
-    "bench.truth",
-    "bench.targets",
-    "bench.known",
-    "bench.autoencoder",
-    "bench.methods",
-    "bench.contest",
-    "bench",
-    "paths",
-    "units",
-    "tables",
-    "adversary",
-    "sweep",
-    "fits",
-    "experiments",
-    "sharing_experiments",
-    "error_experiments",
-    "rotation_experiments",
-    "gated_experiments",
-    "chain_ways",
-    "chain_experiments",
-    "limit_experiments",
-    "recomputed_experiments",
-    "contenders",
-    "and_layers",
-    "boolean",
-    "graph_experiments",
-    "calculator",
-    "noiseless",
-    "scoreboard",
-    "notebook",
-    "plotting.figure_data",
-    "plotting.style",
-    "plotting.construction",
-    "plotting.digits",
-    "plotting.errors",
-    "plotting.boolean",
-    "plotting.chains",
-    "plotting.gated",
-    "plotting.graphs",
-    "plotting.maths",
-    "plotting.million",
-    "plotting.rotations",
-    "plotting.scoreboard",
-    "plotting.sharing",
-    "plotting.toolkit",
-    "plotting.watch",
-    "plotting.woven",
-    "plotting",
-    "digits",
-    "training",
-    "digit_mlps",
-    "study",
-    "error_studies",
-    "boolean_studies",
-    "baseline_studies",
-    "error_tables",
-    "rotation_studies",
-    "rotation_tables",
-    "rotation_ledger",
-    "seizure_studies",
-    "gated_studies",
-    "certificate_studies",
-    "scoreboard_studies",
-    "chain_studies",
-    "million",
-    "million_build",
-    "headline",
-    "studies",
-    "ledger",
-]
+ROOT = Path(__file__).parents[1]
+LIB = ROOT / "lib"
+SLOW = ("sympy", "matplotlib", "pandas", "sklearn", "torch", "scipy.stats", "scipy.optimize")
+SLOW += ("distributed", "IPython", "tqdm")
 
 
 def module_name(path: Path) -> str:
@@ -194,59 +24,87 @@ def module_name(path: Path) -> str:
     return name.removesuffix(".__init__")
 
 
-MODULES = {module_name(path): path for path in LIB.rglob("*.py") if path.parent != LIB.parent}
+MODULES = {module_name(path): path for path in size.modules(LIB)}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+CHAPTERS = [
+    name.removeprefix("companion.")
+    for name in MODULES
+    if re.fullmatch(r"companion\.[a-z]\w+", name) and name != "companion.figures"
+]
 
 
-def imports(path: Path) -> set[str]:
-    """Modules of the library that this one imports, also inside functions."""
+def only_for_types(node: ast.AST) -> bool:
+    """Whether this is `if TYPE_CHECKING:`, which no program runs."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def running(tree: ast.AST):
+    """All nodes of a tree that a program may run."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if not only_for_types(child):
+            yield from running(child)
+
+
+def imports(name: str) -> set[str]:
+    """Modules of either house that this one imports, also inside functions."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("superposition"):
-            inner = (node.module or "").removeprefix("superposition").lstrip(".")
-            found |= {inner} if inner else {alias.name for alias in node.names}
-    return found
-
-
-def without_docstrings(path: Path) -> list[str]:
-    """A module's lines but those of its docstrings."""
-    text = path.read_text()
-    lines = text.splitlines()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            first = node.body[0]
-            lines[first.lineno - 1 : first.end_lineno] = [""] * (
-                first.end_lineno - first.lineno + 1
-            )
-    return [line for line in lines if line]
+    for node in running(TREES[name]):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            within = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (within | {node.module}) & set(MODULES)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & set(MODULES)
+    return found - {name}
 
 
 def functions() -> list:
     return [
         pytest.param(node, id=f"{name}.{node.name}")
-        for name, path in MODULES.items()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "__init__"])
-def test_modules_import_one_way(name):
-    assert name in ORDER, "a new module needs its place in the order"
-    earlier = set(ORDER[: ORDER.index(name)])
-    assert imports(MODULES[name]) <= earlier
+def draws(tree: ast.AST) -> list[ast.Call]:
+    """The calls that make a generator."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in calls if ast.unparse(call.func).endswith("default_rng")]
+
+
+def test_modules_import_one_way():
+    """No module needs itself, however long the way: there is an order in which each comes later.
+
+    A package counts as a module of its own, which imports what its __init__.py does.
+    """
+    order = graphlib.TopologicalSorter({name: imports(name) for name in MODULES})
+    assert list(order.static_order())
+
+
+def test_a_circle_would_be_found():
+    with pytest.raises(graphlib.CycleError):
+        list(graphlib.TopologicalSorter({"a": {"b"}, "b": {"a"}}).static_order())
+
+
+def test_the_library_knows_nothing_of_the_book():
+    library = [name for name in MODULES if name.split(".")[0] == "superposition"]
+    assert len(library) > 50
+    for name in library:
+        assert not [other for other in imports(name) if other.startswith("companion")]
 
 
 def test_theory_stands_by_itself():
     """Predictions must not see the code that they predict."""
-    for name in [name for name in MODULES if name.startswith("theory")]:
-        assert all(other.startswith("theory.") for other in imports(MODULES[name]))
+    theory = [name for name in MODULES if name.startswith("superposition.theory")]
+    assert len(theory) > 10
+    for name in theory:
+        assert all(other.startswith("superposition.theory") for other in imports(name))
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_modules_stay_small(name):
-    assert len(without_docstrings(MODULES[name])) <= 250
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_each_module_of_the_book_is_a_chapters(chapter):
+    assert f"book/{chapter}\n" in (ROOT / "_toc.yml").read_text(encoding="utf-8") + "\n"
 
 
 @pytest.mark.parametrize("node", functions())
@@ -267,40 +125,64 @@ def test_the_public_surface_is_small_sorted_and_there():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_randomness_comes_only_through_a_generator(name):
-    text = "\n".join(without_docstrings(MODULES[name]))
+    """Nothing draws from NumPy's global state, and who makes a generator says from which seed."""
+    text = MODULES[name].read_text(encoding="utf-8")
     assert not re.search(r"random\.(seed|RandomState|rand|randn|normal|choice)\(", text)
-    # fresh generators only where a study's or a training's own stated seed is turned into one
-    made = len(re.findall(r"default_rng\(", text))
-    allowed = {
-        "sweep": 1,
-        "studies": 1,
-        "study": 2,
-        "error_studies": 3,
-        "seizure_studies": 1,
-        "error_tables": 2,
-        "constructions.prediction": 1,
-        "constructions.graph_law": 1,
-        "constructions.mlp": 1,
-        "constructions.gated": 2,
-        "constructions.gated_residual": 1,
-        "constructions.failing": 1,
-        "gated_experiments": 1,
-        "limit_experiments": 2,
-        "scoreboard_studies": 2,
-        "million": 1,
-        "million_build": 1,
-        "training": 1,
-        "digit_mlps": 1,
-        "_check": 1,
-        "bench.targets": 3,
-        "watch": 1,
-        "ledger": 8,
-        "rotation_ledger": 1,
-    }  # _check: in a hint
-    assert made <= allowed.get(name, 0)
+    for call in draws(TREES[name]):
+        assert [ast.unparse(argument) for argument in call.args] not in ([], ["None"])
 
 
-def test_what_is_slow_to_load_is_loaded_where_it_is_used():
-    code = "import sys, superposition; sys.exit('scipy.stats' in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": str(LIB.parent)}
-    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+@pytest.mark.parametrize("node", functions())
+def test_a_generator_is_asked_for_and_never_made_up(node):
+    """An argument named rng has no default: a result without a seed cannot be had by accident."""
+    arguments = [*node.args.posonlyargs, *node.args.args]
+    n_required = len(arguments) - len(node.args.defaults)
+    assert all(argument.arg != "rng" for argument in arguments[n_required:])
+    for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+        assert argument.arg != "rng" or default is None
+
+
+def test_importing_the_library_loads_nothing_slow():
+    """What is slow to load is loaded where it is used."""
+    code = f"import sys, superposition; print([n for n in {SLOW} if n in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": str(LIB)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert run.stdout.decode().strip() == "[]", run.stderr.decode()
+
+
+def test_the_installed_library_is_superposition_alone():
+    """The wheel's packages, as pyproject.toml finds them."""
+    import tomllib
+
+    from setuptools import find_packages
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = project["tool"]["setuptools"]["packages"]["find"]
+    packages = find_packages(str(ROOT / found["where"][0]), include=found["include"])
+    assert {name.split(".")[0] for name in packages} == {"superposition"}
+    assert set(packages) == {n for n in MODULES if (LIB / n.replace(".", "/")).is_dir()} - {
+        "companion",
+        "companion.figures",
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("", 0),
+        ('"""Words\nand words."""\n\nX = 1  # why\n', 1),
+        ("# only words\n\ndef f():\n    '''Claim.'''\n    return (\n        1,\n    )\n", 4),
+        ('X = """a\nb"""\n', 2),
+        ("class A:\n    pass\n", 2),
+    ],
+)
+def test_lines_of_code_are_counted_without_words(source, lines):
+    assert size.code_lines(source) == lines
+
+
+def test_sizes_are_of_every_folder_and_add_up():
+    found = size.sizes()
+    assert list(found) == list(size.FOLDERS)
+    counted = sum(size.code_lines(path.read_text()) for path in size.modules(LIB / "companion"))
+    assert found["lib/companion"].total() == counted > 1000
+    assert any("lib/superposition" in line for line in size.table())

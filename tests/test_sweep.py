@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from superposition import sweep
-from superposition.sweep import read_table
+from superposition.results import read_table
 
 SETTINGS = [{"size": size, "kind": kind} for size in (2, 3.5) for kind in ("flat", "steep")]
 CALLS: list[dict] = []

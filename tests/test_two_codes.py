@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superposition import MLPCircuits
-from superposition.codes.packings import plane_lines
-from superposition.codes.two import TwoCodes, draw_codes
-from superposition.constructions.coupling import coupling
-from superposition.constructions.crosstalk import gated_law
-from superposition.constructions.quiet import RIDGE, crosstalk, least_crosstalk
-from superposition.theory import gating, symbols
+from superposition.maps import TwoCodes, draw_codes
+from superposition.packings import plane_lines
+from superposition.predict.gated import coupling, crosstalk, gated_law
+from superposition.readers import RIDGE, least_crosstalk
+from superposition.theory import gated, symbols
 from superposition.theory.derivation import evaluate
 
 PRIMES = [2, 3, 5, 7]
@@ -268,15 +267,15 @@ def test_crosstalk_is_what_loops_count(q, r, n, quiet):
 
 
 def chances(q, r, n):
-    values = {symbols.T: n, symbols.r: r, gating.slots: q * r}
-    shared = float(evaluate(gating.slot_shared(), values))
-    values[gating.shared] = shared
-    values[gating.chance] = float(evaluate(gating.slots_meet(), values))
-    return values, shared, float(values[gating.chance])
+    values = {symbols.T: n, symbols.r: r, gated.slots: q * r}
+    shared = float(evaluate(gated.slot_shared(), values))
+    values[gated.shared] = shared
+    values[gated.chance] = float(evaluate(gated.slots_meet(), values))
+    return values, shared, float(values[gated.chance])
 
 
 def closed(expression, values, own, mean):
-    return float(evaluate(expression, {**values, gating.own2: own, gating.mean2: mean}))
+    return float(evaluate(expression, {**values, gated.own2: own, gated.mean2: mean}))
 
 
 @pytest.mark.parametrize(("q", "r", "n"), GEOMETRIES[:3] + GEOMETRIES[4:])
@@ -288,7 +287,7 @@ def test_own_parts_are_heard_as_derived_exactly(q, r, n):
     """
     values, shared, _ = chances(q, r, n)
     heard = crosstalk(drawn(q, r, n), False)
-    slot = closed(gating.slot_crosstalk(), values, 1, 0)
+    slot = closed(gated.slot_crosstalk(), values, 1, 0)
     assert heard.shared == pytest.approx(shared, rel=1e-9)
     assert heard.own == pytest.approx(slot * (1 - 2 * shared) / (1 - shared), rel=1e-9)
     assert heard.noise == pytest.approx(heard.own, rel=1e-9)
@@ -309,10 +308,10 @@ def test_the_mean_is_heard_as_derived(q, r, n):
     def square(pairs):
         return pairs * chance * (1 - chance) + (pairs * chance) ** 2
 
-    assert closed(gating.slot_crosstalk(), values, 0, 1) == pytest.approx(square(r) / r**2)
-    assert closed(gating.circuit_crosstalk(), values, 0, 1) == pytest.approx(square(r * r) / r**4)
+    assert closed(gated.slot_crosstalk(), values, 0, 1) == pytest.approx(square(r) / r**2)
+    assert closed(gated.circuit_crosstalk(), values, 0, 1) == pytest.approx(square(r * r) / r**4)
     past = square(r * r - r) / r**4
-    assert closed(gating.crosstalk_past_shared(), values, 0, 1) == pytest.approx(past)
+    assert closed(gated.crosstalk_past_shared(), values, 0, 1) == pytest.approx(past)
     once = r * shared / (1 - shared)
     slot = ((1 - once) * square(r) + once * square(r - 1)) / r**2
     within = 1e-9 if r == 1 or n == q * q else 0.05
@@ -323,10 +322,10 @@ def test_the_mean_is_heard_as_derived(q, r, n):
 
 def added(values, own, mean):
     """(eq-gated-noise) for one other, of which nothing is heard on shared slots."""
-    values = values | {symbols.k: 2, gating.own2: own, gating.mean2: mean, gating.joined2: 0}
-    values[gating.crosstalk2] = float(evaluate(gating.circuit_crosstalk(), values))
-    values[gating.crosstalk_past2] = float(evaluate(gating.crosstalk_past_shared(), values))
-    return float(evaluate(gating.new_error(), values))
+    values = values | {symbols.k: 2, gated.own2: own, gated.mean2: mean, gated.joined2: 0}
+    values[gated.crosstalk2] = float(evaluate(gated.circuit_crosstalk(), values))
+    values[gated.crosstalk_past2] = float(evaluate(gated.crosstalk_past_shared(), values))
+    return float(evaluate(gated.new_error(), values))
 
 
 @pytest.mark.parametrize(("q", "r"), [(7, 4), (7, 2), (11, 6)])
@@ -352,7 +351,7 @@ def test_quiet_weights_hear_less(q, r, n):
 def test_of_more_than_four_hundred_circuits_some_are_listened_to():
     """Equal loads: the exact count for all of them, within one percent."""
     values, shared, _ = chances(31, 4, 620)
-    wanted = closed(gating.slot_crosstalk(), values, 1, 0) * (1 - 2 * shared) / (1 - shared)
+    wanted = closed(gated.slot_crosstalk(), values, 1, 0) * (1 - 2 * shared) / (1 - shared)
     assert crosstalk(drawn(31, 4, 620), False).own == pytest.approx(wanted, rel=0.01)
 
 
@@ -367,14 +366,14 @@ def test_the_first_layers_law_is_the_derived_one(rng):
     two = drawn(29, 4, 116)
     heard = crosstalk(two, False), coupling(two, False)
     values, _, _ = chances(29, 4, 116)
-    values |= {gating.own2: moments.own2[0], gating.mean2: moments.arrived[1, 2, 2]}
-    values |= {gating.crosstalk2: float(evaluate(gating.circuit_crosstalk(), values))}
-    values |= {gating.crosstalk_past2: float(evaluate(gating.crosstalk_past_shared(), values))}
+    values |= {gated.own2: moments.own2[0], gated.mean2: moments.arrived[1, 2, 2]}
+    values |= {gated.crosstalk2: float(evaluate(gated.circuit_crosstalk(), values))}
+    values |= {gated.crosstalk_past2: float(evaluate(gated.crosstalk_past_shared(), values))}
     for n_active in (2, 3):
-        values |= {symbols.k: n_active, gating.joined2: moments.arrived[1, 0, 0]}
+        values |= {symbols.k: n_active, gated.joined2: moments.arrived[1, 0, 0]}
         law = gated_law(moments, *heard, 4, n_active)["mse"]
         added = law[1] - moments.growth[0] * law[0]
-        assert added == pytest.approx(float(evaluate(gating.new_error(), values)), rel=0.1)
+        assert added == pytest.approx(float(evaluate(gated.new_error(), values)), rel=0.1)
 
 
 def slow_coupling(two, quiet):

@@ -25,10 +25,13 @@ NUMBERED = re.compile(
     r'id="equation-(?P<label>[\w-]+)">\s*'
     r'<span class="eqno">(?P<number>\([^)]*\))(?P<mark>.*?)</span>'
 )
-LIBRARY = "lib/superposition"
+LIBRARY = "lib"
 SOURCES = "_modules/"
 # Where a formula is derived comes before where it is used, and that before where it is measured.
-FOLDERS = ("theory", "codes", "circuits", "constructions", "bench", "interop")
+FOLDERS = (
+    *("theory", "circuits", "packings", "maps", "chain_maps", "sums", "readers", "constructions"),
+    *("predict", "certificate", "bench", "interop"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,9 @@ class Place:
     @property
     def rank(self) -> tuple[int, bool, bool, str, int]:
         """The smallest is shown: derivations first, then claims, then what is public."""
-        folder = self.module.split(".")[1]
+        package, folder, *_ = self.module.split(".")
         order = FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
+        order += len(FOLDERS) * (package == "companion")
         private = any(part.startswith("_") for part in self.name.split("."))
         return order, not self.claims, private, self.module, self.line
 
@@ -74,10 +78,10 @@ def cited(text: str, module: str) -> Iterator[tuple[str, Place]]:
 
 @cache
 def citations(library: Path) -> dict[str, list[Place]]:
-    """For each label the places that cite it, the one to show first; `library` is the package."""
+    """For each label the places that cite it, the one to show first; `library` holds packages."""
     places: dict[str, list[Place]] = {}
     for path in sorted(library.rglob("*.py")):
-        module = ".".join(path.relative_to(library.parent).with_suffix("").parts)
+        module = ".".join(path.relative_to(library).with_suffix("").parts)
         for label, place in cited(path.read_text(encoding="utf-8"), module):
             places.setdefault(label, []).append(place)
     return {label: sorted(each, key=lambda p: p.rank) for label, each in places.items()}

@@ -13,7 +13,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from superposition.plotting.figure_data import split
+from companion.figures.figure_data import split
 
 LINK, WHOSE = "figure-data", "visually-hidden"
 

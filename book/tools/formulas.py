@@ -1,4 +1,4 @@
-"""Print the rows of `superposition.explorable` as a JavaScript module.
+"""Print the rows of `companion.explore` as a JavaScript module.
 
 `python book/tools/formulas.py` writes book/_static/explore/formulas.js. Tests compare the file with
 what is printed here, and what JavaScript makes of it with Python's numbers.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sympy as sp
 
-from superposition.explorable import NAMES, START, rows
+from companion.explore import NAMES, START, rows
 
 FILE = Path(__file__).parents[1] / "_static/explore/formulas.js"
 
@@ -21,7 +21,7 @@ def module() -> str:
     plain = {old: sp.Symbol(new, positive=True) for old, new in NAMES.items()}
     given = f"({{ {', '.join(NAMES.values())} }})"
     lines = [
-        "// Printed from superposition.explorable by book/tools/formulas.py: do not edit.",
+        "// Printed from companion.explore by book/tools/formulas.py: do not edit.",
         f"export const START = {json.dumps(START)};",
         "export const ROWS = [",
     ]

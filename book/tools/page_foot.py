@@ -14,7 +14,7 @@ from sphinx.config import Config
 
 def built_from(root: Path) -> str:
     """Version of the library, and commit and its date where there is a repository."""
-    text = f"Version {version('superposition')}"
+    text = f"Version {version('circuits-in-superposition')}"
     command = ["git", "-C", str(root), "log", "-1", "--format=commit %h of %cs"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

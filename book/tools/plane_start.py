@@ -1,4 +1,4 @@
-"""Print what `superposition.explorable_plane` begins with as a JavaScript module.
+"""Print what `companion.plane` begins with as a JavaScript module.
 
 `python book/tools/plane_start.py` writes book/_static/explore/plane_start.js. Tests compare the
 file with what is printed here.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from superposition.codes.two import GATES
-from superposition.explorable_plane import ORDERS, START
+from companion.plane import ORDERS, START
+from superposition.maps import GATES
 
 FILE = Path(__file__).parents[1] / "_static/explore/plane_start.js"
 
@@ -18,7 +18,7 @@ FILE = Path(__file__).parents[1] / "_static/explore/plane_start.js"
 def module() -> str:
     """The module's text: orders of planes on offer, the first state, gates of a slot."""
     lines = [
-        "// Printed from superposition.explorable_plane by book/tools/plane_start.py: do not edit.",
+        "// Printed from companion.plane by book/tools/plane_start.py: do not edit.",
         f"export const ORDERS = {json.dumps(ORDERS)};",
         f"export const START = {json.dumps(START)};",
         f"export const GATES = {GATES};",

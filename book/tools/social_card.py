@@ -15,8 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 
-from superposition.codes.two import draw_codes
-from superposition.plotting.woven import CHALK, DIM, NIGHT, weave
+from companion.figures.woven import CHALK, DIM, NIGHT, weave
+from superposition.maps import draw_codes
 
 CARD = "_static/social_card.png"
 WIDTH, HEIGHT = 1200, 630

@@ -1,4 +1,4 @@
-"""Write the networks of `superposition.watch` to a file that a page can hold.
+"""Write the networks of `companion.watch` to a file that a page can hold.
 
 `python book/tools/watched.py` writes book/_static/explore/watch.safetensors: for each network,
 load and layer the sum over circuits that its weights are (slots and small matrices), and what is
@@ -16,15 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from companion.watch import HALF, LOADS, START, WORDS, watched
+from superposition.certificate.slots import two_codes
 from superposition.circuits.conditional import on_neurons
 from superposition.circuits.rotations import rotation_step
-from superposition.codes import CircuitSum, SparseCode, superpose
-from superposition.constructions import GatedSuperposition, MLPSuperposition
-from superposition.constructions.connections import mean_apart
-from superposition.constructions.gates import with_bias
-from superposition.constructions.slots import two_codes
+from superposition.constructions.gated import with_bias
+from superposition.maps import SparseCode
 from superposition.network import MLPNetwork
-from superposition.watch import HALF, LOADS, START, WORDS, watched
+from superposition.readers import mean_apart
+from superposition.sums import CircuitSum, superpose
+from superposition.superposition import GatedSuperposition, MLPSuperposition
 
 FILE = Path(__file__).parents[1] / "_static/explore/watch.safetensors"
 Array = NDArray[Any]

@@ -3,6 +3,8 @@
 This is the executable companion to *Circuits in Superposition* (Bushnaq & Mendel, 2024).
 """
 
+from __future__ import annotations
+
 from superposition.circuits import (
     CircuitGraph,
     MLPCircuits,
@@ -12,18 +14,19 @@ from superposition.circuits import (
     rotation_vector,
     with_indicator,
 )
-from superposition.codes import GaussianCode, SparseCode, superpose
+from superposition.circuits.moments import Moments
 from superposition.constructions import (
     ChainConstruction,
     GatedConstruction,
     GatedResidualConstruction,
     MLPConstruction,
     ResidualConstruction,
-    Superposition,
 )
+from superposition.maps import GaussianCode, SparseCode
 from superposition.measure import measure_error
-from superposition.moments import Moments
 from superposition.network import MLPNetwork, ResidualNetwork
+from superposition.sums import superpose
+from superposition.superposition import Superposition
 from superposition.sweep import sweep
 
 __all__ = [

@@ -16,20 +16,19 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from superposition._activations import activate
 from superposition._check import Floats, whole_array
-from superposition.codes import Code
-from superposition.constructions.compiled import (
+from superposition.certificate.slots import two_codes
+from superposition.constructions.gated import with_bias
+from superposition.constructions.stages import as_graph, layer_sums, linked
+from superposition.maps import Code
+from superposition.network import Network, activate, run_layers
+from superposition.readers import mean_apart
+from superposition.superposition import (
     GatedSuperposition,
     MLPSuperposition,
     ResidualSuperposition,
     Superposition,
 )
-from superposition.constructions.connections import mean_apart
-from superposition.constructions.gates import with_bias
-from superposition.constructions.graph_layers import as_graph, layer_sums, linked
-from superposition.constructions.slots import two_codes
-from superposition.network import Network, run_layers
 
 Term = Callable[[Floats], Floats]
 

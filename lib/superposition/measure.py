@@ -1,20 +1,23 @@
-"""Measuring errors: what a superposition computes, compared with what its circuits compute."""
+"""Measured errors of superpositions, layer by layer, and along the paths of a graph."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import pandas as pd
 
 from superposition._check import Floats, Integers, instance, positive_int, real_array
 from superposition._memory import check_memory, reuse_freed_memory
-from superposition.circuits import Circuits, ResidualCircuits, with_indicator
-from superposition.constructions.compiled import ResidualSuperposition, Superposition
-from superposition.inputs import InputSampler, sample_active
+from superposition.circuits import CircuitGraph, Circuits, ResidualCircuits, with_indicator
+from superposition.circuits.graph import sample_paths
+from superposition.circuits.inputs import InputSampler, sample_active
+from superposition.superposition import ResidualSuperposition, Superposition
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Observer = Callable[[Floats], Floats]
 
@@ -59,6 +62,9 @@ def measure_error(
     >>> bool(errors["worst"].max() < 1e-9)  # this construction is exact for one active circuit
     True
     """
+
+    import pandas as pd
+
     instance("superposition", superposition, Superposition)
     circuits = superposition.circuits
     because = ", the number of circuits"
@@ -238,3 +244,54 @@ def _total(vectors: Floats) -> float:
     if not np.isfinite(total):  # squares beyond single precision
         total = np.einsum("ijk,ijk->ij", lines, lines, dtype=np.float64).sum()
     return float(total)
+
+
+EXACT = 1e-9  # of the largest entry on the way: what is below counts as rounding
+
+
+def path_errors(
+    superposition: Superposition, n_paths: int, n_samples: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Measure errors of active circuits when they are done, in a row for each stage.
+
+    Each of `n_samples` samples has `n_paths` of the graph's longest paths active, with the graph's
+    own inputs. Let δ = estimate − truth of a circuit's state. The columns are `stage`, `layer` and
+    these:
+
+    mse: the mean of ‖δ‖² over samples and active circuits of the stage.
+    relative_mse: mse divided by the mean of ‖truth‖².
+    worst: the largest ‖δ‖.
+    exact: the share of circuits without an error beyond rounding.
+
+    Raises TypeError for a superposition of anything but a graph, ValueError as `sample_paths` does.
+    """
+
+    import pandas as pd
+
+    instance("superposition", superposition, Superposition)
+    graph = superposition.circuits
+    if not isinstance(graph, CircuitGraph):
+        raise TypeError(f"superposition: wanted one of a CircuitGraph, got {type(graph).__name__}")
+    active = sample_paths(graph, n_samples, rng, n_paths=n_paths)
+    inputs = graph.default_inputs(active, rng)
+    truths, found = graph.run(inputs, active), superposition.run(inputs, active)
+    largest = max(float(np.abs(truth).max()) for truth in truths)
+    rows = []
+    for name, stage in graph.stages.items():
+        own = active - graph.first[name]
+        which = (own >= 0) & (own < stage.circuits.n_circuits)
+        truth, estimate = truths[stage.end][which], found[stage.end][which]
+        if len(truth):
+            rows.append([name, stage.end, *_errors(truth, estimate, EXACT * largest)])
+    columns = ["stage", "layer", "mse", "relative_mse", "worst", "exact"]
+    return pd.DataFrame(rows, columns=columns).sort_values("layer", ignore_index=True)
+
+
+def _errors(truth: Floats, estimate: Floats, exact: float) -> tuple[float, ...]:
+    """Return mse, relative_mse, worst and exact, of states (n, d)."""
+    error = np.asarray(estimate, float) - truth
+    squares = np.sum(error**2, axis=1)
+    size = float(np.mean(np.sum(np.asarray(truth, float) ** 2, axis=1)))
+    right = float(np.mean(np.abs(error).max(axis=1) <= exact))
+    mse = float(squares.mean())
+    return mse, mse / size if size > 0 else np.nan, float(np.sqrt(squares.max())), right

@@ -1,21 +1,75 @@
-"""Results files: the finished runs of a sweep in one table, which is read whole or refused."""
+"""Results files hold the finished runs of a sweep in one table, which is read whole or refused."""
 
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
-import pandas as pd
 
-from superposition._files import atomic_write, check_writable, named
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
+    """Yield a binary file that appears under `path` only once everything has been written to it.
+
+    Raises OSError, naming the file, if it cannot be written; a file that was there stays.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex}.partial")
+    with named(path, "written"):
+        try:
+            with unfinished.open("wb") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())  # a full or failing disk may say so only now
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise OSError, naming the file, if `atomic_write` to `path` would fail. Its folder is made.
+
+    The check writes a file beside `path`. A long computation should know the result before it
+    starts.
+    """
+    path = Path(path)
+    with named(path, "written"):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not os.access(path, os.W_OK):  # could be replaced, but is protected
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trial = path.with_name(f".{path.name}.{uuid4().hex}.trial")
+        try:
+            trial.write_bytes(b"\n")
+        finally:
+            trial.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(path: Path, use: str) -> Iterator[None]:
+    """Raise errors of the file system again, with the file and the use that it was for."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        text = f"path: wanted a file that can be {use}, got {path}: {reason}"
+        raise OSError(error.errno or errno.EIO, text) from error
+
 
 Key = tuple[str, ...]
 _DIGEST = "sha256 of the other lines"
@@ -30,6 +84,9 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
     Raises ValueError, naming the file and where possible the line, for a file that is no table or
     not whole; OSError for one that cannot be read.
     """
+
+    import pandas as pd
+
     try:
         # a visit to Windows changes line ends and nothing else
         text = Path(path).read_bytes().replace(b"\r\n", b"\n").decode()
@@ -157,6 +214,8 @@ class Results:
         return [self._path, self._path.with_suffix(".partial.csv")] if self._path else []
 
     def _table(self, keys: Sequence[Key]) -> pd.DataFrame:
+        import pandas as pd
+
         return pd.concat([self.tables[k] for k in keys if k in self.tables], ignore_index=True)
 
     def _write(self, file: Path) -> None:

@@ -1,27 +1,76 @@
-"""Sweeps: one measurement over many settings and seeds, in one tidy table that can be continued."""
+"""Sweeps measure one thing at many settings and seeds, and continue where they were interrupted."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
-import pandas as pd
-from tqdm import tqdm
+from threadpoolctl import ThreadpoolController
 
 from superposition._check import generator, positive_int
-from superposition._threads import one_thread
-from superposition.results import Key, Results, key_of, read_table
+from superposition.results import Key, Results, key_of
 
-__all__ = ["Measurement", "Setting", "read_table", "setting_rng", "sweep"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Measurement", "Setting", "setting_rng", "sweep"]
+
+
+class _OneThread:
+    """A context in which linear algebra (BLAS, OpenMP) runs on one thread.
+
+    The libraries have one setting for a whole process. With several users at once, in threads of
+    one process, the first to enter sets it and the last to leave restores the earlier setting.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._n_modules = 0
+        self._controller = ThreadpoolController()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                # looking for the libraries takes milliseconds; only imports bring new ones
+                if self._n_modules != len(sys.modules):
+                    self._controller = ThreadpoolController()
+                    self._n_modules = len(sys.modules)
+                self._limits = self._controller.limit(limits=1)
+                self._release()
+            self._users += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._limits.restore_original_limits()
+                self._release()
+
+    def _release(self) -> None:
+        """Let any thread change the setting next, not only this one, which has just changed it."""
+        with self._controller.limit(limits=None):
+            pass
+
+
+one_thread = _OneThread()
 
 Setting = Mapping[str, Any]
-Measurement = Callable[..., pd.DataFrame]
+Measurement = Callable[..., "pd.DataFrame"]
 
 
 def sweep(
@@ -96,6 +145,9 @@ def setting_rng(entropy: Sequence[int], setting: Setting, seed: int) -> np.rando
 
 def _compute(todo: list[Any], n_jobs: int | None, store: Results, progress: bool) -> None:
     """Compute runs in any order, and store finished ones even if this is interrupted."""
+
+    from tqdm import tqdm
+
     runs = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(todo)
     try:
         with tqdm(total=len(todo), disable=not progress, unit="run") as bar:
@@ -112,6 +164,8 @@ def _compute(todo: list[Any], n_jobs: int | None, store: Results, progress: bool
 def _run(
     measure: Measurement, setting: Setting, seed: int, entropy: list[int]
 ) -> tuple[Key, pd.DataFrame]:
+    import pandas as pd
+
     with one_thread:
         table = measure(**setting, rng=setting_rng(entropy, setting, seed))
     if not isinstance(table, pd.DataFrame):
@@ -128,6 +182,9 @@ def _run(
 
 def _kept(name: str, column: pd.Series) -> pd.Series:
     """Return a column as a file returns it: floats are double, texts have no carriage returns."""
+
+    import pandas as pd
+
     if pd.api.types.is_float_dtype(column.dtype):
         return column.astype(float)
     if not pd.api.types.is_numeric_dtype(column.dtype) and any("\r" in str(v) for v in column):

@@ -31,7 +31,7 @@ class Mutant:
     """One change in one function, in words that do not depend on mutmut's numbers.
 
     name:     mutmut's, for `mutmut show`.
-    module:   below `superposition`. function: with its class, "SparseCode.draw".
+    module:   with its package. function: with its class, "SparseCode.draw".
     was, now: the statement, as `ast.unparse` writes it, before and after.
     message:  it changes what an error says, and nothing else.
     verdict:  KILLED, SURVIVED (or no test runs it) or TIMEOUT; None if it was not tried.
@@ -82,7 +82,7 @@ def unparsed(function: ast.FunctionDef) -> list[str]:
 
 
 def _mutant(name: str, functions: dict[str, ast.FunctionDef], status: int | None) -> Mutant:
-    module, _, mangled = name.removeprefix("superposition.").rpartition(".")
+    module, _, mangled = name.rpartition(".")
     plain, _, _ = mangled.partition("__mutmut_")
     before, after = functions[f"{plain}__mutmut_orig"], functions[mangled]
     after.name = before.name
@@ -100,7 +100,7 @@ def _verdict(status: int | None) -> str | None:
 def _statuses(copy: Path, modules: Iterable[str]) -> Iterator[tuple[Path, dict[str, int | None]]]:
     """Files with mutants, and mutmut's notes on each: the exit status of its tests."""
     for module in modules:
-        path = copy / "mutants/src/superposition" / f"{module.replace('.', '/')}.py"
+        path = copy / "mutants/src" / f"{module.replace('.', '/')}.py"
         notes = path.with_suffix(".py.meta")
         if notes.exists():
             yield path, json.loads(notes.read_text())["exit_code_by_key"]

@@ -58,7 +58,7 @@ def copy_all(copy: Path, group: dict[str, list[str]]) -> None:
 
 def settings(group: dict[str, list[str]]) -> str:
     """mutmut's section of pyproject.toml."""
-    paths = [f"src/superposition/{module.replace('.', '/')}.py" for module in group["modules"]]
+    paths = [f"src/{module.replace('.', '/')}.py" for module in group["modules"]]
     given = {
         "source_paths": ["src"],
         "only_mutate": paths,

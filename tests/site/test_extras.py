@@ -9,7 +9,8 @@ from urllib.parse import urldefrag, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from test_pages import HTML, LARGEST, PAGES, PHONE, Visit, serious
+
+from tests.site.test_pages import HTML, LARGEST, PAGES, PHONE, Visit, serious
 
 # Where in a page a tip is, and what is in it.
 EQUATION = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from superposition.explorable import START, capacities, rows
+from companion.explore import START, capacities, rows
 
 PAGE = "book/explore.html"
 SIZES = [*START]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from superposition.codes.packings import plane_lines
-from superposition.explorable_plane import ORDERS, START, common_slots, counts, joining
+from companion.plane import ORDERS, START, common_slots, counts, joining
+from superposition.packings import plane_lines
 
 PAGE = "book/plane.html"
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from superposition.watch import LOADS, START, watched
+from companion.watch import LOADS, START, watched
 
 PAGE = "book/watch.html"
 

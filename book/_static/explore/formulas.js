@@ -1,4 +1,4 @@
-// Printed from superposition.explorable by book/tools/formulas.py: do not edit.
+// Printed from companion.explore by book/tools/formulas.py: do not edit.
 export const START = {"D": 1024, "M": 2048, "d": 4, "m": 8, "k": 1, "r": 1, "nu": 0.1};
 export const ROWS = [
   {

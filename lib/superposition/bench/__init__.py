@@ -9,6 +9,8 @@
 ['one a circuit', 'one a dimension']
 """
 
+from __future__ import annotations
+
 from superposition.bench.contest import Contest, score
 from superposition.bench.methods import METHODS, Found, Given, Method
 from superposition.bench.pieces import TrueMatrix

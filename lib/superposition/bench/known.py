@@ -7,13 +7,13 @@ from functools import singledispatch
 import numpy as np
 
 from superposition._check import Floats
-from superposition.constructions import (
-    ChainSuperposition,
+from superposition.certificate.slots import two_codes
+from superposition.constructions import ChainSuperposition
+from superposition.superposition import (
     GatedResidualSuperposition,
     GatedSuperposition,
     Superposition,
 )
-from superposition.constructions.slots import two_codes
 
 
 @singledispatch

@@ -13,19 +13,19 @@ from scipy import sparse
 
 from superposition._check import Floats, Integers
 from superposition.bench.pieces import CodePieces, NoPieces, Pieces, SlotPieces
-from superposition.constructions import (
-    ChainSuperposition,
+from superposition.certificate.slots import two_codes
+from superposition.constructions import ChainSuperposition
+from superposition.constructions.gated import with_bias
+from superposition.constructions.stages import as_graph, layer_sums, linked
+from superposition.network import MLPNetwork, ResidualNetwork
+from superposition.readers import mean_apart
+from superposition.superposition import (
     GatedResidualSuperposition,
     GatedSuperposition,
     MLPSuperposition,
     ResidualSuperposition,
     Superposition,
 )
-from superposition.constructions.connections import mean_apart
-from superposition.constructions.gates import with_bias
-from superposition.constructions.graph_layers import as_graph, layer_sums, linked
-from superposition.constructions.slots import two_codes
-from superposition.network import MLPNetwork, ResidualNetwork
 
 Large = TypeVar("Large", MLPNetwork, ResidualNetwork)
 # name, owners, pieces, rest: as of `TrueMatrix`

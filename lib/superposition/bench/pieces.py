@@ -10,8 +10,8 @@ from scipy import sparse
 
 from superposition._check import Floats, Integers, whole_array
 from superposition._memory import check_memory
-from superposition.codes import Code, SparseCode
-from superposition.constructions.quiet import reading_weights
+from superposition.maps import Code, SparseCode
+from superposition.readers import reading_weights
 
 Factors = tuple[Floats, Floats]  # (D_out, R) and (R, D_in): their product is the piece
 

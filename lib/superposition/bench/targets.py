@@ -17,17 +17,17 @@ from superposition.circuits import (
     rotation_circuits,
     rotation_vector,
 )
-from superposition.codes import SparseCode
 from superposition.constructions import (
     ChainConstruction,
     GatedConstruction,
     GatedResidualConstruction,
     MLPConstruction,
     ResidualConstruction,
-    Superposition,
 )
-from superposition.interop.trees import packed
+from superposition.interop.files import packed
+from superposition.maps import SparseCode
 from superposition.measure import Observer, measure_error
+from superposition.superposition import Superposition
 
 _SAMPLES = 300  # of active sets, by which a target's own error is measured
 _GUESSES = 64  # inputs of each circuit, by which it is guessed

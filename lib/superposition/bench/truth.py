@@ -12,8 +12,8 @@ from superposition._memory import check_memory
 from superposition.bench.parts import matrices_of
 from superposition.bench.pieces import TrueMatrix
 from superposition.bench.scores import unit_rows
-from superposition.constructions.compiled import Superposition
-from superposition.inputs import active_mask, sample_active
+from superposition.circuits.inputs import active_mask, sample_active
+from superposition.superposition import Superposition
 
 
 @dataclass(frozen=True, eq=False)

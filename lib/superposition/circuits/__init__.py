@@ -1,13 +1,12 @@
 """Small networks, which are the circuits that share one large network."""
 
+from __future__ import annotations
+
 from superposition.circuits.convert import as_residual, switched
-from superposition.circuits.graph import CircuitGraph
+from superposition.circuits.graph import CircuitGraph, Edges, Stage
 from superposition.circuits.mlp import MLPCircuits
 from superposition.circuits.residual import ResidualCircuits, with_indicator
 from superposition.circuits.rotations import on_indicator, rotation_circuits, rotation_vector
-from superposition.circuits.stages import Edges, Stage
-
-Circuits = ResidualCircuits | MLPCircuits | CircuitGraph
 
 __all__ = [
     "CircuitGraph",
@@ -23,3 +22,5 @@ __all__ = [
     "switched",
     "with_indicator",
 ]
+
+Circuits = ResidualCircuits | MLPCircuits | CircuitGraph

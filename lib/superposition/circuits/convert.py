@@ -8,9 +8,9 @@ import numpy as np
 
 from superposition._check import Floats, Integers, instance, positive_real
 from superposition.circuits.conditional import check_step, on_neurons, step_bias
+from superposition.circuits.inputs import InputSampler, take_inputs
 from superposition.circuits.mlp import MLPCircuits
 from superposition.circuits.residual import ResidualCircuits
-from superposition.inputs import InputSampler, take_inputs
 
 
 @dataclass(frozen=True, eq=False)

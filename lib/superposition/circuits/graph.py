@@ -1,10 +1,11 @@
-"""Small networks that feed each other: circuits on their layers, and maps between them."""
+"""Graphs of circuits: stages of circuits, and edges along which one feeds another."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,137 @@ from superposition._check import (
     Floats,
     Integers,
     active_sets,
+    generator,
     instance,
+    positive_int,
     real_array,
     whole_array,
+    whole_number,
 )
-from superposition.circuits.stages import Edges, Stage, checked_edges
-from superposition.inputs import InputSampler
+from superposition.circuits.inputs import InputSampler
+from superposition.circuits.residual import ResidualCircuits
+
+_ANY = 2**62  # circuits beyond their stage are refused by name
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Circuits of one shape that compute on the same layers.
+
+    circuits: the circuits.
+    start: how many layers of the graph come before their first one.
+
+    Raises TypeError or ValueError for other circuits, or a start below 0.
+    """
+
+    circuits: ResidualCircuits
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        instance("circuits", self.circuits, ResidualCircuits)
+        whole_number("start", self.start, 0)
+
+    @property
+    def end(self) -> int:
+        """The number of the graph's layers after which the circuits are done."""
+        return self.start + self.circuits.n_layers
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """Maps that carry outputs of one stage's circuits to inputs of another stage's circuits.
+
+    source: the name of the stage that the edges come from.
+    target: the name of the stage that they lead to.
+    pairs: (n, 2), which of the source's circuits feeds which of the target's.
+    maps: (n, d_target, d_source), or one map (d_target, d_source) for all edges.
+
+    A map is applied to the final state of its source circuit. The result is added to the state of
+    the target circuit right before that circuit's first layer.
+    """
+
+    source: str
+    target: str
+    pairs: Integers
+    maps: Floats
+
+    @property
+    def entries(self) -> Integers:
+        """The entries of target states to which any of the maps adds something."""
+        return np.flatnonzero(np.any(self.maps, axis=(0, 2)))
+
+
+def checked_edges(edges: Sequence[Edges], stages: Mapping[str, Stage]) -> tuple[Edges, ...]:
+    """Return the edges with full arrays (n, 2) and (n, d_target, d_source), without empty groups.
+
+    Raises TypeError or ValueError for what does not fit the stages, an edge given twice, a cycle,
+    and circuits read before they are done; the message names the circuits.
+    """
+    every = [_checked(f"edges[{i}]", each, stages) for i, each in enumerate(edges)]
+    checked = tuple(each for each in every if len(each.pairs))
+    _check_twice(checked)
+    _check_cycles(checked)
+    for i, each in enumerate(checked):
+        done, start = stages[each.source].end, stages[each.target].start
+        if done > start:
+            raise ValueError(
+                f"edges[{i}]: wanted circuits that are done before they are read, but "
+                f"{' → '.join(next(_ends(each)))} is read after {start} layers, done after {done}"
+            )
+    return checked
+
+
+def _checked(label: str, edges: Edges, stages: Mapping[str, Stage]) -> Edges:
+    instance(label, edges, Edges)
+    for which, end in (("source", edges.source), ("target", edges.target)):
+        if end not in stages:
+            raise ValueError(f"{label}.{which}: wanted one of {[*stages]}, got {end!r}")
+    circuits = [stages[end].circuits for end in (edges.source, edges.target)]
+    counts = [each.n_circuits for each in circuits]
+    pairs = whole_array(f"{label}.pairs", edges.pairs, "edges two", {"two": 2}, _ANY)
+    for end, column, count in zip((edges.source, edges.target), pairs.T, counts, strict=True):
+        if (beyond := column[column >= count]).size:
+            raise ValueError(
+                f"{label}.pairs: wanted {end}[0] to {end}[{count - 1}], got {end}[{beyond[0]}]"
+            )
+    maps, before, after = np.asarray(edges.maps), circuits[0].width, circuits[1].width
+    if maps.shape not in ((after, before), (len(pairs), after, before)):
+        named = Edges(edges.source, edges.target, pairs, maps)
+        both = next((" → ".join(ends) for ends in _ends(named)), "no edge")
+        raise ValueError(
+            f"{label}.maps: wanted shape ({len(pairs)}, {after}, {before}) or ({after}, {before}), "
+            f"for states of width {before} that are added to those of width {after}, got "
+            f"{maps.shape} for {both}"
+        )
+    if not maps.any() and len(pairs):
+        raise ValueError(f"{label}.maps: wanted some that are not all zero")
+    maps = np.broadcast_to(maps, (len(pairs), after, before))
+    maps = real_array(f"{label}.maps", maps, "edges after before", {}, circuits[0].dtype)
+    return Edges(edges.source, edges.target, pairs, maps)
+
+
+def _ends(edges: Edges) -> Iterator[tuple[str, str]]:
+    """Yield the names of the circuits at both ends of each edge: "adder[3]"."""
+    for source, target in edges.pairs.tolist():
+        yield f"{edges.source}[{source}]", f"{edges.target}[{target}]"
+
+
+def _check_twice(edges: Sequence[Edges]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for ends in (ends for each in edges for ends in _ends(each)):
+        if ends in seen:
+            raise ValueError(f"edges: wanted each once, got {' → '.join(ends)} twice")
+        seen.add(ends)
+
+
+def _check_cycles(edges: Sequence[Edges]) -> None:
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for source, target in (ends for each in edges for ends in _ends(each)):
+        sorter.add(target, source)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise ValueError(f"edges: wanted no cycle, got {' → '.join(error.args[1])}") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,3 +368,85 @@ def _step(state: Floats, local: Integers, stage: Stage, layer: int) -> None:
     own = state[rows, columns, : circuits.width][:, None]
     which = local[rows, columns][:, None]
     state[rows, columns, : circuits.width] = circuits.step(own, which, layer - stage.start)[:, 0]
+
+
+_AT_ONCE = 1024  # walks that take a step together
+
+
+def sample_paths(
+    graph: CircuitGraph,
+    n_samples: int,
+    rng: np.random.Generator,
+    *,
+    length: int | None = None,
+    n_paths: int = 1,
+) -> Integers:
+    """Draw random walks along edges, in which each circuit feeds the next.
+
+    length: the number of circuits on a walk; None: that of the longest walk.
+    n_paths: how many walks a row has; they share no circuit, and no edge connects two of them.
+
+    A walk starts at a circuit that no edge leads to. It continues along any edge after which it can
+    still reach its length, and each of these is equally likely. Returns the circuits' numbers,
+    (n_samples, n_paths · length), the walks of a row one after the other.
+    Raises ValueError where no walk has that length, or a row cannot hold so many separate walks.
+    """
+    instance("graph", graph, CircuitGraph)
+    n_samples, rng = positive_int("n_samples", n_samples), generator(rng)
+    n_paths = positive_int("n_paths", n_paths)
+    ahead = _ahead(graph)
+    longest = len(ahead)
+    length = positive_int("length", longest if length is None else length, longest, ", the longest")
+    starts = np.flatnonzero(ahead[length - 1] & graph.without_predecessors)
+    if n_paths > len(starts):
+        raise ValueError(
+            f"n_paths: wanted at most {len(starts)}, the first circuits, got {n_paths}"
+        )
+    walks = _walks(graph, ahead[:length], starts, (n_samples, n_paths), rng)
+    for _ in range(100):
+        if not (again := _meet(graph, walks, length)).any():
+            return walks
+        walks[again] = _walks(graph, ahead[:length], starts, (int(again.sum()), n_paths), rng)
+    raise ValueError(f"n_paths: wanted so few that they can be apart, got {n_paths}")
+
+
+def _walks(
+    graph: CircuitGraph,
+    ahead: list[NDArray[np.bool_]],
+    starts: Integers,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> Integers:
+    now = rng.choice(starts, shape).ravel()
+    walk = [now]
+    for enough in ahead[-2::-1]:
+        parts = [now[i : i + _AT_ONCE] for i in range(0, len(now), _AT_ONCE)]
+        now = np.concatenate([_next(graph, part, enough, rng) for part in parts])
+        walk.append(now)
+    return np.stack(walk, axis=1).reshape(shape[0], -1)
+
+
+def _next(
+    graph: CircuitGraph, now: Integers, enough: NDArray[np.bool_], rng: np.random.Generator
+) -> Integers:
+    """Draw, for each circuit, one that follows it and from which the walk can reach its length."""
+    may = graph.adjacency[now].toarray() * enough
+    return np.asarray((rng.random(may.shape) * may).argmax(axis=1))
+
+
+def _ahead(graph: CircuitGraph) -> list[NDArray[np.bool_]]:
+    """Return, for walks of 1, 2, … circuits, whether one starts at each circuit, (T,)."""
+    ahead = [np.ones(graph.n_circuits, bool)]
+    while (more := graph.adjacency @ ahead[-1].astype(int) > 0).any():
+        ahead.append(more)
+    return ahead
+
+
+def _meet(graph: CircuitGraph, walks: Integers, length: int) -> NDArray[np.bool_]:
+    """Return whether two of a row's walks share a circuit, or have an edge between them, (n,)."""
+    ordered = np.sort(walks, axis=1)
+    meet = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    walk = np.arange(walks.shape[1]) // length
+    for one, other in np.argwhere(walk[:, None] != walk):
+        meet |= np.asarray(graph.adjacency[walks[:, one], walks[:, other]] > 0).ravel()
+    return np.asarray(meet)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from superposition._activations import activate, activation_names
 from superposition._check import (
     Floats,
     Integers,
@@ -24,8 +23,9 @@ from superposition._check import (
 )
 from superposition._memory import check_circuits, check_memory
 from superposition.circuits.conditional import find_step
-from superposition.inputs import InputSampler, UnitInputs, sample_active, take_inputs
-from superposition.moments import MLPMoments, mlp_moments
+from superposition.circuits.inputs import InputSampler, UnitInputs, sample_active, take_inputs
+from superposition.circuits.moments import MLPMoments, mlp_moments
+from superposition.network import activate, activation_names
 
 
 @dataclass(frozen=True, eq=False, repr=False)

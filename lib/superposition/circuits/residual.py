@@ -21,8 +21,8 @@ from superposition._check import (
     whole_array,
 )
 from superposition._memory import check_circuits, check_memory
-from superposition.inputs import InputSampler, UnitInputs, sample_active
-from superposition.moments import N_NODES, Moments, residual_moments
+from superposition.circuits.inputs import InputSampler, UnitInputs, sample_active
+from superposition.circuits.moments import N_NODES, Moments, residual_moments
 
 
 @dataclass(frozen=True, eq=False, repr=False)

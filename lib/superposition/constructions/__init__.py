@@ -1,18 +1,19 @@
 """Constructions, which compile circuits into one large network."""
 
-from superposition.constructions.chained import ChainSuperposition
-from superposition.constructions.chains import ChainConstruction
-from superposition.constructions.compiled import (
+from __future__ import annotations
+
+from superposition.constructions.chains import ChainConstruction, ChainSuperposition
+from superposition.constructions.gated import GatedConstruction
+from superposition.constructions.gated_residual import GatedResidualConstruction
+from superposition.constructions.post import ResidualConstruction
+from superposition.constructions.sequel import MLPConstruction
+from superposition.superposition import (
+    GatedResidualSuperposition,
     GatedSuperposition,
     MLPSuperposition,
     ResidualSuperposition,
     Superposition,
 )
-from superposition.constructions.gated import GatedConstruction
-from superposition.constructions.gated_residual import GatedResidualConstruction
-from superposition.constructions.gated_stream import GatedResidualSuperposition
-from superposition.constructions.mlp import MLPConstruction
-from superposition.constructions.residual import ResidualConstruction
 
 __all__ = [
     "ChainConstruction",

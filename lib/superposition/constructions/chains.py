@@ -1,35 +1,184 @@
-"""Chains: several active circuits without noise, each of them alone in a gated network."""
+"""Chains compute several active circuits without noise, in networks side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from sympy import prevprime
 
-from superposition._check import Floats, generator, instance, positive_int, positive_real
-from superposition.circuits import MLPCircuits
-from superposition.codes.chains import (
+from superposition._check import (
+    Floats,
+    Integers,
+    generator,
+    instance,
+    positive_int,
+    positive_real,
+    real_array,
+    whole_array,
+)
+from superposition.certificate.bounds import ROUNDED, largest_pre_activations, largest_states
+from superposition.chain_maps import (
+    Booleans,
     ChainCodes,
     bucket_chains,
     bucket_slots,
     check_buckets,
     plane_chains,
 )
-from superposition.codes.packings import smallest_plane
-from superposition.constructions.bounds import ROUNDED, largest_pre_activations, largest_states
-from superposition.constructions.capacity import WIDEST, check_question, smallest_true
-from superposition.constructions.chain_sizes import neurons_of_slot, primes
-from superposition.constructions.chained import ChainSuperposition
-from superposition.constructions.compiled import GatedSuperposition
-from superposition.constructions.failing import no_bucket_left, no_chain_left, unplaced
-from superposition.constructions.gates import gated_layer
+from superposition.circuits import MLPCircuits
+from superposition.circuits.moments import MLPMoments
+from superposition.constructions.gated import gated_layer
 from superposition.constructions.needs import check_chains, check_gated
-from superposition.moments import MLPMoments
+from superposition.constructions.sizing import WIDEST, check_question, smallest_true
+from superposition.maps import GATES
 from superposition.network import MLPNetwork
+from superposition.packings import smallest_plane
+from superposition.placing import NOWHERE, place
+from superposition.superposition import GatedSuperposition, Superposition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def neurons_of_slot(widths: Sequence[int]) -> int:
+    """Return the neurons of one slot in the widest layer: one for each entry, and two gates."""
+    return max(positive_int("widths", width) for width in widths) + GATES
+
+
+def primes(first: int, last: int) -> list[int]:
+    """Return all primes from `first` to `last`."""
+
+    from sympy import nextprime
+
+    found = [int(nextprime(first - 1))]
+    while found[-1] <= last:
+        found.append(int(nextprime(found[-1])))
+    return found[:-1]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ChainSuperposition(Superposition):
+    """MLP circuits in r chains of one MLP, each chain a gated network with one slot a circuit.
+
+    codes: which slots each circuit has in each chain.
+    copies: the same network as a gated one of T·r circuits; t's copy in chain j is circuit t·r + j.
+    """
+
+    circuits: MLPCircuits
+    network: MLPNetwork
+    codes: ChainCodes
+    copies: GatedSuperposition
+
+    def embed(self, inputs: Floats, active: Integers) -> Floats:
+        """Return the first large state (batch, D) for inputs (batch, k, d_0) of active circuits.
+
+        A local embedding writes each circuit into all chains. Apart from min(1, ·) of gates it is a
+        sum of what each circuit writes. A coordinated embedding looks at the whole active set, and
+        writes each circuit into the chain where `place` puts it.
+        Raises ValueError for a set that cannot be placed, more circuits in a chain than gates are
+        made for, or inputs longer than `input_bound`; otherwise as the circuits' own `run` does.
+        """
+        inputs, active = self.circuits.check_inputs(inputs, active)
+        if self._coordinated:
+            chains = self.place(active)
+            if (nowhere := np.flatnonzero((chains == NOWHERE).any(axis=1))).size:
+                row = active[nowhere[0]].tolist()
+                raise ValueError(
+                    f"active: wanted circuits that can be placed in {self.codes.n_chains} chains "
+                    f"without conflict, got {row}"
+                )
+            copies: Integers = active * self.codes.n_chains + chains
+            most = _largest_count(chains)
+        else:
+            copies, most = self._all_copies(active), active.shape[1]
+            inputs = np.repeat(inputs, self.codes.n_chains, axis=1)
+        if most > (headroom := self.construction.headroom):
+            raise ValueError(
+                f"active: wanted at most {headroom:g} in a chain, the headroom, got {most}"
+            )
+        return self.copies.embed(inputs, copies)
+
+    def place(self, active: Integers) -> Integers:
+        """Return the chain into which each of the circuits (batch, k) is embedded, or rows of −1.
+
+        No two circuits of a chain conflict there: (eq-placement). A row is −1 where no placement
+        was found.
+        """
+        return place(self.codes, active, self.construction.silent)
+
+    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
+        """Return what circuits `which` (batch, j) read after small layer `layer`, (batch, j, d_l).
+
+        With a local embedding this is the mean over all chains, disturbed or not. With a
+        coordinated one it is the sum over all chains, which is exact if all but one of a circuit's
+        slots are silent. Placements with `silent` see to that.
+        """
+        which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
+        return self._combined(self.copies.read(state, self._all_copies(which), layer))
+
+    def read_all(self, state: Floats, layer: int) -> Floats:
+        return self._combined(self.copies.read_all(state, layer))
+
+    def read_undisturbed(self, state: Floats, which: Integers, layer: int) -> Floats:
+        """Return what circuits read from the chains that gates show to be undisturbed.
+
+        This map is not linear, because gates of both codes choose the chains, (eq-undisturbed). The
+        result is NaN where no chain is left, so that a failure can be recognised. It is always NaN
+        for circuits that are not active.
+        """
+        chosen = self.undisturbed(state, which, layer)[..., None]
+        read = self.copies.read(state, self._all_copies(np.asarray(which)), layer)
+        parts = read.reshape(*chosen.shape[:3], read.shape[2])
+        with np.errstate(invalid="ignore"):  # 0 / 0 where no chain is left
+            return np.asarray((parts * chosen).sum(axis=2) / chosen.sum(axis=2, dtype=read.dtype))
+
+    def undisturbed(self, state: Floats, which: Integers, layer: int) -> Booleans:
+        """Return in which chains circuits `which` (batch, j) are read exactly, (batch, j, r)."""
+        layer = self._layer(layer)
+        which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
+        width = self.circuits.widths[layer]
+        size = (width + 2) * self.codes.n_slots * self.codes.n_chains
+        state = real_array("state", state, "batch size", {"size": size, "batch": len(which)})
+        two = self.codes.copies()
+        # gates of the code that states are in are 1 on slots in use, the others on all the rest
+        gates = [state[:, two.gates(code, width)] > 0.5 for code in (0, 1)]
+        gates[(layer + 1) % 2] = ~gates[(layer + 1) % 2]
+        blocks = (len(state), self.codes.n_chains, self.codes.n_slots)
+        even, odd = (gate.reshape(blocks) for gate in gates)
+        return self.codes.undisturbed(even, odd, which)
+
+    def run_undisturbed(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
+        """Return the active circuits' states after 0 … L layers, as `read_undisturbed` reads them.
+
+        These are L+1 arrays (batch, k, d_l), with NaN where `read_undisturbed` returns NaN.
+        """
+        states = self.network.run(self.embed(inputs, active))
+        return tuple(
+            self.read_undisturbed(state, active, layer) for layer, state in enumerate(states)
+        )
+
+    @property
+    def _coordinated(self) -> bool:
+        return bool(self.construction.embedding == "coordinated")
+
+    def _all_copies(self, which: Integers) -> Integers:
+        """Return the copies of circuits (batch, j) in all chains, (batch, j·r)."""
+        chains = np.arange(self.codes.n_chains)
+        copies = which[..., None] * len(chains) + chains
+        return copies.reshape(len(which), which.shape[1] * len(chains))
+
+    def _combined(self, read: Floats) -> Floats:
+        chains = self.codes.n_chains
+        parts = read.reshape(len(read), read.shape[1] // chains, chains, read.shape[2])
+        return parts.sum(axis=2) if self._coordinated else parts.mean(axis=2)
+
+
+def _largest_count(chains: Integers) -> int:
+    """Return the largest number of circuits that a row has in one chain."""
+    return int((chains[..., None] == chains[:, None]).sum(axis=1).max(initial=0))
+
 
 EMBEDDINGS = ("coordinated", "local")
 
@@ -85,6 +234,9 @@ class ChainConstruction:
         A plane holds q² circuits, (eq-plane). A bucket of c slots holds c² circuits.
         Raises ValueError without a `width`, or where it is too small for these chains.
         """
+
+        from sympy import prevprime
+
         if self.width is None:
             raise ValueError("width: wanted one, to say how many circuits it holds")
         slots = self.width // (self.n_chains * neurons_of_slot(widths))
@@ -120,6 +272,9 @@ class ChainConstruction:
         counted in 1,000 random sets from one fixed seed, so that 0 means less than about .003.
         Raises ValueError as `draw` does, or for n_active > n_circuits.
         """
+
+        from superposition.predict.chains import no_bucket_left, no_chain_left, unplaced
+
         n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
         self._room(n_circuits, widths)
         prime = self._prime(n_circuits, widths) if self.buckets is None else None
@@ -137,6 +292,9 @@ class ChainConstruction:
         failure_probability, from the method of that name. There is no prediction of what the mean
         over all chains reads with a local embedding. Raises as `failure_probability` does.
         """
+
+        import pandas as pd
+
         instance("circuits", circuits, MLPCircuits)
         chance = self.failure_probability(circuits.n_circuits, n_active, circuits.widths)
         layers = np.arange(circuits.n_layers + 1)
@@ -267,6 +425,8 @@ class ChainConstruction:
         return positive_int("n_circuits", n_circuits, most, f", all that {self.width} neurons hold")
 
     def _prime(self, n_circuits: int, widths: Sequence[int]) -> int:
+        from sympy import prevprime
+
         if self.width is None:
             return smallest_plane(n_circuits, 2 * self.n_chains)
         return int(prevprime(self.width // (self.n_chains * neurons_of_slot(widths)) + 1))

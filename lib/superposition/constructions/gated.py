@@ -1,33 +1,122 @@
-"""Gated superposition: exact for one active circuit, if the network is told which is active."""
+"""Gated superposition is exact while one circuit is active, at any depth."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from sympy import nextprime, prevprime
 
-from superposition._check import generator, instance, positive_int, positive_real
+from superposition._check import Floats, generator, instance, positive_int, positive_real
+from superposition.certificate.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.circuits import MLPCircuits
-from superposition.codes import SparseCode
-from superposition.codes.packings import smallest_plane
-from superposition.codes.two import GATES, TwoCodes, draw_codes
-from superposition.constructions.bounds import ROUNDED, largest_pre_activations, largest_states
-from superposition.constructions.capacity import WIDEST, check_question, smallest_true
-from superposition.constructions.compiled import GatedSuperposition
-from superposition.constructions.coupling import Coupling, coupling
-from superposition.constructions.crosstalk import gated_law
-from superposition.constructions.gates import gated_layer
-from superposition.constructions.laws import last_error
+from superposition.circuits.moments import MLPMoments
 from superposition.constructions.needs import check_gated, check_plane
-from superposition.constructions.quiet import Crosstalk, crosstalk
-from superposition.moments import MLPMoments
+from superposition.constructions.sizing import WIDEST, check_question, smallest_true
+from superposition.maps import GATES, SparseCode, TwoCodes, draw_codes
 from superposition.network import MLPNetwork
-from superposition.theory import gating, symbols
-from superposition.theory.derivation import evaluate
+from superposition.packings import smallest_plane
+from superposition.readers import least_crosstalk
+from superposition.sums import superpose
+from superposition.superposition import GatedSuperposition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from superposition.predict.gated import Coupling, Crosstalk
+
+
+def gated_layer(
+    circuits: MLPCircuits,
+    two: TwoCodes,
+    layer: int,
+    quiet: bool,
+    size: float,
+    offsets: Sequence[float],
+) -> tuple[Floats, Floats]:
+    """Return weights and biases of one large layer: (eq-gate), (eq-offset).
+
+    size: a bound on what a single circuit's weights make of a state, which gates must exceed.
+    offsets: (L+1,), what is added to the values of linear layers.
+    """
+    before, after = circuits.widths[layer : layer + 2]
+    small = with_bias(circuits, layer, offsets[layer])
+    large, times = _large(small, two, layer, quiet)
+    rows = after * two.n_slots  # of entries; the gates' come after them
+    np.fill_diagonal(large[rows:, before * two.n_slots :], -1)  # g → 1 − g
+    gates = large[:rows, two.gates(layer + 1, before)]
+    _close(gates, times * size + offsets[layer + 1])
+    constant = np.ones(len(large), large.dtype)
+    constant[:rows] = offsets[layer + 1]
+    return large, constant
+
+
+def with_bias(circuits: MLPCircuits, layer: int, offset: float) -> Floats:
+    """Return small weights (T, d', d + 1), whose last column is read from gates.
+
+    That column holds the bias, and takes back the offset of what is read.
+    """
+    weight, bias = circuits.weights[layer], circuits.biases[layer]
+    return np.dstack([weight, bias - offset * weight.sum(axis=2)])
+
+
+def _large(small: Floats, two: TwoCodes, layer: int, quiet: bool) -> tuple[Floats, float]:
+    """Return large weights, and how much of the largest term a slot not in use can receive.
+
+    small: (T, d', d+1), the circuits' weights, with the column of `with_bias`.
+    """
+    if quiet and two.redundancy > 1:
+        return _quiet(small, two, layer)
+    # one slot leaves no choice of weights: quiet ones are equal ones
+    return _plain(small, two, layer), _of_one_slot(two, layer) if quiet else 1.0
+
+
+def _plain(small: Floats, two: TwoCodes, layer: int) -> Floats:
+    """Return the weights of (eq-plain)."""
+    after, both = small.shape[1:]
+    return superpose(two.entries(layer + 1, after), small, two.state(layer, both - 1))
+
+
+def _of_one_slot(two: TwoCodes, layer: int) -> float:
+    """Return the most circuits on one slot that read a given other slot at once.
+
+    Each circuit has one slot. Codes of a plane have one circuit for each pair of slots. So the
+    result is 1, or 0 where no two circuits share a slot.
+    """
+    read, write = two.sets[layer % 2][:, 0], two.sets[(layer + 1) % 2][:, 0]
+    pairs, together = np.unique(write * two.n_slots + read, return_counts=True)
+    load = np.bincount(read, minlength=two.n_slots)
+    of_others = load[pairs % two.n_slots] > together
+    return float((together * of_others).max())
+
+
+def _quiet(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
+    """Return the weights of (eq-quiet), and the same factor."""
+    after, both = small.shape[1:]
+    n, reads = two.n_slots, two.slots(layer).matrix
+    large = np.zeros((two.size(after), two.size(both - 1)), small.dtype)
+    gate = two.gates(layer, both - 1).start
+    columns = np.concatenate([np.arange((both - 1) * n), np.arange(gate, gate + n)])
+    times = 0.0
+    for slot, on, weights in least_crosstalk(two, layer, quiet=True):
+        rows = slot + n * np.arange(after)
+        values = np.einsum("tij,st->ijs", small[on], weights)  # i, j entries, s slots
+        large[rows[:, None], columns] = values.reshape(after, -1)
+        of_one = np.abs(reads @ weights).sum(axis=1)  # what arrives from each circuit alone
+        of_one[on] = 0  # whose slot this is
+        times = max(times, float(of_one.max()))
+    return large, times
+
+
+def _close(columns: Floats, size: float) -> None:
+    """Set the weight −size by which gates close each neuron of slots not in use.
+
+    columns: the weights from gates, which are 1 on slots not in use.
+    """
+    neurons = np.arange(len(columns))
+    columns[neurons, neurons % columns.shape[1]] = -size
 
 
 @dataclass(frozen=True)
@@ -85,6 +174,9 @@ class GatedConstruction:
         short of relative errors that are not small: of .1 by a third, of 1 by up to a half.
         Raises ValueError for more circuits than `width` holds, n_active > T.
         """
+
+        import pandas as pd
+
         instance("circuits", circuits, MLPCircuits)
         n = circuits.n_circuits
         n_active = positive_int("n_active", n_active, n, ", the number of circuits")
@@ -106,6 +198,9 @@ class GatedConstruction:
         each T tried, which takes seconds for 2,000 circuits and minutes for 10,000.
         Raises ValueError without a `width`, or where the active circuits alone have a larger error.
         """
+
+        from superposition.predict.sequel import last_error
+
         n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
         most = self.holds(moments.widths)
         n_active = positive_int("n_active", n_active, most, ", all that the width holds")
@@ -132,6 +227,11 @@ class GatedConstruction:
         Raises ValueError for n_active > n_circuits, more circuits than fit in a width of 2^13, or a
         tolerance that no width up to that meets.
         """
+
+        from sympy import nextprime
+
+        from superposition.predict.sequel import last_error
+
         n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
         n_circuits = positive_int("n_circuits", n_circuits)
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
@@ -193,6 +293,9 @@ class GatedConstruction:
 
     def _largest_prime(self, widths: Sequence[int]) -> int:
         """Return the prime of the largest plane that `width` neurons hold."""
+
+        from sympy import prevprime
+
         widest = max(positive_int("widths", width) for width in widths) + GATES
         slots = (self.width or 0) // (self.redundancy * widest)
         prime = prevprime(slots + 1) if slots >= 2 else 0
@@ -214,6 +317,8 @@ class GatedConstruction:
 
     def _law(self, moments: MLPMoments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
         # crosstalk does not matter to one active circuit
+        from superposition.predict.gated import gated_law
+
         ways = self.quiet if n_active > 1 else None
         geometry = _crosstalk(prime, self.redundancy, n_circuits, ways)
         return gated_law(moments, *geometry, self.redundancy, n_active)
@@ -246,9 +351,14 @@ def _crosstalk(
 
     quiet: None for shared slots alone, γ of equal loads, without drawing codes.
     """
+
+    from superposition.predict.gated import Coupling, Crosstalk, coupling, crosstalk
+    from superposition.theory import gated, symbols
+    from superposition.theory.derivation import evaluate
+
     if quiet is None:
-        sizes = {symbols.T: n_circuits, symbols.r: redundancy, gating.slots: redundancy * prime}
-        shared = float(evaluate(gating.slot_shared(), sizes)) if n_circuits > prime else 0.0
+        sizes = {symbols.T: n_circuits, symbols.r: redundancy, gated.slots: redundancy * prime}
+        shared = float(evaluate(gated.slot_shared(), sizes)) if n_circuits > prime else 0.0
         return Crosstalk(shared=shared), Coupling()
     two = draw_codes(prime, redundancy, n_circuits, np.random.default_rng(0))
     return crosstalk(two, quiet), coupling(two, quiet)

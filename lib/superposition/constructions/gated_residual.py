@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-import pandas as pd
-from sympy import nextprime, prevprime
 
 from superposition._check import generator, instance, positive_int, positive_real
+from superposition.certificate.bounds import ROUNDED
 from superposition.circuits import CircuitGraph, ResidualCircuits
-from superposition.codes import SparseCode
-from superposition.codes.packings import smallest_plane
-from superposition.codes.stream import StreamCodes, draw_stream_codes
-from superposition.constructions.bounds import ROUNDED
-from superposition.constructions.capacity import WIDEST, check_question, smallest_true
-from superposition.constructions.gated_graph import GatedGraphSuperposition
-from superposition.constructions.gated_stream import GatedResidualSuperposition
-from superposition.constructions.graph_codes import draw_graph_codes
-from superposition.constructions.graph_gates import GraphGates
-from superposition.constructions.laws import last_error
+from superposition.circuits.moments import Moments
+from superposition.constructions.cleaning import cleaners, stream_network
+from superposition.constructions.graphs import (
+    GatedGraphSuperposition,
+    GraphGates,
+    draw_graph_codes,
+)
 from superposition.constructions.needs import check_stream, check_stream_plane
-from superposition.constructions.prediction import default_moments
-from superposition.constructions.quiet import Crosstalk, crosstalk_between
-from superposition.constructions.stream_law import gated_residual_law
-from superposition.constructions.stream_network import cleaners, stream_network
-from superposition.moments import Moments
+from superposition.constructions.sizing import WIDEST, check_question, smallest_true
+from superposition.maps import SparseCode, StreamCodes, draw_stream_codes
+from superposition.packings import smallest_plane
+from superposition.superposition import GatedResidualSuperposition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from superposition.predict.gated import Crosstalk
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ class GatedResidualConstruction:
         common.
         Raises ValueError for more circuits than `stream_width` holds, n_active > T.
         """
+
+        from superposition.predict.post import default_moments
+
         instance("circuits", circuits, ResidualCircuits)
         n = circuits.n_circuits
         n_active = positive_int("n_active", n_active, n, ", the number of circuits")
@@ -130,6 +133,9 @@ class GatedResidualConstruction:
         circuits than fit in 2^13 dimensions, or a tolerance that no stream of up to so many
         dimensions meets.
         """
+
+        from sympy import nextprime
+
         n_active, tolerance = check_question(moments, n_active, tolerance)
         n_circuits = positive_int("n_circuits", n_circuits)
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
@@ -209,10 +215,14 @@ class GatedResidualConstruction:
         return GatedGraphSuperposition(graph, self, network, checkpoints, codes)
 
     def _law(self, moments: Moments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
+        from superposition.predict.gated_residual import gated_residual_law
+
         crosstalk = _crosstalk(prime, *self._redundancies, n_circuits, self.quiet)
         return gated_residual_law(moments, crosstalk, self._redundancies, n_active)
 
     def _last_error(self, moments: Moments, prime: int, n_circuits: int, n_active: int) -> float:
+        from superposition.predict.sequel import last_error
+
         if n_active == 1:  # crosstalk does not matter to it
             return 0.0
         return last_error(self._law(moments, prime, n_circuits, n_active))
@@ -227,6 +237,9 @@ class GatedResidualConstruction:
 
     def _largest_prime(self, width: int) -> int:
         """Return the prime of the largest plane that `stream_width` dimensions hold."""
+
+        from sympy import prevprime
+
         lines = (self.stream_width or 0) // self._per_slope(width)
         prime = prevprime(lines + 1) if lines >= 2 else 0
         if prime < (least := smallest_plane(1, sum(self._redundancies))):
@@ -274,6 +287,9 @@ def _crosstalk(
     prime: int, redundancy: int, neuron_redundancy: int, n_circuits: int, quiet: bool
 ) -> tuple[Crosstalk, Crosstalk]:
     """Return crosstalk of drawn codes, on neurons that read the stream, and on the stream."""
+
+    from superposition.predict.gated import crosstalk_between
+
     rng = np.random.default_rng(0)  # which circuit is which point makes no difference
     codes = draw_stream_codes(prime, redundancy, neuron_redundancy, n_circuits, rng)
     return (

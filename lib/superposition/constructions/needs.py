@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from sympy import prevprime
-
 from superposition._memory import check_memory, layers_in_words
 from superposition.circuits import CircuitGraph, MLPCircuits, ResidualCircuits
-from superposition.codes.two import GATES
-from superposition.constructions.graph_layers import Step
+from superposition.constructions.stages import Step
+from superposition.maps import GATES
 
 _NETWORK = "a network"
 
@@ -161,6 +159,9 @@ def _deciding(width_name: str, width: int | None) -> str:
 
 def _plane_in_words(width: int | None, lines: int, slopes: int, per_line: int) -> str:
     """Describe what the largest plane of at most so many lines holds, and in which width."""
+
+    from sympy import prevprime
+
     prime = int(prevprime(lines + 1)) if lines >= 2 else 0
     return _room_in_words(width, prime**2 if prime + 1 >= slopes else 0, prime * per_line)
 

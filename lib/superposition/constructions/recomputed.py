@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from scipy.special import roots_hermitenorm
 
 from superposition._check import Floats, Integers, instance, positive_int
 from superposition.circuits.conditional import check_step, step_bias
-from superposition.codes import SparseCode
-from superposition.constructions.compiled import GatedSuperposition, Superposition
-from superposition.constructions.connections import shared_weights
+from superposition.maps import SparseCode
 from superposition.network import MLPNetwork
+from superposition.readers import shared_weights
+from superposition.superposition import GatedSuperposition, Superposition
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NODES = 32  # of the Gauss–Hermite rule for a normal distribution
 
@@ -70,6 +73,9 @@ class RecomputedGates:
         Raises TypeError or ValueError for counts ≤ 0, more active slots than there are, or a
         `connected` outside [0, 1).
         """
+
+        import pandas as pd
+
         if not 0 <= connected < 1:
             raise ValueError(f"connected: wanted at least 0 and less than 1, got {connected}")
         n = positive_int("n_slots", n_slots)

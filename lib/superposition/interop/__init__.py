@@ -5,6 +5,8 @@ them data to be measured on. `to_torch` returns the large network as a PyTorch m
 `load` and `describe` keep superpositions in files.
 """
 
+from __future__ import annotations
+
 from superposition.interop.arrays import from_arrays
 from superposition.interop.files import describe, load, save
 from superposition.interop.rows import RowInputs, with_inputs

@@ -9,8 +9,8 @@ import numpy as np
 
 from superposition._check import Floats, instance
 from superposition.circuits import MLPCircuits
-from superposition.constructions.compiled import Superposition
 from superposition.interop.arrays import PlainNetwork, as_circuits, check_sequence, checked_network
+from superposition.superposition import Superposition
 
 
 def torch_or_error(asked_by: str) -> Any:

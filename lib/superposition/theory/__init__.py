@@ -8,6 +8,8 @@ indicator's entry. `h2` is the mean square of an active small neuron's activatio
 (eq-…) are numbered in the chapters.
 """
 
+from __future__ import annotations
+
 from superposition.theory.derivation import Assumption, Derivation, evaluate
 from superposition.theory.embedding import overlap_variance
 from superposition.theory.read_in import (

@@ -12,7 +12,7 @@ from functools import cache
 import sympy as sp
 
 from superposition.theory.derivation import Assumption, Derivation
-from superposition.theory.gating import EQUAL_LOAD, load
+from superposition.theory.gated import EQUAL_LOAD, load
 from superposition.theory.symbols import D, M, T, d, k, m, r, tolerance
 
 trace, rank, neurons = sp.symbols(r"\operatorname{tr}K \operatorname{rank}K D_{1}", positive=True)

@@ -12,16 +12,15 @@ from functools import cache
 
 import sympy as sp
 
-from superposition.theory.carrying import (
+from superposition.theory.derivation import Assumption, Derivation
+from superposition.theory.embedding import overlap_variance
+from superposition.theory.neurons import (
     DISTINCT_CARRIERS,
     INDEPENDENT_CARRIERS,
     carried_weights,
     shared_weights,
 )
-from superposition.theory.derivation import Assumption, Derivation
-from superposition.theory.embedding import overlap_variance
 from superposition.theory.read_in import NOISE, leading_read_in_variance
-from superposition.theory.returning import leading_inactive_read_back
 from superposition.theory.symbols import (
     T,
     a2,
@@ -51,6 +50,7 @@ from superposition.theory.symbols import (
     wanted,
     write2,
 )
+from superposition.theory.writing_back import leading_inactive_read_back
 
 # Mean square of an entry of E_t^T E_t − 1; of the cosine of an error and a weight; and what is
 # left of sums over different neurons' write-out vectors, and over different circuits.

@@ -1,5 +1,7 @@
 """All derivations use these symbols; capital and small letters are the post's."""
 
+from __future__ import annotations
+
 import sympy as sp
 
 D, M, T, k, m, d, r = sp.symbols("D M T k m d r", positive=True)

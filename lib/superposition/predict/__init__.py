@@ -1,0 +1,1 @@
+"""Predicted errors, a module for each construction."""

@@ -1,0 +1,1 @@
+"""Tests of the book's own code, a file for each chapter."""

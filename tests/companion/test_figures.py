@@ -1,0 +1,386 @@
+"""Numbers for the prose, tables for the eye, and figures that a reader can read."""
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+
+from companion import _page
+from companion import figures as plotting
+from companion._page import assumptions, equation, glue, page_table, show
+from companion.chains import blocks, examples
+from superposition.maps import draw_codes
+from superposition.theory import neurons
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a cell displays, as (data, metadata) pairs."""
+    calls = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, raw, metadata: calls.append((data, metadata))
+    )
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (np.float64(1 / 3), "text/plain", "0.333333"),
+        (12345678.9, "text/plain", "12345700.0"),
+        (np.int64(7), "text/plain", "7"),
+        ("prime", "text/plain", "'prime'"),
+        (equation("T", 2 * sp.Symbol("D")), "text/latex", r"$\displaystyle T = 2 D$"),
+        (equation("T", sp.Symbol("D"), sp.Le), "text/latex", r"$\displaystyle T \leq D$"),
+        (
+            equation(neurons.load_mean()),
+            "text/latex",
+            r"$\displaystyle \mathrm{E}[\text{load}] = \frac{T m r}{M}$",
+        ),
+    ],
+)
+def test_glue_stores_what_the_prose_can_show(value, kind, text, shown):
+    glue(name=value)
+    prefix = "application/papermill.record/"
+    wanted = {"scrapbook": {"name": "name", "mime_prefix": prefix}}
+    assert shown == [({prefix + kind: text}, wanted)]
+
+
+def test_glue_uses_the_type_that_myst_nb_reads():
+    from myst_nb.ext.glue import GLUE_PREFIX
+
+    assert _page._PREFIX == GLUE_PREFIX
+
+
+def test_tables_show_significant_digits_and_no_dust():
+    table = pd.DataFrame({"n": [1, 2], "x": [123.456, 1e-31], "y": [np.nan, -0.00098765]})
+    printed = show(table, 3)
+    assert printed["n"].tolist() == [1, 2]
+    assert printed["x"].tolist() == [123.0, 0.0]
+    assert np.isnan(printed["y"][0])
+    assert printed["y"][1] == -0.000988
+    assert table["x"][0] == 123.456
+
+
+def test_assumptions_are_listed_in_words():
+    text = assumptions(neurons.load_variance()).data
+    assert text.splitlines()[2] == "- different small neurons choose independently"
+
+
+LOADS = pd.DataFrame(
+    {
+        "parameters": [1e3, 1e4] * 4,
+        "n_layers": [1, 1, 2, 2] * 2,
+        "seed": [0] * 4 + [1] * 4,
+        "n_circuits": [10, 100, 5, 40, 12, 110, 6, 44],
+    }
+)
+PRIVATE = pd.DataFrame({"parameters": [1e3, 1e4], "n_circuits": [5, 16]})
+SIZES = pd.DataFrame(
+    {
+        "size": [1e4, 1e5] * 3,
+        "n_active": [1, 1, 2, 2, 2, 2],
+        "images": ["own"] * 4 + ["same"] * 2,
+        "seed": 0,
+        "balanced_accuracy": [0.6, 0.9, 0.55, 0.8, 0.56, 0.82],
+    }
+)
+DEPTH = pd.DataFrame(
+    {
+        "n_circuits": [5] * 3 + [9] * 3,
+        "layer": [0, 1, 2] * 2,
+        "seed": 0,
+        "relative_mse": [0, 0.1, 0.2, 0, 0.5, 5],
+    }
+)
+MEASURED = pd.DataFrame({"n": [1, 2, 4], "seed": 0, "measured": [1, 2, 4], "predicted": [1, 2, 4]})
+
+EXTREMES = pd.DataFrame({"n_circuits": [10, 100], "seed": 0, "measured": [0.1, 0.2]}).assign(
+    predicted=[0.1, 0.2], leading=[0.2, 0.3]
+)
+READS = pd.DataFrame({"kind": ["a", "a", "b", "b"], "n_active": [1, 2] * 2, "seed": 0}).assign(
+    active=[0.1, 0.2, 0, 0.1], predicted=[0.1, 0.2, 0, 0.1]
+)
+NOISE = pd.DataFrame({"redundancy": [1, 2] * 2, "n_active": [1, 1, 3, 3], "seed": 0}).assign(
+    one_carrier=1.0, predicted_one=1.1, carrier_mean=0.5, predicted_mean=0.6
+)
+
+NEURONS = pd.DataFrame(
+    {"n_active": [1, 1, 3, 3], "pre_activation": [-1, 1] * 2, "measured": 0.1, "predicted": 0.2}
+)
+TERMS = pd.DataFrame({"others": [0.1, 0.2], "own": [0.1, 0.1]}, index=["a", "b"])
+RATIOS = pd.DataFrame(
+    {"kind": ["a", "b"], "noise": [0.01, 0.1], "ratio": 1.0, "standard_error": 0.01, "mse": 0.2}
+)
+GROWTH = DEPTH.assign(predicted=0.1, unremembered=0.05)
+DEPTHS = pd.DataFrame({"measured": [1, 1, 13], "predicted": [1, 1, 12]})
+FITS = pd.DataFrame(
+    {"n_layers": [1, 1, 4, 4], "width": [2, 4] * 2, "mean": 9, "min": 8, "max": 9, "predicted": 9}
+)
+DESIGN = pd.DataFrame(
+    {"margin": [0.5, 1] * 2, "n_active": [1, 1, 3, 3], "layer": 1, "mean": 0.2}
+).assign(min=0.1, max=0.3, predicted=0.2)
+CAPACITIES = pd.DataFrame(
+    {"stream_width": [64, 128], "n_layers": 1, "n_circuits": [9, 99], "private": [16, 32]}
+)
+
+BY_LAYER = pd.DataFrame({"n_active": [1, 1, 2, 2], "layer": [1, 2] * 2, "seed": 0}).assign(
+    mse_x=[0, 0.1, 0.2, 0.3], worst_x=0.5, inactive_x=0.1, inactive_worst_x=0.4
+)
+SCALING = BY_LAYER.assign(load=[0.001, 0.002] * 2, width=100)
+TRACES = pd.DataFrame({"sample": [0, 0, 1, 1], "layer": [0, 1] * 2}).assign(
+    true_0=[1, 0, 1, 0], true_1=[0, 1, 0, 1], estimate_0=[1, 0.1, 1, 0], estimate_1=[0, 1, 0, 1.1]
+)
+FIRING = pd.DataFrame({"n_active": 1, "block": [0, 0, 1, 1], "layer": [0, 1] * 2}).assign(
+    share=0.2, expected=0.1
+)
+TUNED = pd.DataFrame({"variant": ["a", "b"] * 2, "n_active": [1, 1, 2, 2], "layer": 1}).assign(
+    mean=0.2, min=0.1, max=0.3
+)
+
+CONNECTED = pd.DataFrame(
+    {"connections": [0, 1], "measured": 0.5, "binomial": 0.4, "by_circuits": 0.6}
+)
+FOLLOWED = pd.DataFrame(
+    {"n_circuits": 9, "layer": [1, 2], "seed": 0, "mse": 0.1, "followed": 0.2, "published": 0.3}
+)
+BESIDE = pd.DataFrame(
+    {"n_active": [1, 1, 2, 2], "layer": [1, 2] * 2, "published": 0.5, "gated": [0, 0, 0.1, 0.2]}
+)
+NOISY_LAYERS = pd.DataFrame(
+    {"task": list("aabb"), "n_active": 2, "layer": [1, 2] * 2, "mse": 0.1, "predicted": 0.2}
+)
+FAILURES = pd.DataFrame({"way": list("aabb"), "n_active": [2, 3] * 2, "circuits": [0, 0.1] * 2})
+BOARD = pd.DataFrame(
+    {"entry": list("aabbcc"), "task": "x", "n_active": [1, 2] * 3, "layer": 1}
+).assign(relative_mse=[0.1, 0.2, 0, 0.3, np.nan, np.nan])
+ROOM = pd.DataFrame({"entry": list("aabb"), "n_active": [1, 3] * 2, "weights": [1e4, 1e5] * 2})
+SIZES_OF_PLANES = pd.DataFrame(
+    {"n_circuits": [25, 121], "small": [9, 90], "gated": [20, 200], "dense": [100, 1000]}
+)
+ROUNDED = pd.DataFrame({"n_circuits": [100, 1000], "rms": 1e-7, "path": [1e-6, 2e-6]})
+GATES = pd.DataFrame({"kind": list("bbaa"), "n_neurons": [128, 256] * 2, "seed": 0}).assign(
+    n_gates=[200, 700, 150, 500], predicted_gates=[210.5, 690, 160, 480]
+)
+PATHS = pd.DataFrame({"stage": list("ccdd"), "margin": [0.5, 1] * 2, "seed": 0}).assign(
+    relative_mse=[0.1, 0.2, 0.3, 0.4], predicted=[0.15, 0.25, 0.35, 0.45]
+)
+SCORES = pd.DataFrame({"alone": [0.9, 0.8], 1: [0.9, 0.81], 2: [0.7, 0.6]}, index=["a", "b"])
+FOUND = pd.DataFrame(
+    {"mmcs": [0.5, 0.6], "mmcs_low": [0.4, 0.6], "mmcs_high": [0.55, 0.7]},
+    index=pd.MultiIndex.from_product([["easy", "hard"], ["SVD"]], names=["target", "method"]),
+)
+SETS = FOUND.rename(columns=lambda name: name.replace("mmcs", "f1")) / 2
+CODES = draw_codes(5, 2, 10, np.random.default_rng(0))
+FIGURES = {
+    "gates": lambda: plotting.gates_by_neurons(
+        GATES, {name: np.array([99.0, 999]) + i for i, name in enumerate("xyz")}
+    ),
+    "path errors": lambda: plotting.path_errors_by(PATHS, "margin", "margin"),
+    "stream": lambda: plotting.stream_in_use(
+        np.array([[1, 0, 0.5], [0, 0, 2]]), {"a": slice(0, 1), "b": slice(1, 3)}, ["in", "out"]
+    ),
+    "scores inside": lambda: plotting.scores_inside(SCORES, [1, 2]),
+    "found": lambda: plotting.found_by_methods(
+        {"mmcs": FOUND, "f1": SETS}, ["easy", "hard"], ["SVD"]
+    ),
+    "purities": lambda: plotting.purities(
+        {"neurons": np.array([0.11, 0.12, 0.9]), "reads": np.array([0.5, 1.0])}
+    ),
+    "capacity bars": lambda: plotting.capacity_bars({"private": 16, "one": 99.5, "most": None}),
+    "cost and error": lambda: plotting.cost_and_error(SIZES_OF_PLANES, {"float32": ROUNDED}),
+    "board": lambda: plotting.board(
+        pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}, list(BOARD["entry"].unique())
+    ),
+    "room": lambda: plotting.room(
+        ROOM.assign(n_circuits=[9, 20, 30, 0]),
+        {1: {"bound": lambda weights, k: 0.1 * weights}, 3: {}},
+        ["a", "b"],
+    ),
+    "rectangles": lambda: plotting.rectangles({"a": (blocks(3, 2), examples(blocks(3, 2)))}),
+    "failures": lambda: plotting.failures(
+        {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2
+    ),
+    "plane": lambda: plotting.plane(5, 2, [(1, 2), (3, 0)]),
+    "meeting slots": lambda: plotting.meeting_slots(3, 2, [(1, 2), (2, 0)]),
+    "dials": lambda: plotting.dials(
+        {"true": np.ones((3, 2, 2)), "a": np.zeros((3, 2, 2))}, {"a": "one"}
+    ),
+    "beside published": lambda: plotting.beside_published(BESIDE),
+    "noise by layer": lambda: plotting.noise_by_layer(NOISY_LAYERS, {"a": "one", "b": "two"}),
+    "slot loads": lambda: plotting.slot_loads({"a": np.array([1, 2]), "b": np.array([2, 2])}),
+    "connected slots": lambda: plotting.connected_slots(CONNECTED, 1.5),
+    "followed": lambda: plotting.followed(FOLLOWED),
+    "traces": lambda: plotting.traces({1: TRACES, 2: TRACES}),
+    "by layer": lambda: plotting.by_layer(BY_LAYER, "x"),
+    "firing": lambda: plotting.firing(FIRING),
+    "scaling": lambda: plotting.scaling(SCALING, "mse_x", SCALING, SCALING),
+    "tuning": lambda: plotting.tuning(TUNED),
+    "neurons": lambda: plotting.neuron_errors(NEURONS),
+    "error terms": lambda: plotting.error_terms(TERMS, pd.Series({"a": 0.2, "b": 0.3})),
+    "ratios": lambda: plotting.ratios(RATIOS, (0.85, 1.18)),
+    "growth": lambda: plotting.growth(GROWTH.query("layer > 0")),
+    "ignition": lambda: plotting.ignition({"T = 5": np.array([0.1, 1])}, np.array([0.01, 1])),
+    "depths": lambda: plotting.depths(DEPTHS, 12),
+    "fitting": lambda: plotting.fitting({"width": FITS}),
+    "design": lambda: plotting.design(DESIGN, "margin", "margin"),
+    "capacities": lambda: plotting.capacities(CAPACITIES),
+    "claim": lambda: plotting.claim(LOADS, PRIVATE),
+    "carriers": lambda: plotting.carriers(np.arange(24).reshape(2, 4, 3), 24),
+    "terms": lambda: plotting.terms([np.eye(3), -np.eye(3)], ["one", "two"]),
+    "interference": lambda: plotting.interference(np.linspace(-1, 1, 50), 0.3),
+    "predicted": lambda: plotting.predicted_and_measured(
+        MEASURED, "n", "measured", "predicted", ("n", "variance")
+    ),
+    "depth": lambda: plotting.depth(DEPTH, pd.Series({1: 0.3, 2: 0.5})),
+    "extremes": lambda: plotting.extremes(EXTREMES),
+    "reads": lambda: plotting.read_errors(READS),
+    "loads": lambda: plotting.load_histogram(np.array([3, 4, 4, 6]), lambda n: n / 20),
+    "averaging": lambda: plotting.averaging(NOISE),
+    "tasks": lambda: plotting.tasks_kept(
+        np.array([0.9, 0.95, 0.97]), np.array([0.8, 0.9, 0.95]), 1, ("large", "private")
+    ),
+    "sizes": lambda: plotting.digit_sizes(
+        SIZES, 0.97, SIZES.iloc[:2][["size", "balanced_accuracy"]], {"parity": 3e4}
+    ),
+}
+PICTURES = {
+    "digit images": lambda: plotting.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3", "9"]),
+    "woven": lambda: plotting.woven(CODES, 3, 4),
+}
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    plotting.use_style()
+    yield
+    plt.close("all")
+    mpl.rcdefaults()
+
+
+def test_every_drawing_function_is_covered(monkeypatch):
+    """By the examples here, which other tests go through."""
+    constants = {"COLOURS", "GREY", "INK", "MARKERS", "PAPER"}
+    functions = {*plotting.__all__} - constants - {"use_style"}
+    called = set()
+    for name in functions:
+        monkeypatch.setattr(plotting, name, lambda *_, name=name: called.add(name))
+    for make in (FIGURES | PICTURES).values():
+        make()
+    assert called == functions
+
+
+def in_words(ticks):
+    return all(not tick.get_text()[:1].isdigit() for tick in ticks)
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_every_figure_names_its_axes_and_its_series(make):
+    figure = make()
+    figure.canvas.draw()
+    main = figure.axes[0]
+    assert main.get_xlabel()
+    assert main.get_ylabel() or in_words(main.get_yticklabels())
+    series = [line for line in main.lines if not line.get_label().startswith("_")]
+    assert main.get_legend() is not None or figure.legends or len(series) == 0
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_figures_stand_on_an_opaque_card(make):
+    figure = make()
+    assert mpl.colors.to_rgba(figure.get_facecolor())[3] == 1
+
+
+def test_ink_and_colours_can_be_read_on_the_card():
+    """WCAG contrast with the card: 4.5 for text, 2 and a marker of its own for lines."""
+
+    def luminance(colour):
+        rgb = np.array(mpl.colors.to_rgb(colour))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    def contrast(colour):
+        return (luminance(plotting.PAPER) + 0.05) / (luminance(colour) + 0.05)
+
+    assert contrast(plotting.INK) > 4.5
+    assert contrast(plotting.GREY) > 4.5
+    assert min(contrast(colour) for colour in plotting.COLOURS) > 2
+    assert len(set(plotting.MARKERS)) == len(plotting.COLOURS)
+
+
+def test_digit_images_show_what_they_are_given():
+    figure = plotting.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3: +", "9: −"])
+    assert [axes.get_title() for axes in figure.axes] == ["3: +", "9: −"]
+
+
+def test_theory_lines_and_measured_means_are_drawn_where_they_belong():
+    figure = plotting.predicted_and_measured(
+        MEASURED.assign(measured=[1.5, 2.5, 4.5]), "n", "measured", "predicted", ("n", "v")
+    )
+    line, points = figure.axes[0].lines[0], figure.axes[0].containers[0].lines[0]
+    np.testing.assert_array_equal(line.get_ydata(), [1, 2, 4])
+    np.testing.assert_array_equal(points.get_ydata(), [1.5, 2.5, 4.5])
+
+
+def test_a_weave_has_each_circuits_connections_and_one_bright():
+    figure = PICTURES["woven"]()
+    *others, _, _, bright = figure.axes[0].collections[:13]
+    assert [len(lines.get_segments()) for lines in others] == [4 * 3] * 10
+    assert {len(lines.get_segments()) for lines in (others[3], bright)} == {4 * 3}
+    np.testing.assert_array_equal(others[3].get_segments(), bright.get_segments())
+    assert bright.get_zorder() > others[3].get_zorder()
+
+
+def test_a_dial_shows_how_far_off_vectors_are():
+    true, found = np.zeros((2, 1, 2)), np.array([[[0, 0]], [[3.0, 4]]])
+    true[1] = 1, 0
+    axes = plotting.dials({"true": true, "a": found}, {"a": "one"}).axes[0]
+    assert axes.get_xlabel() == "off by 4.47"
+    tips = [line.get_xydata()[-1] for line in axes.lines[1:]]
+    np.testing.assert_allclose(tips, [[1, 0], [0.9, 1.2]])
+
+
+def test_a_board_names_who_is_exact_and_leaves_out_who_does_not_fit():
+    figure = FIGURES["board"]()
+    one, two = figure.axes
+    assert [text.get_text() for text in one.texts] == ["exact: b"]
+    assert not two.texts
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+    assert [axes.get_title() for axes in figure.axes] == ["circuits, k = 1", "circuits, k = 2"]
+
+
+PAGE = """# Page
+
+| a |
+|---|
+| 0 |
+
+## Times (of 3)
+
+Words | with bars.
+
+| time of   |   ratio |
+|:----------|--------:|
+| one, two  |     2.5 |
+| three     |         |
+
+| other | table |
+|---|---|
+| 1 | 2 |
+"""
+
+
+def test_a_table_is_read_from_a_page(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE, encoding="utf-8")
+    table = page_table(page, "Times")
+    assert list(table) == ["time of", "ratio"]
+    assert table.to_numpy().tolist() == [["one, two", "2.5"], ["three", ""]]
+    for heading in ("Memory", "Times (of 4)"):
+        with pytest.raises(ValueError, match=r"heading: wanted one of .* with a table, got"):
+            page_table(page, heading)

@@ -1,0 +1,33 @@
+"""The chapter's table of stored results: every file, and the command that makes it again."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "book/reproduce.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| `([\w.]+)` \| `([^`]+)` \| ([^|]+) \|$", PAGE, re.MULTILINE)
+WITHOUT_COMMAND = {"claims.toml", "published_rotations.csv"}
+
+
+def test_every_stored_file_is_named_once_and_no_other():
+    named = [file for file, _, _ in ROWS]
+    assert len(set(named)) == len(named)
+    # what a command has not finished does not count
+    stored = {path.name for path in (ROOT / "book/data").iterdir() if ".partial" not in path.name}
+    assert set(named) | WITHOUT_COMMAND == stored
+    assert all(f"`{name}`" in PAGE for name in WITHOUT_COMMAND)
+
+
+@pytest.mark.parametrize(("file", "command", "time"), ROWS)
+def test_a_files_command_has_its_name_and_writes_it(file, command, time):
+    name = file.rpartition(".")[0]
+    wanted = f"python -m companion {name} book/data/{file}"
+    assert re.fullmatch(re.escape(wanted) + r"(?: --jobs \d+)?", command)
+    assert re.search("minute|hour|second", time)
+
+
+def test_a_file_without_a_command_names_none_itself():
+    for name in WITHOUT_COMMAND:
+        assert "# command:" not in (ROOT / "book/data" / name).read_text(encoding="utf-8")

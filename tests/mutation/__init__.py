@@ -1,0 +1,1 @@
+"""Do the tests bite? `make mutate`."""

@@ -1,0 +1,137 @@
+"""Tips, the site's address and the card: what the extensions make of small cases."""
+
+import struct
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import site_address
+import social_card
+import tips
+from companion.figures.woven import connections
+from superposition.maps import draw_codes
+
+EQUATION = (
+    '<div class="math" id="equation-eq-a"><span class="eqno">(1)</span>\\[x\\]'
+    '<a class="headerlink" href="#a">#</a></div>'
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "tip"),
+    [
+        (EQUATION, '<div class="math">\\[x\\]</div>'),
+        (
+            '<dt id="term-a">a<a class="headerlink" href="#">#</a></dt>'
+            '<dd><p>see <a href="b.html"><span>b</span></a></p></dd>',
+            "<dl><dt>a</dt><dd><p>see <span>b</span></p></dd></dl>",
+        ),
+        (
+            '<figure id="f"><img alt="A" src="a.svg"/></figure>',
+            '<figure><img alt="A" loading="lazy" src="a.svg"/></figure>',
+        ),
+        (
+            '<div class="citation" id="id3" role="doc-biblioentry">'
+            '<span class="backrefs">(1)</span><p>A. B.</p></div>',
+            '<div class="citation"><p>A. B.</p></div>',
+        ),
+    ],
+)
+def test_a_tip_repeats_no_anchor_role_or_link(content, tip):
+    assert tips.tidy(content) == tip
+
+
+def application(pages):
+    math = SimpleNamespace(data={"has_equations": {}})
+    env = SimpleNamespace(tippy_data={"pages": pages}, get_domain=lambda name: math)
+    return SimpleNamespace(env=env), math.data["has_equations"]
+
+
+def test_pages_with_tips_load_mathjax_and_others_need_not():
+    pages = {
+        "a": {"id_to_html": {"equation-eq-a": EQUATION, "x": "X"}, "refs_in_page": {("b", "x")}},
+        "b": {"id_to_html": {}, "refs_in_page": set()},
+    }
+    app, loads = application(pages)
+    for page in ("a", "b", "search"):
+        tips.tidy_tips(app, page, "", {"body": EQUATION}, None)
+    assert pages["a"]["id_to_html"] == {
+        "equation-eq-a": '<p>Equation (1)</p>\n<div class="math">\\[x\\]</div>',
+        "x": "X",
+    }
+    assert loads == {"a": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("", ""),
+        ("https://a.example", "https://a.example/"),
+        ("https://a.example/book", "https://a.example/book/"),
+        ("https://a.example/book/", "https://a.example/book/"),
+    ],
+)
+def test_an_address_ends_with_a_slash(text, address):
+    assert site_address.address(text) == address
+
+
+@pytest.mark.parametrize("text", ["a.example", "ftp://a.example", "https:///book", "https://a/?b"])
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(ValueError, match="SITE_URL: wanted an address"):
+        site_address.address(text)
+
+
+def settings(monkeypatch, url):
+    """What the other extensions are told."""
+    monkeypatch.setenv("SITE_URL", url)
+    config = SimpleNamespace(ogp_site_url="", ogp_image=None)
+    site_address.tell(None, config)
+    return config
+
+
+def test_with_an_address_pages_have_cards_and_the_404_page_its_prefix(monkeypatch):
+    config = settings(monkeypatch, "https://a.example/book")
+    assert config.notfound_urls_prefix == "/book/"
+    assert config.html_baseurl == config.ogp_site_url == "https://a.example/book/"
+    assert config.ogp_image == "https://a.example/book/_static/social_card.png"
+    assert any('content="1200"' in tag for tag in config.ogp_custom_meta_tags)
+    assert settings(monkeypatch, "https://a.example").notfound_urls_prefix == "/"
+
+
+def test_without_one_nothing_names_a_host(monkeypatch):
+    config = settings(monkeypatch, "")
+    assert config == SimpleNamespace(ogp_site_url="", ogp_image=None, notfound_urls_prefix="/")
+    title = '<meta property="og:title" content="A" />\n'
+    context = {"metatags": f'<meta property="og:url" content="a.html" />\n{title}'}
+    site_address.name_no_host(SimpleNamespace(config=config), "a", "", context, None)
+    assert context["metatags"] == title
+    config.ogp_site_url = "https://a.example/"
+    context["metatags"] = '<meta property="og:url" content="https://a.example/a.html" />\n'
+    site_address.name_no_host(SimpleNamespace(config=config), "a", "", context, None)
+    assert "og:url" in context["metatags"]
+
+
+def test_the_card_has_the_size_that_others_expect(tmp_path):
+    (tmp_path / "_static").mkdir()
+    html = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"))
+    social_card.add_card(html, None)
+    data = (tmp_path / social_card.CARD).read_bytes()
+    assert struct.unpack(">II", data[16:24]) == (social_card.WIDTH, social_card.HEIGHT)
+    assert len(data) < 1_000_000
+
+
+def test_no_card_where_a_build_failed_or_makes_no_pages(tmp_path):
+    for error, kind in ((RuntimeError(), "html"), (None, "latex")):
+        app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format=kind))
+        social_card.add_card(app, error)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_card_shows_the_codes_of_the_construction():
+    two = draw_codes(5, 3, 25, np.random.default_rng(1))
+    lines = connections(two, 4, social_card.LAYERS)
+    assert lines.shape == (9 * (social_card.LAYERS - 1), 2, 2)
+    for layer in range(social_card.LAYERS):
+        ends = lines.reshape(-1, 2)
+        assert set(ends[ends[:, 0] == layer, 1]) == set(two.sets[layer % 2][4])
