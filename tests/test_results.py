@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion import ledger
+from companion.__main__ import main
 from superposition import results, sweep
-from superposition import results as _files
 from superposition.results import read_table, table_text
 
 SETTINGS = [{"size": size, "kind": kind} for size in (2, 3.5) for kind in ("flat", "steep")]
@@ -249,7 +249,7 @@ def test_a_file_put_there_meanwhile_stays_and_the_runs_are_kept_beside_it(tmp_pa
 def test_writing_takes_at_most_a_tenth_of_the_time(tmp_path, monkeypatch):
     """Runs of a second, writes of two: one write each 20 seconds, and one at the end."""
     clock, writes = [0.0], []
-    atomic_write = _files.atomic_write
+    atomic_write = results.atomic_write
 
     def slow_write(file):
         clock[0] += 2
@@ -295,7 +295,7 @@ def test_a_protected_file_is_refused_before_any_run(tmp_path, monkeypatch):
     before = (tmp_path / "t.csv").read_bytes()
     (tmp_path / "t.csv").chmod(0o444)
     if os.access(tmp_path / "t.csv", os.W_OK):  # nothing is protected from an administrator
-        monkeypatch.setattr(_files.os, "access", lambda *_: False)
+        monkeypatch.setattr(results.os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match=r"got .*t\.csv: Permission denied"):
         run(measure=never, path=tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_bytes() == before
@@ -303,13 +303,13 @@ def test_a_protected_file_is_refused_before_any_run(tmp_path, monkeypatch):
 
 def fill(monkeypatch, file):
     """From now on the file system takes no byte of a new `file`."""
-    monkeypatch.setattr(_files, "uuid4", lambda: SimpleNamespace(hex="x"))
+    monkeypatch.setattr(results, "uuid4", lambda: SimpleNamespace(hex="x"))
     file.with_name(f".{file.name}.x.partial").symlink_to(FULL)
 
 
 @needs_full
 def test_a_full_disk_is_known_before_any_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(_files, "uuid4", lambda: SimpleNamespace(hex="x"))
+    monkeypatch.setattr(results, "uuid4", lambda: SimpleNamespace(hex="x"))
     (tmp_path / ".t.csv.x.trial").symlink_to(FULL)
     with pytest.raises(OSError, match=r"got .*t\.csv: No space left") as caught:
         run(measure=never, path=tmp_path / "t.csv")
@@ -324,14 +324,14 @@ def test_a_disk_that_fills_up_keeps_what_was_written(tmp_path, monkeypatch, back
     monkeypatch.setattr(
         results, "time", SimpleNamespace(monotonic=lambda: 0.0)
     )  # a write after each run
-    save = _files.Results.save
+    save = results.Results.save
 
     def fill_before_the_third(self):
         if len(self.tables) == 3 and self._unsaved:
             fill(monkeypatch, tmp_path / "t.partial.csv")
         save(self)
 
-    monkeypatch.setattr(_files.Results, "save", fill_before_the_third)
+    monkeypatch.setattr(results.Results, "save", fill_before_the_third)
     with (
         pytest.raises(OSError, match=r"t\.partial\.csv: No space left.*; 2 finished runs are safe"),
         joblib.parallel_config(backend, n_jobs=2),
@@ -364,7 +364,7 @@ def test_a_write_that_fails_late_keeps_the_earlier_file(tmp_path, monkeypatch, s
     def fail(*args, **options):
         raise OSError("disk failed")
 
-    monkeypatch.setattr(*((_files.os, "fsync", fail) if step == "fsync" else (Path, step, fail)))
+    monkeypatch.setattr(*((results.os, "fsync", fail) if step == "fsync" else (Path, step, fail)))
     with pytest.raises(OSError, match=r"got .*: disk failed; 4 finished runs are safe") as caught:
         run(path=tmp_path / "t.csv")
     assert caught.value.errno == errno.EIO
@@ -373,7 +373,6 @@ def test_a_write_that_fails_late_keeps_the_earlier_file(tmp_path, monkeypatch, s
 
 
 def test_the_ledger_measures_nothing_that_it_cannot_write(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["ledger", str(tmp_path)])
     monkeypatch.setattr(ledger, "assess", never)
     with pytest.raises(IsADirectoryError, match="path: wanted a file that can be written"):
-        ledger._main()
+        main(["ledger", str(tmp_path)])

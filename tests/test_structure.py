@@ -1,4 +1,4 @@
-"""The project's shape: two houses, imports one way, a small public surface, no hidden randomness."""
+"""The project: two houses, imports one way, a small public surface, no hidden randomness."""
 
 import ast
 import graphlib

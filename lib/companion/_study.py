@@ -73,4 +73,5 @@ def data(name: str) -> Path:
 
 
 def row(**values: SupportsFloat) -> pd.DataFrame:
+    """A table of one row, with a column for each of the values."""
     return pd.DataFrame([{name: float(value) for name, value in values.items()}])

@@ -24,7 +24,7 @@ from superposition.constructions.chains import ChainSuperposition
 from superposition.maps import GATES
 from superposition.packings import plane_lines
 from superposition.placing import NOWHERE, place
-from superposition.predict import chains as chains_module
+from superposition.predict import chains as predicted
 from superposition.results import read_table
 from superposition.sweep import Setting
 from superposition.theory import chains as theory
@@ -239,9 +239,9 @@ def derived_failures(
     rows = []
     for k in n_active:
         if kind == "plane":
-            none = chains_module.no_chain_left(size, n_chains, n_circuits, k)
+            none = predicted.no_chain_left(size, n_chains, n_circuits, k)
         else:
-            none = chains_module.no_bucket_left(size, n_chains, n_circuits, k)
+            none = predicted.no_bucket_left(size, n_chains, n_circuits, k)
         sizes = {theory.pair: conflict_chance(kind, size, n_circuits), symbols.r: n_chains}
         met = float(evaluate(theory.met_at_random(), {**sizes, symbols.k: k}))
         rows += [("local", k, none), ("random chain", k, met)]

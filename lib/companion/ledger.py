@@ -21,11 +21,9 @@ from companion import (
     embedding,
     how_many,
     introduction,
+    neurons,
     rotations,
     survives,
-)
-from companion import (
-    neurons as neurons_module,
 )
 from companion.digits import load_tasks
 from companion.generalising import Calculator
@@ -262,10 +260,10 @@ def deep_width_exponent() -> float:
 def shape_dependence() -> float:
     """Return the largest error of circuits of one size but different shapes, over the smallest."""
     rng, errors = np.random.default_rng(_SEED), []
-    for width, neurons in ((8, 4), (4, 8), (2, 16)):
+    for width, n_neurons in ((8, 4), (4, 8), (2, 16)):
         found = []
         for _ in range(12):
-            circuits = ResidualCircuits.random(300, width, neurons, 1, rng)
+            circuits = ResidualCircuits.random(300, width, n_neurons, 1, rng)
             superposition = ResidualConstruction(512, 1024).compress(circuits, rng)
             last = measure_error(superposition, 1, 200, rng).iloc[-1]
             found.append(last["relative_mse"] / doing_nothing(circuits, 500, rng)[-1])
@@ -287,12 +285,12 @@ def overlap_size() -> float:
 
 def needed_redundancy() -> float:
     """Return the smallest safe redundancy at M = 4096 with three active at a time, over ln M."""
-    return float(neurons_module.safe_redundancy(4096, 3) / np.log(4096))
+    return float(neurons.safe_redundancy(4096, 3) / np.log(4096))
 
 
 def largest_load() -> float:
     """Return the largest load of any large neuron, divided by T m ln M / M."""
-    row = neurons_module.loads(400, 7, np.random.default_rng(_SEED)).iloc[0]
+    row = neurons.loads(400, 7, np.random.default_rng(_SEED)).iloc[0]
     return float(row["largest"] / (400 * 8 * np.log(1024) / 1024))
 
 
@@ -361,8 +359,8 @@ def neuron_purity() -> float:
     alone. A neuron's purity is the share of its squared activity that comes with the task for which
     it is most active.
     """
-    neurons, _ = activities(digits.digits_superposition(), load_tasks().test_inputs[:8])
-    return float(neurons.purity.mean())
+    found, _ = activities(digits.digits_superposition(), load_tasks().test_inputs[:8])
+    return float(found.purity.mean())
 
 
 NUMBERS: dict[str, Callable[[], float]] = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from companion import digits as training
+from companion import digits
 from companion.digits import TRAINING_SEED, loss_gradient, train
 from superposition import ResidualConstruction
 
@@ -15,22 +15,22 @@ NETWORKS = Path(__file__).parents[2] / "book/data/digit_networks.npz"
 
 @pytest.fixture(scope="module")
 def tasks():
-    return training.load_tasks()
+    return digits.load_tasks()
 
 
 @pytest.fixture(scope="module")
 def networks():
-    return training.load_circuits(NETWORKS)
+    return digits.load_circuits(NETWORKS)
 
 
 @pytest.fixture(scope="module")
 def small_scores(networks):
-    return training.small_scores(networks)
+    return digits.small_scores(networks)
 
 
 def test_the_tasks_are_all_ways_to_split_ten_digits_in_two():
-    splits = {frozenset(np.flatnonzero(side > 0)) for side in training.sides()}
-    assert len(splits) == training.N_TASKS == (2**10 - 2) // 2
+    splits = {frozenset(np.flatnonzero(side > 0)) for side in digits.sides()}
+    assert len(splits) == digits.N_TASKS == (2**10 - 2) // 2
     # a split named from its other side would be the same task again
     assert all(frozenset(range(10)) - split not in splits for split in splits)
 
@@ -57,12 +57,12 @@ def test_labels_follow_the_digits(tasks):
 
 def test_balanced_scores_by_hand():
     labels = np.array([[1, -1, -1, -1]])
-    weights = training.balance(labels)
+    weights = digits.balance(labels)
     np.testing.assert_allclose(weights, [[2, 2 / 3, 2 / 3, 2 / 3]])
     right = np.array([[True, True, True, False]])
     assert (weights * right).mean() == pytest.approx((1 + 2 / 3) / 2)
     with pytest.raises(ValueError, match="images on both sides"):
-        training.balance(np.array([[1, 1]]))
+        digits.balance(np.array([[1, 1]]))
 
 
 def test_loss_gradient_against_finite_differences(rng):
@@ -84,7 +84,7 @@ def test_loss_gradient_against_finite_differences(rng):
 
 def test_the_stored_networks_were_trained_with_todays_settings():
     with np.load(NETWORKS) as stored:
-        assert str(stored["made_by"]) == training.residual_made_by()
+        assert str(stored["made_by"]) == digits.residual_made_by()
 
 
 def test_training_adds_noise_and_shrinks_weights_at_a_falling_rate(monkeypatch):
@@ -95,10 +95,10 @@ def test_training_adds_noise_and_shrinks_weights_at_a_falling_rate(monkeypatch):
         heard.append(noise)
         return np.zeros(2), [np.zeros_like(p) for p in params]
 
-    monkeypatch.setattr(training, "loss_gradient", no_gradient)
-    settings = training.Training(n_steps=20, learning_rate=0.05, weight_decay=0.3, noise=0.25)
+    monkeypatch.setattr(digits, "loss_gradient", no_gradient)
+    settings = digits.Training(n_steps=20, learning_rate=0.05, weight_decay=0.3, noise=0.25)
     rng = np.random.default_rng(0)
-    first = training._first_parameters(2, settings, np.random.default_rng(0))
+    first = digits._first_parameters(2, settings, np.random.default_rng(0))
     trained = train(np.array([3, 4]), rng, settings)
     shrunk = np.prod(1 - 0.3 * 0.05 * (1 - np.arange(20) / 20))
     np.testing.assert_allclose(trained.read_in, shrunk * first[0], rtol=1e-5)
@@ -108,9 +108,9 @@ def test_training_adds_noise_and_shrinks_weights_at_a_falling_rate(monkeypatch):
 def test_adam_follows_its_definition():
     """Two steps of one weight, worked from Kingma & Ba's formulas."""
     weight, moments = [np.array([1.0])], [(np.zeros(1), np.zeros(1))]
-    training._adam(weight, [np.array([2.0])], moments, 0, 0.1, 0.0)
+    digits._adam(weight, [np.array([2.0])], moments, 0, 0.1, 0.0)
     np.testing.assert_allclose(weight[0], 0.9, rtol=1e-6)
-    training._adam(weight, [np.array([-1.0])], moments, 1, 0.1, 0.5)
+    digits._adam(weight, [np.array([-1.0])], moments, 1, 0.1, 0.5)
     first, second = 0.9 * 0.2 - 0.1, 0.999 * 0.004 + 0.001
     step = 0.1 * first / 0.19 / np.sqrt(second / (1 - 0.999**2))
     np.testing.assert_allclose(weight[0], 0.9 * 0.95 - step, rtol=1e-6)
@@ -121,23 +121,23 @@ def test_retraining_a_few_agrees_with_the_stored_networks(networks, small_scores
     again = train(chosen, np.random.default_rng(TRAINING_SEED))
     active = np.arange(len(chosen))[:, None]
     right = [
-        training.answers(again.run(np.broadcast_to(x, (5, 1, 9)), active)[-1])[:, 0]
+        digits.answers(again.run(np.broadcast_to(x, (5, 1, 9)), active)[-1])[:, 0]
         for x in tasks.test_inputs
     ]
     labels = tasks.test_labels[chosen]
-    scores = (np.stack(right, axis=1) == labels) * training.balance(labels)
+    scores = (np.stack(right, axis=1) == labels) * digits.balance(labels)
     np.testing.assert_allclose(scores.mean(axis=1), small_scores[chosen].mean(axis=1), atol=0.02)
 
 
 def test_the_small_networks_have_learned_every_task(networks, small_scores):
-    assert networks.n_circuits == training.N_TASKS
+    assert networks.n_circuits == digits.N_TASKS
     assert small_scores.mean() > 0.96
     assert small_scores.mean(axis=1).min() > 0.9
 
 
 def test_small_scores_need_a_network_for_every_task(networks):
     with pytest.raises(ValueError, match="circuits: wanted 511, one per task, got 2"):
-        training.small_scores(networks.take([0, 1]))
+        digits.small_scores(networks.take([0, 1]))
 
 
 def test_superposed_scores_in_the_exact_limit_are_the_small_networks_own(networks, small_scores):
@@ -146,7 +146,7 @@ def test_superposed_scores_in_the_exact_limit_are_the_small_networks_own(network
     wide = ResidualConstruction(1000, 6000, 8).compress(few, np.random.default_rng(1))
     rng = np.random.default_rng(2)
     which, images = rng.integers(5, size=400), rng.integers(450, size=400)
-    scores = training.superposed_scores(wide, which, images, 1, rng)
+    scores = digits.superposed_scores(wide, which, images, 1, rng)
     assert np.mean(scores == small_scores[which, images]) > 0.98
 
 
@@ -164,7 +164,7 @@ def test_companions_are_other_tasks_on_the_images_asked_for(same_image, networks
 
     monkeypatch.setattr(type(superposition), "embed", spy)
     which, images = np.arange(6).repeat(40), np.arange(240)
-    training.superposed_scores(
+    digits.superposed_scores(
         superposition, which, images, 3, np.random.default_rng(3), same_image=same_image
     )
     inputs = np.concatenate([i for i, _ in seen])
@@ -172,7 +172,7 @@ def test_companions_are_other_tasks_on_the_images_asked_for(same_image, networks
     np.testing.assert_array_equal(active[:, 0], which)
     assert all(len(set(row)) == 3 for row in active.tolist())
     assert set(active[:, 1:].ravel().tolist()) == set(range(6))
-    np.testing.assert_array_equal(inputs[:, 0], training.load_tasks().test_inputs[images])
+    np.testing.assert_array_equal(inputs[:, 0], digits.load_tasks().test_inputs[images])
     alike = (inputs == inputs[:, :1]).all(axis=(1, 2))
     assert alike.all() if same_image else alike.mean() < 0.1
 
@@ -183,17 +183,17 @@ def test_superposed_scores_refuse_tasks_and_images_that_do_not_exist(networks):
     )
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="which: wanted entries from 0 to 5"):
-        training.superposed_scores(superposition, np.array([6]), np.array([0]), 1, rng)
+        digits.superposed_scores(superposition, np.array([6]), np.array([0]), 1, rng)
     with pytest.raises(ValueError, match="images: wanted entries from 0 to 449"):
-        training.superposed_scores(superposition, np.array([0]), np.array([450]), 1, rng)
+        digits.superposed_scores(superposition, np.array([0]), np.array([450]), 1, rng)
     with pytest.raises(ValueError, match="n_active: wanted at most 6"):
-        training.superposed_scores(superposition, np.array([0]), np.array([0]), 7, rng)
+        digits.superposed_scores(superposition, np.array([0]), np.array([0]), 7, rng)
 
 
 def test_circuits_are_stored_whole(tmp_path, make_circuits):
     circuits = make_circuits()
-    training.save_circuits(tmp_path / "c.npz", circuits)
-    loaded = training.load_circuits(tmp_path / "c.npz")
+    digits.save_circuits(tmp_path / "c.npz", circuits)
+    loaded = digits.load_circuits(tmp_path / "c.npz")
     for name in ("read_in", "bias", "write_out"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(circuits, name))
     assert [path.name for path in tmp_path.iterdir()] == ["c.npz"]
@@ -201,15 +201,15 @@ def test_circuits_are_stored_whole(tmp_path, make_circuits):
 
 def test_a_damaged_or_foreign_file_of_circuits_is_refused(tmp_path, make_circuits):
     file = tmp_path / "c.npz"
-    training.save_circuits(file, make_circuits())
+    digits.save_circuits(file, make_circuits())
     whole = file.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"not an archive"):
         file.write_bytes(damaged)
         with pytest.raises(ValueError, match="path: wanted a file of circuits"):
-            training.load_circuits(file)
+            digits.load_circuits(file)
     np.savez(file, read_in=np.ones(3))
     with pytest.raises(ValueError, match="path: wanted a file of circuits"):
-        training.load_circuits(file)
+        digits.load_circuits(file)
 
 
 def test_a_save_that_fails_leaves_nothing_behind(tmp_path, make_circuits, monkeypatch):
@@ -218,5 +218,5 @@ def test_a_save_that_fails_leaves_nothing_behind(tmp_path, make_circuits, monkey
 
     monkeypatch.setattr(np, "savez_compressed", fail)
     with pytest.raises(OSError, match="disk full"):
-        training.save_circuits(tmp_path / "c.npz", make_circuits())
+        digits.save_circuits(tmp_path / "c.npz", make_circuits())
     assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 
-from companion import figures as plotting
+from companion import figures
 from companion.figures.figure_data import as_csv, carries, figure_data, split, svg_with_data
 from tests.companion.test_figures import FIGURES, MEASURED, PICTURES
 
@@ -82,10 +82,10 @@ def make_changed(name, monkeypatch):
     def changing(draw):
         return lambda *given: draw(*map(scaled, given))
 
-    for function in (f for f in plotting.__all__ if f != "use_style"):
-        draw = getattr(plotting, function)
+    for function in (f for f in figures.__all__ if f != "use_style"):
+        draw = getattr(figures, function)
         if callable(draw):
-            monkeypatch.setattr(plotting, function, changing(draw))
+            monkeypatch.setattr(figures, function, changing(draw))
     return FIGURES[name]()
 
 
@@ -151,7 +151,7 @@ def test_what_is_drawn_is_what_the_table_says(name, monkeypatch):
 def test_bars_go_from_the_smallest_to_the_largest_value_over_seeds():
     table = pd.concat([MEASURED, MEASURED.assign(seed=1, measured=[3, 4, 5])])
     labels = ("n", "variance")
-    figure = plotting.predicted_and_measured(table, "n", "measured", "predicted", labels)
+    figure = figures.predicted_and_measured(table, "n", "measured", "predicted", labels)
     found = figure_data(figure)
     line, _, low, high = (each.get_ydata() for each in figure.axes[0].lines)
     assert found["predicted"].tolist() == line.tolist() == [1, 2, 4]
@@ -197,7 +197,7 @@ def test_cells_of_images_are_rows():
 def test_dials_end_where_the_table_says_unless_they_are_cut_off():
     vectors = {"true": np.ones((3, 2, 2)), "a": np.zeros((3, 2, 2))}
     vectors["a"][:, 0], vectors["a"][:, 1] = (0.25, -0.5), (30, 40)
-    figure = plotting.dials(vectors, {"a": "one"})
+    figure = figures.dials(vectors, {"a": "one"})
     for axes, (_, rows) in zip(figure.axes, figure_data(figure).groupby("layer"), strict=True):
         tips = [line.get_xydata()[-1].tolist() for line in axes.lines[1:]]
         wanted, found = rows[["wanted_0", "wanted_1"]], rows[["found_0", "found_1"]]
@@ -262,7 +262,7 @@ def test_an_image_carries_its_data_and_gives_it_back(axes):
 
 
 def test_images_are_the_same_whenever_they_are_made():
-    plotting.use_style()
+    figures.use_style()
     images = {svg_with_data(FIGURES["terms"]()) for _ in range(2)}
     assert len(images) == 1
     assert "dc:date" not in images.pop()
@@ -278,7 +278,7 @@ def test_in_a_notebook_figures_are_shown_with_their_data(monkeypatch, axes):
     shell = InteractiveShell()
     monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: shell)
     monkeypatch.setattr("matplotlib_inline.backend_inline.set_matplotlib_formats", lambda _: None)
-    plotting.use_style()
+    figures.use_style()
     axes.plot([1], [2])
     carries(axes.figure, pd.DataFrame({"series": ["law"]}))
     data, _ = shell.display_formatter.format(axes.figure)

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 import sympy as sp
 
-from companion import _page
-from companion import figures as plotting
+from companion import _page, figures
 from companion._page import assumptions, equation, glue, page_table, show
 from companion.chains import blocks, examples
 from superposition.maps import draw_codes
@@ -178,86 +177,86 @@ FOUND = pd.DataFrame(
 SETS = FOUND.rename(columns=lambda name: name.replace("mmcs", "f1")) / 2
 CODES = draw_codes(5, 2, 10, np.random.default_rng(0))
 FIGURES = {
-    "gates": lambda: plotting.gates_by_neurons(
+    "gates": lambda: figures.gates_by_neurons(
         GATES, {name: np.array([99.0, 999]) + i for i, name in enumerate("xyz")}
     ),
-    "path errors": lambda: plotting.path_errors_by(PATHS, "margin", "margin"),
-    "stream": lambda: plotting.stream_in_use(
+    "path errors": lambda: figures.path_errors_by(PATHS, "margin", "margin"),
+    "stream": lambda: figures.stream_in_use(
         np.array([[1, 0, 0.5], [0, 0, 2]]), {"a": slice(0, 1), "b": slice(1, 3)}, ["in", "out"]
     ),
-    "scores inside": lambda: plotting.scores_inside(SCORES, [1, 2]),
-    "found": lambda: plotting.found_by_methods(
+    "scores inside": lambda: figures.scores_inside(SCORES, [1, 2]),
+    "found": lambda: figures.found_by_methods(
         {"mmcs": FOUND, "f1": SETS}, ["easy", "hard"], ["SVD"]
     ),
-    "purities": lambda: plotting.purities(
+    "purities": lambda: figures.purities(
         {"neurons": np.array([0.11, 0.12, 0.9]), "reads": np.array([0.5, 1.0])}
     ),
-    "capacity bars": lambda: plotting.capacity_bars({"private": 16, "one": 99.5, "most": None}),
-    "cost and error": lambda: plotting.cost_and_error(SIZES_OF_PLANES, {"float32": ROUNDED}),
-    "board": lambda: plotting.board(
+    "capacity bars": lambda: figures.capacity_bars({"private": 16, "one": 99.5, "most": None}),
+    "cost and error": lambda: figures.cost_and_error(SIZES_OF_PLANES, {"float32": ROUNDED}),
+    "board": lambda: figures.board(
         pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}, list(BOARD["entry"].unique())
     ),
-    "room": lambda: plotting.room(
+    "room": lambda: figures.room(
         ROOM.assign(n_circuits=[9, 20, 30, 0]),
         {1: {"bound": lambda weights, k: 0.1 * weights}, 3: {}},
         ["a", "b"],
     ),
-    "rectangles": lambda: plotting.rectangles({"a": (blocks(3, 2), examples(blocks(3, 2)))}),
-    "failures": lambda: plotting.failures(
+    "rectangles": lambda: figures.rectangles({"a": (blocks(3, 2), examples(blocks(3, 2)))}),
+    "failures": lambda: figures.failures(
         {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2
     ),
-    "plane": lambda: plotting.plane(5, 2, [(1, 2), (3, 0)]),
-    "meeting slots": lambda: plotting.meeting_slots(3, 2, [(1, 2), (2, 0)]),
-    "dials": lambda: plotting.dials(
+    "plane": lambda: figures.plane(5, 2, [(1, 2), (3, 0)]),
+    "meeting slots": lambda: figures.meeting_slots(3, 2, [(1, 2), (2, 0)]),
+    "dials": lambda: figures.dials(
         {"true": np.ones((3, 2, 2)), "a": np.zeros((3, 2, 2))}, {"a": "one"}
     ),
-    "beside published": lambda: plotting.beside_published(BESIDE),
-    "noise by layer": lambda: plotting.noise_by_layer(NOISY_LAYERS, {"a": "one", "b": "two"}),
-    "slot loads": lambda: plotting.slot_loads({"a": np.array([1, 2]), "b": np.array([2, 2])}),
-    "connected slots": lambda: plotting.connected_slots(CONNECTED, 1.5),
-    "followed": lambda: plotting.followed(FOLLOWED),
-    "traces": lambda: plotting.traces({1: TRACES, 2: TRACES}),
-    "by layer": lambda: plotting.by_layer(BY_LAYER, "x"),
-    "firing": lambda: plotting.firing(FIRING),
-    "scaling": lambda: plotting.scaling(SCALING, "mse_x", SCALING, SCALING),
-    "tuning": lambda: plotting.tuning(TUNED),
-    "neurons": lambda: plotting.neuron_errors(NEURONS),
-    "error terms": lambda: plotting.error_terms(TERMS, pd.Series({"a": 0.2, "b": 0.3})),
-    "ratios": lambda: plotting.ratios(RATIOS, (0.85, 1.18)),
-    "growth": lambda: plotting.growth(GROWTH.query("layer > 0")),
-    "ignition": lambda: plotting.ignition({"T = 5": np.array([0.1, 1])}, np.array([0.01, 1])),
-    "depths": lambda: plotting.depths(DEPTHS, 12),
-    "fitting": lambda: plotting.fitting({"width": FITS}),
-    "design": lambda: plotting.design(DESIGN, "margin", "margin"),
-    "capacities": lambda: plotting.capacities(CAPACITIES),
-    "claim": lambda: plotting.claim(LOADS, PRIVATE),
-    "carriers": lambda: plotting.carriers(np.arange(24).reshape(2, 4, 3), 24),
-    "terms": lambda: plotting.terms([np.eye(3), -np.eye(3)], ["one", "two"]),
-    "interference": lambda: plotting.interference(np.linspace(-1, 1, 50), 0.3),
-    "predicted": lambda: plotting.predicted_and_measured(
+    "beside published": lambda: figures.beside_published(BESIDE),
+    "noise by layer": lambda: figures.noise_by_layer(NOISY_LAYERS, {"a": "one", "b": "two"}),
+    "slot loads": lambda: figures.slot_loads({"a": np.array([1, 2]), "b": np.array([2, 2])}),
+    "connected slots": lambda: figures.connected_slots(CONNECTED, 1.5),
+    "followed": lambda: figures.followed(FOLLOWED),
+    "traces": lambda: figures.traces({1: TRACES, 2: TRACES}),
+    "by layer": lambda: figures.by_layer(BY_LAYER, "x"),
+    "firing": lambda: figures.firing(FIRING),
+    "scaling": lambda: figures.scaling(SCALING, "mse_x", SCALING, SCALING),
+    "tuning": lambda: figures.tuning(TUNED),
+    "neurons": lambda: figures.neuron_errors(NEURONS),
+    "error terms": lambda: figures.error_terms(TERMS, pd.Series({"a": 0.2, "b": 0.3})),
+    "ratios": lambda: figures.ratios(RATIOS, (0.85, 1.18)),
+    "growth": lambda: figures.growth(GROWTH.query("layer > 0")),
+    "ignition": lambda: figures.ignition({"T = 5": np.array([0.1, 1])}, np.array([0.01, 1])),
+    "depths": lambda: figures.depths(DEPTHS, 12),
+    "fitting": lambda: figures.fitting({"width": FITS}),
+    "design": lambda: figures.design(DESIGN, "margin", "margin"),
+    "capacities": lambda: figures.capacities(CAPACITIES),
+    "claim": lambda: figures.claim(LOADS, PRIVATE),
+    "carriers": lambda: figures.carriers(np.arange(24).reshape(2, 4, 3), 24),
+    "terms": lambda: figures.terms([np.eye(3), -np.eye(3)], ["one", "two"]),
+    "interference": lambda: figures.interference(np.linspace(-1, 1, 50), 0.3),
+    "predicted": lambda: figures.predicted_and_measured(
         MEASURED, "n", "measured", "predicted", ("n", "variance")
     ),
-    "depth": lambda: plotting.depth(DEPTH, pd.Series({1: 0.3, 2: 0.5})),
-    "extremes": lambda: plotting.extremes(EXTREMES),
-    "reads": lambda: plotting.read_errors(READS),
-    "loads": lambda: plotting.load_histogram(np.array([3, 4, 4, 6]), lambda n: n / 20),
-    "averaging": lambda: plotting.averaging(NOISE),
-    "tasks": lambda: plotting.tasks_kept(
+    "depth": lambda: figures.depth(DEPTH, pd.Series({1: 0.3, 2: 0.5})),
+    "extremes": lambda: figures.extremes(EXTREMES),
+    "reads": lambda: figures.read_errors(READS),
+    "loads": lambda: figures.load_histogram(np.array([3, 4, 4, 6]), lambda n: n / 20),
+    "averaging": lambda: figures.averaging(NOISE),
+    "tasks": lambda: figures.tasks_kept(
         np.array([0.9, 0.95, 0.97]), np.array([0.8, 0.9, 0.95]), 1, ("large", "private")
     ),
-    "sizes": lambda: plotting.digit_sizes(
+    "sizes": lambda: figures.digit_sizes(
         SIZES, 0.97, SIZES.iloc[:2][["size", "balanced_accuracy"]], {"parity": 3e4}
     ),
 }
 PICTURES = {
-    "digit images": lambda: plotting.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3", "9"]),
-    "woven": lambda: plotting.woven(CODES, 3, 4),
+    "digit images": lambda: figures.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3", "9"]),
+    "woven": lambda: figures.woven(CODES, 3, 4),
 }
 
 
 @pytest.fixture(autouse=True)
 def _close_figures():
-    plotting.use_style()
+    figures.use_style()
     yield
     plt.close("all")
     mpl.rcdefaults()
@@ -266,10 +265,10 @@ def _close_figures():
 def test_every_drawing_function_is_covered(monkeypatch):
     """By the examples here, which other tests go through."""
     constants = {"COLOURS", "GREY", "INK", "MARKERS", "PAPER"}
-    functions = {*plotting.__all__} - constants - {"use_style"}
+    functions = {*figures.__all__} - constants - {"use_style"}
     called = set()
     for name in functions:
-        monkeypatch.setattr(plotting, name, lambda *_, name=name: called.add(name))
+        monkeypatch.setattr(figures, name, lambda *_, name=name: called.add(name))
     for make in (FIGURES | PICTURES).values():
         make()
     assert called == functions
@@ -305,21 +304,21 @@ def test_ink_and_colours_can_be_read_on_the_card():
         return linear @ [0.2126, 0.7152, 0.0722]
 
     def contrast(colour):
-        return (luminance(plotting.PAPER) + 0.05) / (luminance(colour) + 0.05)
+        return (luminance(figures.PAPER) + 0.05) / (luminance(colour) + 0.05)
 
-    assert contrast(plotting.INK) > 4.5
-    assert contrast(plotting.GREY) > 4.5
-    assert min(contrast(colour) for colour in plotting.COLOURS) > 2
-    assert len(set(plotting.MARKERS)) == len(plotting.COLOURS)
+    assert contrast(figures.INK) > 4.5
+    assert contrast(figures.GREY) > 4.5
+    assert min(contrast(colour) for colour in figures.COLOURS) > 2
+    assert len(set(figures.MARKERS)) == len(figures.COLOURS)
 
 
 def test_digit_images_show_what_they_are_given():
-    figure = plotting.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3: +", "9: −"])
+    figure = figures.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3: +", "9: −"])
     assert [axes.get_title() for axes in figure.axes] == ["3: +", "9: −"]
 
 
 def test_theory_lines_and_measured_means_are_drawn_where_they_belong():
-    figure = plotting.predicted_and_measured(
+    figure = figures.predicted_and_measured(
         MEASURED.assign(measured=[1.5, 2.5, 4.5]), "n", "measured", "predicted", ("n", "v")
     )
     line, points = figure.axes[0].lines[0], figure.axes[0].containers[0].lines[0]
@@ -339,7 +338,7 @@ def test_a_weave_has_each_circuits_connections_and_one_bright():
 def test_a_dial_shows_how_far_off_vectors_are():
     true, found = np.zeros((2, 1, 2)), np.array([[[0, 0]], [[3.0, 4]]])
     true[1] = 1, 0
-    axes = plotting.dials({"true": true, "a": found}, {"a": "one"}).axes[0]
+    axes = figures.dials({"true": true, "a": found}, {"a": "one"}).axes[0]
     assert axes.get_xlabel() == "off by 4.47"
     tips = [line.get_xydata()[-1] for line in axes.lines[1:]]
     np.testing.assert_allclose(tips, [[1, 0], [0.9, 1.2]])

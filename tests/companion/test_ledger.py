@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from companion import ledger
+from companion.__main__ import main
 from companion._page import ledger_table
 
 ROOT = Path(__file__).parents[2]
@@ -95,8 +96,7 @@ def test_the_page_shows_every_claim_with_its_verdict():
 def test_the_command_writes_what_is_stored(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(ledger, "NUMBERS", {name: lambda: 1.0 for name in ledger.NUMBERS})
-    monkeypatch.setattr("sys.argv", ["ledger", str(tmp_path / "l.csv")])
-    ledger._main()
+    main(["ledger", str(tmp_path / "l.csv")])
     written = pd.read_csv(tmp_path / "l.csv")
     assert list(written) == list(STORED)
     assert (written["number"].dropna() == 1).all()

@@ -1,6 +1,5 @@
 """A million networks in one: how they are looked at, what is stored, and the million itself."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import pandas as pd
 import pytest
 
 from companion import million
-from companion import million as million_build
 from superposition import GatedConstruction, MLPCircuits
 from superposition.maps import draw_codes
 from superposition.results import read_table
@@ -245,14 +243,14 @@ def test_a_few_of_the_million():
 
 
 def test_cost_is_measured_in_a_process_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(million_build, "_TIMES", 1)
+    monkeypatch.setattr(million, "_TIMES", 1)
     path = tmp_path / "build.csv"
     table = million.measure(path, (50,))
     (row,) = table.to_dict("records")
     assert (row["n_circuits"], row["width"]) == (50, 6 * 11)
     assert min(row["draw"], row["layer"], row["cpu"]) > 0
     assert 10 < row["peak"] < 1000
-    monkeypatch.setattr(million_build, "data", lambda name: path)
+    monkeypatch.setattr(million, "data", lambda name: path)
     kept, header = million.build_table()
     assert kept["peak"].item() == pytest.approx(row["peak"], rel=1e-3)
     assert set(header) == {"command", "date", "machine", "versions"}
@@ -261,26 +259,14 @@ def test_cost_is_measured_in_a_process_of_its_own(tmp_path, monkeypatch):
 def test_memory_is_of_this_process_alone():
     """Of one that holds 400 MB, a process that is started has little."""
     held = np.ones(50_000_000)
-    code = "from superposition import million_build as b; print(b._peak())"
+    code = "from companion.million import _peak; print(_peak())"
     started = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert 1e7 < float(started.stdout) < held.nbytes
     assert million._peak() > held.nbytes
 
 
-def test_the_cost_of_one_is_printed(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["million_build", "--one", "9"])
-    million._main()
-    assert json.loads(capsys.readouterr().out)["width"] == 18
-
-
-def test_what_has_no_cost_is_refused(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["million_build", "--one", "0"])
-    with pytest.raises(ValueError, match="one: wanted at least 1, got 0"):
-        million._main()
-    monkeypatch.setattr(sys, "argv", ["million_build"])
-    with pytest.raises(SystemExit):
-        million._main()
-    assert "wanted a path, or --one" in capsys.readouterr().err
+def test_the_cost_of_one_is_of_its_network():
+    assert million.build_cost(9)["width"] == 18
 
 
 def test_a_process_that_fails_is_not_taken_for_a_result(tmp_path, monkeypatch):

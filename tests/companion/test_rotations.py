@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import ledger
-from companion import rotations as tables
+from companion import ledger, rotations
 from superposition import MLPCircuits, MLPConstruction, measure_error
 from superposition.circuits import on_indicator, rotation_vector
 
@@ -17,18 +16,18 @@ def _from_the_root(monkeypatch, request):
 
 @pytest.fixture
 def small(rng):
-    return tables.superpose_rotations(40, 200, 3, rng, redundancy=4)
+    return rotations.superpose_rotations(40, 200, 3, rng, redundancy=4)
 
 
 def by_layer(column):
     """Means over networks at T = 557, D = 1000: a row per k, a column per layer."""
-    table = tables.at_published_size()
+    table = rotations.at_published_size()
     return table.groupby(["n_active", "layer"])[column].mean().unstack("layer")
 
 
 @pytest.mark.parametrize(("name", "observe"), [("x", rotation_vector), ("on", on_indicator)])
 def test_errors_are_those_that_any_superposition_is_measured_by(small, name, observe):
-    ours = tables.rotation_errors(small, 2, 50, np.random.default_rng(1))
+    ours = rotations.rotation_errors(small, 2, 50, np.random.default_rng(1))
     theirs = measure_error(small, 2, 50, np.random.default_rng(1), observe=observe)[1:]
     columns = {f"mse_{name}": "mse", f"worst_{name}": "worst", f"inactive_{name}": "inactive_mse"}
     for mine, general in columns.items():
@@ -37,7 +36,7 @@ def test_errors_are_those_that_any_superposition_is_measured_by(small, name, obs
 
 def test_inactive_circuits_are_read_one_by_one(small):
     """Worst and share again by loops, from a network whose first sample alone is run."""
-    found = tables.rotation_errors(small, 1, 1, np.random.default_rng(1)).iloc[1]
+    found = rotations.rotation_errors(small, 1, 1, np.random.default_rng(1)).iloc[1]
     rng = np.random.default_rng(1)
     active = np.array([[rng.choice(40, 1, replace=False)[0]]])
     inputs = small.circuits.default_inputs(active, rng)
@@ -52,7 +51,7 @@ def test_inactive_circuits_are_read_one_by_one(small):
 
 
 def test_firing_neurons_are_counted_in_their_blocks(small):
-    table = tables.firing_by_block(small, 2, 30, np.random.default_rng(2))
+    table = rotations.firing_by_block(small, 2, 30, np.random.default_rng(2))
     assert table[["layer", "block"]].to_numpy().tolist() == [
         [layer, block] for layer in range(4) for block in range(4)
     ]
@@ -62,7 +61,7 @@ def test_firing_neurons_are_counted_in_their_blocks(small):
 
 
 def test_traces_start_where_the_truth_does_and_stay_on_the_circle(small):
-    path = tables.traces(small, 1, 4, np.random.default_rng(3))
+    path = rotations.traces(small, 1, 4, np.random.default_rng(3))
     np.testing.assert_allclose(path["true_0"] ** 2 + path["true_1"] ** 2, 1)
     first = path.query("layer <= 1")
     np.testing.assert_allclose(first["estimate_0"], first["true_0"], atol=1e-12)
@@ -71,18 +70,18 @@ def test_traces_start_where_the_truth_does_and_stay_on_the_circle(small):
 
 def test_only_conditional_rotations_some_of_them_silent_are_measured(small, rng):
     with pytest.raises(ValueError, match="n_active: wanted"):
-        tables.rotation_errors(small, 40, 5, rng)
+        rotations.rotation_errors(small, 40, 5, rng)
     with pytest.raises(TypeError, match="superposition: wanted"):
-        tables.traces(small.circuits, 1, 5, rng)
+        rotations.traces(small.circuits, 1, 5, rng)
     others = MLPCircuits([np.ones((3, 2, 2))], [np.zeros((3, 2))])
     wide = MLPConstruction(40, 2).compress(others, rng)
     with pytest.raises(ValueError, match="circuits: wanted conditional rotations"):
-        tables.firing_by_block(wide, 1, 5, rng)
+        rotations.firing_by_block(wide, 1, 5, rng)
 
 
 def test_published_errors_come_out():
     """All 150 within three sd of the wider spread (or 2 %); at D = 1000, nearly all of theirs."""
-    table = tables.against_published()
+    table = rotations.against_published()
     assert len(table) == 150
     assert table["inside_both"].all()
     smaller = table.query("width == 1000")
@@ -107,7 +106,7 @@ def test_depths_compared_by_hand():
 
 def test_the_law_is_the_published_one():
     sizes = {"n_circuits": [557.0], "width": [1000], "n_active": [3], "layer": [4]}
-    row = tables.published_law(pd.DataFrame(sizes)).iloc[0]
+    row = rotations.published_law(pd.DataFrame(sizes)).iloc[0]
     q = 4 / 1000 - 1 / (6 * 557)
     assert row["mse_x"] == pytest.approx(3 * 557 * q**2 * (3 + 16) + 9 * 4 * q * 2)
     assert row["inactive_x"] == row["inactive_on"] == pytest.approx(3 * q)
@@ -115,7 +114,7 @@ def test_the_law_is_the_published_one():
 
 def test_errors_leave_the_published_law_after_layer_two():
     means = by_layer("mse_x")
-    law = tables.published_law(means.stack().reset_index().assign(n_circuits=557, width=1000))
+    law = rotations.published_law(means.stack().reset_index().assign(n_circuits=557, width=1000))
     ratio = means.loc[1] / law.set_index(["n_active", "layer"])["mse_x"].loc[1].replace(0, np.nan)
     assert ratio[2] == pytest.approx(1, abs=0.15)
     assert ratio[3] > 4
@@ -128,7 +127,7 @@ def test_inactive_indicators_are_the_first_to_leave_the_law():
     """At layer 2 they are three times their prediction or more, active vectors within 20 %."""
     second = pd.DataFrame({name: by_layer(name)[2] for name in ("mse_x", "inactive_on")})
     where = second.reset_index()[["n_active"]].assign(layer=2, n_circuits=557, width=1000)
-    ratio = second / tables.published_law(where).set_index("n_active")[["mse_x", "inactive_on"]]
+    ratio = second / rotations.published_law(where).set_index("n_active")[["mse_x", "inactive_on"]]
     assert (ratio["inactive_on"] > 2.8).all()
     assert (ratio["mse_x"] < 1.2).all()
 
@@ -140,7 +139,7 @@ def test_inactive_vectors_err_less_except_where_there_is_least_noise():
 
 def test_indicators_are_exact_early_and_capped_late():
     assert (by_layer("mse_on") == 0).sum(axis=1).tolist() == [2, 1, 1]
-    table = tables.measured()
+    table = rotations.measured()
     assert table[["worst_on", "inactive_worst_on"]].to_numpy().max() == 1
 
 
@@ -154,7 +153,7 @@ def test_inactive_circuits_read_more_than_each_active_one_adds():
 def test_more_fit_by_almost_the_square_of_the_width():
     """T ln T ∝ D^1.8 at a fixed error after layers 3 and 4; T/(D/d) grows, from 1.3 to 2."""
     for layer, tolerance in ((3, 0.05), (3, 0.02), (4, 0.05), (4, 0.1)):
-        loads = tables.largest_loads(layer, tolerance)
+        loads = rotations.largest_loads(layer, tolerance)
         scale = loads["n_circuits"] * np.log(loads["n_circuits"])
         slope = np.polyfit(np.log(loads["width"]), np.log(scale), 1)[0]
         assert slope == pytest.approx(1.83, abs=0.07)
@@ -167,41 +166,41 @@ def test_largest_loads_of_a_power_law(monkeypatch):
     sizes = [(w, n) for w in (10, 20) for n in (100, 200, 400, 800)]
     table = pd.DataFrame(sizes, columns=["width", "n_circuits"]).assign(n_active=1, layer=3)
     table["mse_x"] = (table["n_circuits"] / table["width"] ** 2) ** 3
-    monkeypatch.setattr(tables, "scaling", lambda: table)
-    found = tables.largest_loads(3, 1.5**3)
+    monkeypatch.setattr(rotations, "scaling", lambda: table)
+    found = rotations.largest_loads(3, 1.5**3)
     assert found.to_numpy().ravel() == pytest.approx([10, 150, 20, 600])
-    assert tables.largest_loads(3, 1e9).empty
+    assert rotations.largest_loads(3, 1e9).empty
 
 
 def test_theory_lines_have_the_columns_of_what_is_measured():
-    lines = tables.scaling_lines()
+    lines = rotations.scaling_lines()
     assert set(lines["width"]) == {1000, 2000}
-    assert {"load", "mse_x", "mse_on", "inactive_x", "inactive_on"} <= set(tables.scaling())
+    assert {"load", "mse_x", "mse_on", "inactive_x", "inactive_on"} <= set(rotations.scaling())
     assert {"load", "mse_x", "mse_on", "inactive_x", "inactive_on"} <= set(lines)
 
 
 def test_choices_do_not_see_the_seeds_that_report(monkeypatch):
-    real = tables.tuning()
-    before = tables.chosen()
+    real = rotations.tuning()
+    before = rotations.chosen()
     spoilt = real.assign(mse_x=real["mse_x"].where(real["seed"] < 2, 7 - real["mse_x"]))
-    monkeypatch.setattr(tables, "tuning", lambda: spoilt)
-    pd.testing.assert_frame_equal(tables.chosen(), before)
+    monkeypatch.setattr(rotations, "tuning", lambda: spoilt)
+    pd.testing.assert_frame_equal(rotations.chosen(), before)
 
 
 def test_variants_change_only_what_they_may():
-    table = tables.chosen()
-    assert len(table) == 3 * len(tables.VARIANTS)
+    table = rotations.chosen()
+    assert len(table) == 3 * len(rotations.VARIANTS)
     for _, row in table.iterrows():
-        kept = set(tables.AS_PUBLISHED) - set(tables.VARIANTS[row["variant"]])
-        assert all(row[name] == tables.AS_PUBLISHED[name] for name in kept)
-    errors = tables.tuned().query("layer == 5")
+        kept = set(rotations.AS_PUBLISHED) - set(rotations.VARIANTS[row["variant"]])
+        assert all(row[name] == rotations.AS_PUBLISHED[name] for name in kept)
+    errors = rotations.tuned().query("layer == 5")
     assert len(errors) == len(table)
     assert (errors["mean"] <= errors["max"]).all()
 
 
 def test_tuning_ends_the_seizure_where_one_circuit_is_active():
     """Error at layer 5 down thirtyfold, every sample below 1, near the linear law (r = 3)."""
-    last = tables.tuned().query("layer == 5").set_index(["variant", "n_active"])
+    last = rotations.tuned().query("layer == 5").set_index(["variant", "n_active"])
     error, worst = last["mean"], last["worst"]
     assert error["as published", 1] > 30 * error["all", 1]
     assert worst["all", 1] < 1 < worst["as published", 1]
@@ -214,7 +213,7 @@ def test_tuning_ends_the_seizure_where_one_circuit_is_active():
 
 def test_tuning_gains_less_where_more_are_active():
     """k = 2: by five and more. k = 3: below guessing, but partly by falling silent."""
-    last = tables.tuned().query("layer == 5").set_index(["variant", "n_active"])
+    last = rotations.tuned().query("layer == 5").set_index(["variant", "n_active"])
     assert last["mean"]["all", 2] < last["mean"]["as published", 2] / 5
     assert 0.7 < last["mean"]["all", 3] < 1
     assert last["mse_on"]["all", 3] > 0.3
@@ -225,8 +224,10 @@ def test_following_false_indicators_meets_sizes_that_were_not_published():
     """Active circuits' vectors, layers 2 to 4, two widths: nine of ten within 40 %; median 15 %."""
     names = ["width", "n_active", "layer"]
     ratios = []
-    lines = tables.followed_lines().groupby(names)
-    for key, rows in tables.scaling().query("width in (1000, 2000) and layer > 1").groupby(names):
+    lines = rotations.followed_lines().groupby(names)
+    for key, rows in (
+        rotations.scaling().query("width in (1000, 2000) and layer > 1").groupby(names)
+    ):
         line = lines.get_group(key)
         log = np.interp(rows["n_circuits"], line["n_circuits"], np.log(line["mse_x"]))
         ratios.append(np.exp(log) / rows["mse_x"])

@@ -131,12 +131,14 @@ def test_mutants_are_read_with_their_verdicts(tmp_path):
     statuses = {"x_f__mutmut_1": 1, "x_f__mutmut_2": 0, "xǁBǁg__mutmut_1": -24}
     names = {f"superposition.codes.a.{name}": status for name, status in statuses.items()}
     (folder / "a.py.meta").write_text(mutants.json.dumps({"exit_code_by_key": names}))
-    one, two, three = mutants.read_mutants(tmp_path, ["codes.a", "codes.untried"])
-    assert one.key == ("codes.a", "f", "if a < 1:", "if a <= 1:")
+    one, two, three = mutants.read_mutants(
+        tmp_path, ["superposition.codes.a", "superposition.codes.untried"]
+    )
+    assert one.key == ("superposition.codes.a", "f", "if a < 1:", "if a <= 1:")
     assert (one.verdict, two.verdict, three.verdict) == (KILLED, SURVIVED, TIMEOUT)
     assert (one.message, two.message, three.message) == (False, True, False)
-    assert three.key == ("codes.a", "B.g", "return 1", "return 2")
-    assert mutants.not_killed(tmp_path, ["codes.a"]) == [two.name, three.name]
+    assert three.key == ("superposition.codes.a", "B.g", "return 1", "return 2")
+    assert mutants.not_killed(tmp_path, ["superposition.codes.a"]) == [two.name, three.name]
 
 
 def made(n_killed, n_survived):

@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 from scipy import stats
 
-from companion import rotations as rotations_module
+from companion import rotations as chapter
 from companion import survives
 from companion.over_layers import best_constant, within_one
 from superposition import (
@@ -18,7 +18,7 @@ from superposition import (
     rotation_vector,
 )
 from superposition.circuits.rotations import rotation_step
-from superposition.predict import rotations as rotations_x
+from superposition.predict import rotations as predicted
 from superposition.predict.rotations import share
 from superposition.theory import evaluate, symbols
 from superposition.theory import survives as theory
@@ -153,35 +153,35 @@ def test_without_false_indicators_the_published_law_is_left_over():
 
 
 def test_what_falls_is_cut_off():
-    share_above, mean, variance = rotations_x._above(0.5, 0.6, 0.04)
+    share_above, mean, variance = predicted._above(0.5, 0.6, 0.04)
     kept = stats.truncnorm(-0.5, np.inf, loc=0.6, scale=0.2)
     assert share_above == pytest.approx(stats.norm.sf(-0.5))
     assert (mean, variance) == pytest.approx((kept.mean(), kept.var()))
-    assert rotations_x._above(0.5, 1.0, 0.0) == (1.0, 1.0, 0.0)
-    assert rotations_x._above(0.5, -1.0, 0.01)[0] == 0
+    assert predicted._above(0.5, 1.0, 0.0) == (1.0, 1.0, 0.0)
+    assert predicted._above(0.5, -1.0, 0.01)[0] == 0
 
 
 @pytest.mark.parametrize(("threshold", "gain"), [(0.5, 2.0), (0.75, 4.0), (0.85, 8.0)])
 def test_at_the_watershed_an_indicator_stays(threshold, gain):
-    at = rotations_x._watershed(threshold, gain)
-    assert rotations_x._step(np.array(at), threshold, gain) == pytest.approx(at)
+    at = predicted._watershed(threshold, gain)
+    assert predicted._step(np.array(at), threshold, gain) == pytest.approx(at)
 
 
 def test_the_layer_of_leaving_is_read_off_by_hand():
     layers, law = np.array([1, 2, 3]), np.array([0.0, 1.0, 1.0])
-    assert rotations_module.layer_of_departure(layers, np.array([0.0, 1.9, 2.1]), law) == 3
-    assert rotations_module.layer_of_departure(layers, np.array([0.0, 1.9, 1.9]), law) == 4
-    assert rotations_module.layer_of_departure(layers, np.array([0.1, 1.9, 1.9]), law) == 1
+    assert chapter.layer_of_departure(layers, np.array([0.0, 1.9, 2.1]), law) == 3
+    assert chapter.layer_of_departure(layers, np.array([0.0, 1.9, 1.9]), law) == 4
+    assert chapter.layer_of_departure(layers, np.array([0.1, 1.9, 1.9]), law) == 1
 
 
 def test_the_seizure_comes_when_predicted():
     """Forty settings, drawn when the theory was finished: within one layer for 85 % at least."""
-    found = rotations_module.seizures()
+    found = chapter.seizures()
     chosen = found[found["chosen"]]
-    assert len(found) == rotations_module.N_DRAWN
+    assert len(found) == chapter.N_DRAWN
     assert chosen["kind"].value_counts().to_dict() == {"early": 14, "late": 13, "never": 13}
     for rows in (chosen, found):
-        share = rotations_module.scores(rows)
+        share = chapter.scores(rows)
         assert share["false indicators followed"] == within_one(rows, "predicted") >= 0.85
         assert share["one guess"] == best_constant(rows)
         assert share["two guesses, by load"] >= share["one guess"]
