@@ -13,7 +13,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help book test test-site pdf citation bench mutate lint format compare sync lab serve clean distclean venv FORCE
+.PHONY: help book test test-site wheel pdf citation bench mutate lint format compare sync lab serve clean distclean venv FORCE
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -36,6 +36,16 @@ test-site: book  ## every built page in a real browser, if Chromium is there
 pdf: book  ## the whole book as one PDF, printed by Chromium: _build/circuits-in-superposition.pdf
 	@$(BIN)/jupyter-book build . --builder singlehtml -n -W --keep-going
 	@$(BIN)/python book/tools/pdf.py
+
+wheel: venv  ## build the library's wheel, install it alone, and run the README's example on it
+	@rm -rf build _build/dist $(VENV)/wheel
+	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir _build/dist .
+	@rm -rf build
+	@$(PYTHON) -m venv $(VENV)/wheel
+	@$(VENV)/wheel/bin/python -m pip install --quiet "$$(ls _build/dist/*.whl)"
+	@$(VENV)/wheel/bin/python -I tests/wheel.py library _build/dist/*.whl
+	@$(VENV)/wheel/bin/python -m pip install --quiet "$$(ls _build/dist/*.whl)[sklearn]"
+	@$(VENV)/wheel/bin/python -I tests/wheel.py readme
 
 citation: $(VENV)/cff/installed  ## is CITATION.cff valid?
 	@$(VENV)/cff/bin/cffconvert --validate

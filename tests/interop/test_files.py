@@ -4,6 +4,7 @@ import json
 import os
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,8 @@ def superpositions(rng, make_circuits):
     }
 
 
+# one of each kind, and what it answered, saved by version 0.1.0
+OLD = Path(__file__).with_name("saved_by_0_1")
 NAMES = [
     "residual", "graph", "mlp", "switched", "gated", "gated, float32", "recomputed",
     "gated residual", "gated graph", "chains", "buckets",
@@ -82,6 +85,28 @@ def test_what_is_loaded_runs_bit_for_bit(name, rng, make_circuits, tmp_path):
     np.testing.assert_array_equal(
         loaded.circuits.run(inputs, active)[-1], saved.circuits.run(inputs, active)[-1]
     )
+
+
+@pytest.mark.parametrize("path", sorted(OLD.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_files_of_the_first_version_load_as_they_were(path, tmp_path):
+    """Every array bit for bit, as saving again shows; answers to rounding, for any processor."""
+    from safetensors.numpy import load_file
+
+    answers, large = np.load(OLD / "answers.npz"), load(path)
+    active, inputs, last = (answers[f"{path.stem}.{name}"] for name in ("active", "inputs", "last"))
+    found = large.run(inputs, active)[-1]
+    assert found.dtype == last.dtype
+    np.testing.assert_allclose(found, last, rtol=0, atol=100 * np.finfo(last.dtype).eps)
+    save(tmp_path / "again", large)
+    before, after = load_file(path), load_file(tmp_path / "again")
+    assert list(before) == list(after)
+    for name, array in before.items():
+        np.testing.assert_array_equal(array, after[name])
+    assert describe(path)["written_by"]["superposition"] == "0.1.0"
+
+
+def test_a_file_of_each_kind_of_the_first_version_is_kept():
+    assert len(list(OLD.glob("*.safetensors"))) == len(NAMES)
 
 
 def test_the_same_superposition_gives_the_same_file(one, tmp_path):
