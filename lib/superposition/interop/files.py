@@ -7,61 +7,43 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from superposition import chain_maps, circuits, constructions, maps, network, superposition
 from superposition._check import instance, whole_number
 from superposition._memory import check_memory
-from superposition.circuits import convert, graph, inputs, rotations
-from superposition.constructions import graphs, recomputed
 from superposition.interop.rows import RowInputs
 from superposition.results import atomic_write, check_writable, named
 from superposition.superposition import Superposition
 
 Tree = Any  # None, numbers, strings, lists, and dictionaries that say what they stand for
 
+
+def _kinds() -> dict[str, type]:
+    """Return the library's public dataclasses of circuits, codes, networks and superpositions."""
+    from superposition import circuits, constructions
+
+    packages = (circuits, constructions)
+    names = [f"{p.__name__}.{m.name}" for p in packages for m in iter_modules(p.__path__)]
+    names += [
+        f"superposition.{name}" for name in ("maps", "chain_maps", "network", "superposition")
+    ]
+    found: dict[str, type] = {RowInputs.__name__: RowInputs}
+    for module in map(import_module, names):
+        for name, value in vars(module).items():
+            if isinstance(value, type) and value.__module__ == module.__name__ and name[0] != "_":
+                found |= {name: value} if is_dataclass(value) else {}
+    return found
+
+
 # all that is ever made from a file
-KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        circuits.CircuitGraph,
-        circuits.MLPCircuits,
-        circuits.ResidualCircuits,
-        graph.Stage,
-        graph.Edges,
-        inputs.UnitInputs,
-        convert.SwitchedInputs,
-        rotations.PlaneDirections,
-        rotations.RotationInputs,
-        RowInputs,
-        maps.GaussianCode,
-        maps.SparseCode,
-        chain_maps.ChainCodes,
-        maps.StreamCodes,
-        graphs.GraphCodes,
-        network.MLPNetwork,
-        network.ResidualNetwork,
-        constructions.ChainConstruction,
-        constructions.GatedConstruction,
-        constructions.GatedResidualConstruction,
-        constructions.MLPConstruction,
-        constructions.ResidualConstruction,
-        recomputed.RecomputedGates,
-        constructions.ChainSuperposition,
-        superposition.GatedResidualSuperposition,
-        superposition.GatedSuperposition,
-        superposition.MLPSuperposition,
-        superposition.ResidualSuperposition,
-        superposition.GraphSuperposition,
-        graphs.GatedGraphSuperposition,
-        recomputed.RecomputedSuperposition,
-    )
-}
+KINDS = _kinds()
 
 
 def packed(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
