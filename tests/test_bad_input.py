@@ -20,6 +20,7 @@ from superposition import (
 )
 from superposition.circuits.inputs import sample_active
 from superposition.circuits.moments import Moments
+from superposition.constructions.post import PostCodes
 from superposition.packings import packing, packing_bound
 
 RNG = np.random.default_rng(0)
@@ -218,19 +219,21 @@ OTHERS = [
     (lambda: SUPERPOSITION.read_all(STATE, -1), ValueError, "layer: wanted entries from 0"),
     (lambda: CONSTRUCTION.compress("circuits", RNG), TypeError, "circuits: wanted ResidualCirc"),
     (
-        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, stream_code=GaussianCode.draw(T, 2, 20, RNG)),
+        lambda: CONSTRUCTION.compress(
+            CIRCUITS, RNG, codes=PostCodes(GaussianCode.draw(T, 2, 20, RNG))
+        ),
         ValueError,
-        r"stream_code: wanted \(circuits, width, size\) = \(3, 3, 20\), got \(3, 2, 20\)",
+        r"codes.stream: wanted \(circuits, width, size\) = \(3, 3, 20\), got \(3, 2, 20\)",
     ),
     (
-        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, neuron_codes=[NEURONS]),
+        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, codes=PostCodes(neurons=[NEURONS])),
         ValueError,
-        "neuron_codes: wanted 2, one per layer, got 1",
+        "codes.neurons: wanted 2, one per layer, got 1",
     ),
     (
-        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, neuron_codes=[NEURONS, STREAM]),
+        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, codes=PostCodes(neurons=[NEURONS, STREAM])),
         ValueError,
-        r"neuron_codes\[1\]: wanted",
+        r"codes.neurons\[1\]: wanted",
     ),
 ]
 
@@ -252,19 +255,21 @@ OTHERS += [
         "inputs: wanted finite",
     ),
     (
-        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, stream_code=np.ones(3)),
+        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, codes=PostCodes(np.ones(3))),
         TypeError,
-        "stream_code: wanted Code, got ndarray",
+        "codes.stream: wanted Code, got ndarray",
     ),
     (
-        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, neuron_codes=NEURONS),
+        lambda: CONSTRUCTION.compress(CIRCUITS, RNG, codes=PostCodes(neurons=NEURONS)),
         TypeError,
-        "neuron_codes: wanted Sequence, got SparseCode",
+        "codes.neurons: wanted Sequence, got SparseCode",
     ),
     (
-        lambda: ResidualConstruction(20, 10, 3).compress(CIRCUITS, RNG, neuron_codes=[NEURONS] * 2),
+        lambda: ResidualConstruction(20, 10, 3).compress(
+            CIRCUITS, RNG, codes=PostCodes(neurons=[NEURONS] * 2)
+        ),
         ValueError,
-        r"neuron_codes\[0\]: wanted redundancy 3",
+        r"codes.neurons\[0\]: wanted redundancy 3",
     ),
     (
         lambda: ResidualNetwork(np.ones((0, 2, 3)), np.ones((0, 2)), np.ones((0, 3, 2))),

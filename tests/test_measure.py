@@ -161,7 +161,7 @@ def test_interference_is_what_is_heard_beyond_ones_own(superposition, rng):
     heard = superposition.embed(inputs, active) @ superposition.network.read_in[0].T
     for sample, row in enumerate(active):
         for t, a in zip(row, inputs[sample], strict=True):
-            for i, slots in enumerate(superposition.neuron_codes[0].slots[t]):
+            for i, slots in enumerate(superposition.codes.neurons[0].slots[t]):
                 weight, bias = superposition.circuits.read_in[0, t, i], superposition.circuits.bias
                 margin = superposition.construction.margin
                 heard[sample, slots] -= weight @ a + bias[0, t, i] + margin

@@ -221,7 +221,7 @@ def test_given_codes_are_counted_too():
         message = refused(lambda: ChainConstruction(2).compress(few, rng(), codes=chained))
         assert re.search(r"^codes: .*2 layers of 1,212 × 1,212.*; codes of 52 slots", message)
         message = refused(lambda: GatedResidualConstruction().compress(stacks, rng(), codes=both))
-        assert re.search(r"^codes: .*; codes of 19 slots of the stream would", message)
+        assert re.search(r"^codes: .*; codes of 25 slots of the stream would", message)
     # 2 layers of 5 · 6 n² weights, and one more; 3 + 4 of 2 M D, where M = 8 n and D = 6 n
     assert 8 * (2 * 30 + 30) * 52**2 <= 2 * MB < 8 * (2 * 30 + 30) * 53**2
     assert 8 * 7 * 2 * 8 * 6 * 19**2 <= 2 * MB < 8 * 7 * 2 * 8 * 6 * 20**2
@@ -404,20 +404,20 @@ MESSAGES = {
     "streams": (
         "circuits",
         "a network",
-        "54.8 MB (3 layers of 1,616 × 606 float64)",
-        "361 circuits would fit",
+        "31.3 MB (3 layers of 1,616 × 606 float64)",
+        "529 circuits would fit",
     ),
     "streams, redundant": (
         "circuits",
         "a network",
-        "267.3 MB (3 layers of 3,636 × 1,313 float64)",
-        "49 circuits would fit",
+        "152.8 MB (3 layers of 3,636 × 1,313 float64)",
+        "121 circuits would fit",
     ),
     "streams, sparing": (
         "circuits",
         "a network",
-        "41.1 MB (3 layers of 1,212 × 606 float64)",
-        "361 circuits would fit",
+        "23.5 MB (3 layers of 1,212 × 606 float64)",
+        "841 circuits would fit",
     ),
     "mlp circuits": ("n_circuits", "a size", "592.0 TB", "3,378 circuits would fit"),
     "residual circuits": ("n_circuits", "a size", "2.5 PB", "801 circuits would fit"),

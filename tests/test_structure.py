@@ -180,6 +180,47 @@ def test_lines_of_code_are_counted_without_words(source, lines):
     assert size.code_lines(source) == lines
 
 
+def test_sizes_are_within_budgets_that_are_no_larger_than_needed():
+    found = size.budgeted()
+    assert found.keys() == size.BUDGETS.keys()
+    for name, lines in found.items():
+        assert 0.97 * size.BUDGETS[name] <= lines <= size.BUDGETS[name], name
+
+
+def adds(node):
+    """Whether a node of a syntax tree adds to places of an array, or makes a network's weights."""
+    if isinstance(node, ast.AugAssign):
+        return isinstance(node.target, ast.Subscript)
+    if not isinstance(node, ast.Call):
+        return False
+    name = ast.unparse(node.func)
+    dense = name.endswith(".dense") and bool(node.args or node.keywords)
+    makes = name in ("MLPNetwork", "ResidualNetwork", "superpose")
+    return dense or makes or name.endswith((".add.at", ".add.reduceat"))
+
+
+def test_large_weights_are_made_by_sums_alone():
+    """Elsewhere no construction adds anything to places, but to states, bounds and directions."""
+    found = {
+        (name.removeprefix("superposition."), node.name)
+        for name in MODULES
+        if name.startswith("superposition.") and "interop" not in name
+        for node in ast.walk(TREES[name])
+        if isinstance(node, ast.FunctionDef) and any(map(adds, ast.walk(node)))
+    }
+    of_weights = {(name, function) for name, function in found if name in ("sums", "network")}
+    assert of_weights == {
+        *(("sums", name) for name in ("dense", "_add_rows", "_scatter")),
+        *(("network", name) for name in ("mlp_of", "residual_of")),
+    }
+    heart = ("constructions", "superposition", "readers")
+    assert {pair for pair in found if pair[0].split(".")[0] in heart} == {
+        ("constructions.gated_residual", "_bounds"),
+        ("constructions.graphs", "encode"),
+        ("constructions.stages", "linked"),
+    }
+
+
 def test_sizes_are_of_every_folder_and_add_up():
     found = size.sizes()
     assert list(found) == list(size.FOLDERS)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
@@ -38,10 +39,16 @@ def draw() -> Figure:
     return figure
 
 
+def save(path: Path) -> None:
+    """Draw the card into a file, in its own size whatever other figures are saved with."""
+    with rc_context({"savefig.bbox": None, "savefig.dpi": "figure"}):
+        draw().savefig(path)
+
+
 def add_card(app: Sphinx, error: Exception | None) -> None:
     """Put the card among the files of a finished site."""
     if not error and app.builder.format == "html":
-        draw().savefig(Path(app.outdir) / CARD)
+        save(Path(app.outdir) / CARD)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -51,4 +58,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 if __name__ == "__main__":
-    draw().savefig(sys.argv[1])
+    save(Path(sys.argv[1]))

@@ -17,15 +17,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from companion.watch import HALF, LOADS, START, WORDS, watched
-from superposition.certificate.slots import two_codes
 from superposition.circuits.conditional import on_neurons
 from superposition.circuits.rotations import rotation_step
-from superposition.constructions.gated import with_bias
 from superposition.maps import SparseCode
-from superposition.network import MLPNetwork
-from superposition.readers import mean_apart
-from superposition.sums import CircuitSum, superpose
-from superposition.superposition import GatedSuperposition, MLPSuperposition
+from superposition.sums import Part
+from superposition.superposition import Superposition
 
 FILE = Path(__file__).parents[1] / "_static/explore/watch.safetensors"
 Array = NDArray[Any]
@@ -63,54 +59,38 @@ def file() -> bytes:
     return bytes(save(store.arrays, {"about": json.dumps(about)}))
 
 
-def described(superposition: MLPSuperposition | GatedSuperposition, store: Store) -> dict[str, Any]:
-    """A network and its doors, in words and names of arrays."""
+def described(superposition: Superposition, store: Store) -> dict[str, Any]:
+    """A network and its ends, in words and names of arrays."""
     network = superposition.network
     layers = range(network.n_layers)
     return {
         "widths": network.widths,
         "activations": network.activations,
         "layers": [layer(superposition, i, store) for i in layers],
-        **_doors(superposition, store),
+        **_ends(superposition, store),
     }
 
 
-def layer(
-    superposition: MLPSuperposition | GatedSuperposition, i: int, store: Store
-) -> dict[str, Any]:
+def layer(superposition: Superposition, i: int, store: Store) -> dict[str, Any]:
     """One layer's weights as a sum and what is left, and its biases as runs."""
-    network = superposition.network
-    assert isinstance(network, MLPNetwork)
-    left, parts = network.weights[i].copy(), dict[str, Any]()
-    own, mean, shared = _parts(superposition, i)
-    if own is not None:
-        left -= superpose(*own)
-        parts["sum"] = _sum(own, mean, store)
-    if shared is not None:
-        block = np.kron(mean, shared)
-        left[: len(block), : block.shape[1]] -= block
+    one, network = superposition.sums[i], superposition.network
+    left, parts = np.zeros(one.shape), dict[str, Any]()
+    own = [part for part in one.parts if part.owners is not None]
+    every = [part for part in one.parts if part.owners is None]
+    mean = every[0].weights[0] if every else np.zeros(())
+    if own:
+        parts["sum"] = _sum(own[0], mean, store)
+    if every:
+        shared = every[0].read.weights  # type: ignore[union-attr]
         parts["shared"] = {"mean": mean.tolist(), "on": shared.max(), "off": shared.min()}
+    if one.rest is not None:
+        left += one.rest.toarray()
     parts["left"] = diagonals(left)
     parts["bias"] = [run[1:] for run in diagonals(np.diag(network.biases[i]))]
     return parts
 
 
-def _parts(
-    superposition: MLPSuperposition | GatedSuperposition, i: int
-) -> tuple[CircuitSum | None, Array, Array | None]:
-    """Circuits' own sum; the mean taken off their weights; and how that is shared, if it is."""
-    circuits, nothing = superposition.circuits, np.zeros(())
-    if isinstance(superposition, GatedSuperposition):
-        two, (before, after) = two_codes(superposition), circuits.widths[i : i + 2]
-        small = with_bias(circuits, i, superposition.offsets[i])
-        return CircuitSum(two.entries(i + 1, after), small, two.state(i, before)), nothing, None
-    if i == 0:  # only adds the bias
-        return None, nothing, None
-    codes, suppression = superposition.codes, superposition.construction.suppression
-    return mean_apart(circuits.weights[i], codes[i], codes[i - 1], suppression)
-
-
-def _sum(own: CircuitSum, mean: Array, store: Store) -> dict[str, Any]:
+def _sum(own: Part, mean: Array, store: Store) -> dict[str, Any]:
     """Circuits' weights before their mean is taken off, which depends on the load."""
     write, read = own.write, own.read
     assert isinstance(write, SparseCode)
@@ -140,41 +120,34 @@ def diagonals(matrix: Array) -> list[list[float]]:
     return runs
 
 
-def _doors(superposition: MLPSuperposition | GatedSuperposition, store: Store) -> dict[str, Any]:
+def _ends(superposition: Superposition, store: Store) -> dict[str, Any]:
     """Where vectors x (2,) of circuits are written, as small · x + constant; and where read."""
     circuits, layers = superposition.circuits, range(1, superposition.network.n_layers + 1)
-    if isinstance(superposition, GatedSuperposition):
-        two = two_codes(superposition)
-        n, gates = two.n_slots, [two.gates(i, circuits.widths[0]).start for i in range(2)]
+    written, reads = superposition.input_map, [superposition.read_maps[i] for i in layers]
+    if written.gates:
+        gates = [
+            {"slots": store.add(gate.code.slots[:, 0]), "start": gate.place.start,
+             "size": gate.code.size, "inverted": gate.closed}
+            for gate in written.gates
+        ]  # fmt: skip
         return {
-            "door": place(two.entries(0, circuits.widths[0]), store),
-            "gates": [
-                {"slots": store.add(two.sets[i]), "start": gates[i], "size": n, "inverted": i == 1}
-                for i in range(2)
-            ],
+            "door": place(written.code, store),
+            "gates": gates,
             "read": [
-                {
-                    **place(superposition.codes[i], store),
-                    "vector": [
-                        [1, 0, -superposition.offsets[i]],
-                        [0, 1, -superposition.offsets[i]],
-                    ],
-                }
-                for i in layers
+                {**place(each.code, store), "vector": [[1, 0, -each.offset], [0, 1, -each.offset]]}
+                for each in reads
             ],
         }
     on = on_neurons(*rotation_step(circuits))
     first = circuits.weights[0]
     return {
         "door": {
-            **place(superposition.codes[0], store),
+            **place(written.code, store),
             "small": store.add(first[:, :, 2:]),
             "constant": store.add(first @ [*on, 1, 1]),
         },
         "gates": [],
-        "read": [
-            {**place(code, store), "vector": _VECTOR, "on": _ON} for code in superposition.codes
-        ],
+        "read": [{**place(each.code, store), "vector": _VECTOR, "on": _ON} for each in reads],
     }
 
 

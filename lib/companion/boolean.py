@@ -26,7 +26,7 @@ from superposition._check import (
 from superposition._memory import check_memory
 from superposition.circuits import ResidualCircuits
 from superposition.circuits.inputs import sample_active
-from superposition.constructions.sizing import smallest_true
+from superposition.constructions.sizing import largest_within
 from superposition.maps import Code, GaussianCode, SparseCode
 from superposition.network import MLPNetwork
 from superposition.results import read_table
@@ -343,16 +343,14 @@ def _capacity(predict: Callable[[int], pd.DataFrame], least: int, tolerance: flo
     """Return the largest size at which no gate's predicted mse is above the tolerance."""
     tolerance = positive_real("tolerance", tolerance)
 
-    def exceeds(size: int) -> bool:
-        return float(predict(size)["mse"].max()) > tolerance
+    def error(size: int) -> float:
+        return float(predict(size)["mse"].max())
 
-    if exceeds(least):
+    if (most := largest_within(error, tolerance, least, _MOST)) < least:
         raise ValueError(
-            f"tolerance: wanted at least {predict(least)['mse'].max():.3g}, the mse with {least}, "
-            f"got {tolerance}"
+            f"tolerance: wanted at least {error(least):.3g}, the mse with {least}, got {tolerance}"
         )
-    first = smallest_true(exceeds, least, _MOST)
-    return _MOST if first is None else first - 1
+    return most
 
 
 def _check(n_features: int, n_neurons: int, stream_width: int | None) -> None:

@@ -20,12 +20,13 @@ from superposition.chain_maps import (
 from superposition.circuits.inputs import sample_active
 from superposition.circuits.moments import MLPMoments
 from superposition.constructions import ChainConstruction
-from superposition.constructions.chains import ChainSuperposition
+from superposition.constructions.chains import run_undisturbed
 from superposition.maps import GATES
 from superposition.packings import plane_lines
 from superposition.placing import NOWHERE, place
 from superposition.predict import chains as predicted
 from superposition.results import read_table
+from superposition.superposition import Superposition
 from superposition.sweep import Setting
 from superposition.theory import chains as theory
 from superposition.theory import symbols
@@ -297,7 +298,7 @@ def _slots(
 
 
 def exactness(
-    superposition: ChainSuperposition, n_active: int, n_sets: int, rng: np.random.Generator
+    superposition: Superposition, n_active: int, n_sets: int, rng: np.random.Generator
 ) -> pd.Series:
     """Run random active sets through the large network, and read them from undisturbed chains.
 
@@ -309,7 +310,7 @@ def exactness(
     circuits = superposition.circuits
     active = sample_active(circuits.n_circuits, n_active, n_sets, rng)
     inputs = circuits.default_inputs(active, rng)
-    truth, read = circuits.run(inputs, active), superposition.run_undisturbed(inputs, active)
+    truth, read = circuits.run(inputs, active), run_undisturbed(superposition, inputs, active)
     none = np.asarray(np.isnan(read[-1]).any(axis=2))
     wrong = superposition.run(inputs, active)[-1] - truth[-1]
     row = {"n_left": (~none).sum(), "n_none": none.sum(), "error": _worst(truth, read, ~none)}

@@ -74,6 +74,6 @@ def depth_errors(
 
 def _on_carriers(superposition: Superposition, values: Floats, active: Integers) -> Floats:
     """Return values (batch, M) of large neurons on active ones' carriers, (batch, k, m, r)."""
-    slots = superposition.neuron_codes[0].slots[active]  # type: ignore[attr-defined]
+    slots = superposition.codes.neurons[0].slots[active]
     rows = np.arange(len(active))[:, None, None, None]
     return np.asarray(values[rows, slots])

@@ -24,7 +24,7 @@ from superposition.circuits import Circuits, MLPCircuits, ResidualCircuits
 from superposition.circuits.inputs import with_companions
 from superposition.constructions import ResidualConstruction
 from superposition.results import atomic_write, read_table
-from superposition.superposition import ResidualSuperposition, Superposition
+from superposition.superposition import Superposition
 
 N_TASKS = 511
 N_COMPONENTS = 8
@@ -480,7 +480,7 @@ def digit_task_accuracy(
 
 
 @cache
-def digits_superposition() -> ResidualSuperposition:
+def digits_superposition() -> Superposition:
     """Return all 511 digit networks in the chapter's one large network."""
     rng = np.random.default_rng(DIGITS_NETWORK_SEED)
     return DIGITS_CONSTRUCTION.compress(_digit_networks(), rng)

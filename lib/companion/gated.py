@@ -21,7 +21,7 @@ from superposition.network import ResidualNetwork
 from superposition.packings import plane_lines
 from superposition.predict.gated import crosstalk
 from superposition.results import read_table
-from superposition.superposition import GatedResidualSuperposition, Superposition
+from superposition.superposition import Superposition
 from superposition.sweep import Setting
 from superposition.theory import gated as theory
 from superposition.theory import symbols
@@ -141,7 +141,7 @@ def measured_and_predicted(
     return table.assign(predicted=construction.predict_error(circuits, n_active)["relative_mse"])
 
 
-def without_cleaning(superposition: GatedResidualSuperposition) -> GatedResidualSuperposition:
+def without_cleaning(superposition: Superposition) -> Superposition:
     """Return the superposition without the layers that clean, (eq-cleaning).
 
     It is not exact after the first layer.

@@ -20,6 +20,7 @@ from superposition._check import (
 from superposition.circuits import CircuitGraph, Edges, ResidualCircuits, Stage
 from superposition.circuits.graph import sample_paths
 from superposition.constructions import GatedResidualConstruction, ResidualConstruction
+from superposition.constructions.graphs import undisturbed
 from superposition.measure import path_errors
 from superposition.theory import chains, generalising, symbols
 from superposition.theory.derivation import evaluate
@@ -301,7 +302,7 @@ def undisturbed_paths(
     graph = random_graph(n_circuits, rng)
     large = GatedResidualConstruction(stream_width).compress(graph, rng)
     active = sample_paths(graph, 2000, rng, n_paths=n_paths)
-    free = large.undisturbed(active).reshape(-1, len(graph.stages)).mean(axis=0)
+    free = undisturbed(large, active).reshape(-1, len(graph.stages)).mean(axis=0)
     prime, edges = large.codes.stages["stage 1"].stream.size, graph.edges[0]
     sizes = {
         symbols.T: n_circuits,

@@ -16,7 +16,7 @@ from superposition.constructions import GatedConstruction
 from superposition.maps import SparseCode, TwoCodes, draw_codes
 from superposition.measure import measure_error
 from superposition.readers import least_crosstalk
-from superposition.superposition import GatedSuperposition
+from superposition.superposition import Superposition
 from superposition.theory import limits, symbols
 from superposition.theory.derivation import evaluate
 
@@ -91,7 +91,7 @@ def linear_circuits(n_circuits: int, width: int, rng: np.random.Generator) -> ML
 
 def networks_of_places(
     circuits: MLPCircuits, places: Places, rng: np.random.Generator
-) -> list[GatedSuperposition]:
+) -> list[Superposition]:
     """Return a gated network, r = 1, for each place, of the circuits that have a copy there."""
     construction = GatedConstruction(redundancy=1)
     return [
@@ -136,7 +136,7 @@ def placed_errors(
 
 def _both(
     circuits: MLPCircuits,
-    network: GatedSuperposition,
+    network: Superposition,
     members: Integers,
     active: Integers,
     inputs: Floats,

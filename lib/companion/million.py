@@ -24,10 +24,10 @@ from companion._study import Study, data
 from superposition._check import Floats, Integers, instance, positive_int, whole_array
 from superposition.circuits import MLPCircuits
 from superposition.constructions import GatedConstruction
-from superposition.maps import GATES
+from superposition.maps import GATES, TwoCodes
 from superposition.packings import smallest_plane
 from superposition.results import atomic_write, read_table
-from superposition.superposition import GatedSuperposition
+from superposition.superposition import Superposition
 from superposition.sweep import Setting
 
 WIDTHS = (4, 4, 4)
@@ -38,7 +38,7 @@ ABOVE = 1e-4  # relative errors larger than that are counted
 _RUN, _BATCH = 10_000, 1_000  # circuits in one run of the study, and in memory at once
 
 
-def random_network(n_circuits: int, dtype: DTypeLike = np.float32) -> GatedSuperposition:
+def random_network(n_circuits: int, dtype: DTypeLike = np.float32) -> Superposition:
     """Compress random circuits of widths 4, 4, 4 into one gated network of that precision; r = 1.
 
     One seed draws the same circuits in either precision. Raises as `MLPCircuits.random` does.
@@ -49,7 +49,7 @@ def random_network(n_circuits: int, dtype: DTypeLike = np.float32) -> GatedSuper
 
 
 def one_by_one(
-    superposition: GatedSuperposition, which: Integers, rng: np.random.Generator
+    superposition: Superposition, which: Integers, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Measure the errors of circuits `which`, (n,), each as the only active one, by layer 0 … L.
 
@@ -73,7 +73,8 @@ def one_by_one(
     Raises TypeError for other superpositions, and ValueError for no circuits or numbers out of
     range.
     """
-    instance("superposition", superposition, GatedSuperposition)
+    instance("superposition", superposition, Superposition)
+    instance("superposition.codes", superposition.codes, TwoCodes)
     which = whole_array("which", which, "circuits", {}, superposition.circuits.n_circuits)
     if not which.size:
         raise ValueError("which: wanted at least one circuit, got none")
@@ -84,7 +85,7 @@ def one_by_one(
 
 
 def _alone(
-    superposition: GatedSuperposition, which: Integers, rng: np.random.Generator
+    superposition: Superposition, which: Integers, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Integers]:
     """Return exact states and errors, (L+1, n, widest), zero-padded, and `others`, (L+1, n)."""
     circuits, active = superposition.circuits, which[:, None]
@@ -103,7 +104,7 @@ def _alone(
     return truth, error, others
 
 
-def _states(superposition: GatedSuperposition, state: Floats) -> Iterator[Floats]:
+def _states(superposition: Superposition, state: Floats) -> Iterator[Floats]:
     yield state
     for layer in range(superposition.network.n_layers):
         state, _ = superposition.network.step(state, layer)
@@ -111,12 +112,11 @@ def _states(superposition: GatedSuperposition, state: Floats) -> Iterator[Floats
 
 
 def _firing_elsewhere(
-    superposition: GatedSuperposition, state: Floats, which: Integers, layer: int
+    superposition: Superposition, state: Floats, which: Integers, layer: int
 ) -> Integers:
     """Count neurons (n,) above zero that hold entries, without those on the circuits' own slots."""
-    code = superposition.codes[layer]
-    n_slots = superposition.door.size // superposition.door.width
-    fires = state[:, : code.size - GATES * n_slots] > 0
+    code = superposition.read_maps[layer].code
+    fires = state[:, : code.size - GATES * superposition.codes.n_slots] > 0
     own = code.slots[which, :-1].reshape(len(which), -1)
     return fires.sum(axis=1) - np.take_along_axis(fires, own, axis=1).sum(axis=1)
 
@@ -159,7 +159,7 @@ def sample_errors(n_circuits: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _stored(
-    superposition: GatedSuperposition, which: Integers, rng: np.random.Generator
+    superposition: Superposition, which: Integers, rng: np.random.Generator
 ) -> pd.DataFrame:
     table = one_by_one(superposition, which, rng)
     for name in table.select_dtypes("floating"):
@@ -168,7 +168,7 @@ def _stored(
 
 
 @lru_cache(maxsize=1)  # runs of one size follow each other
-def _built(n_circuits: int, dtype: str) -> GatedSuperposition:
+def _built(n_circuits: int, dtype: str) -> Superposition:
     """Return `random_network`, and print how long it took to make."""
     start = perf_counter()
     superposition = random_network(n_circuits, dtype)

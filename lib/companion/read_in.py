@@ -49,7 +49,7 @@ def _read_back(
     active = sample_active(circuits.n_circuits, n_active, 500, rng)
     inputs = UnitInputs(circuits.width)(active, rng)
     neurons = superposition.network.step(superposition.embed(inputs, active), 0)[1]
-    estimate = superposition.neuron_codes[0].decode(neurons, active)
+    estimate = superposition.codes.neurons[0].decode(neurons, active)
     # b batch, k active, m neurons, d width
     wanted = circuits.weighted_inputs(inputs, active, 0)
     wanted = wanted + circuits.bias[0][active]

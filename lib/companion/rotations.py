@@ -20,7 +20,7 @@ from superposition.measure import measure_error
 from superposition.packings import capacity
 from superposition.predict import sequel
 from superposition.results import read_table
-from superposition.superposition import MLPSuperposition
+from superposition.superposition import Superposition
 from superposition.sweep import Setting
 
 
@@ -35,7 +35,7 @@ def superpose_rotations(
     redundancy: int = REDUNDANCY,
     threshold: float = 0.5,
     gain: float = 2.0,
-) -> MLPSuperposition:
+) -> Superposition:
     """Compress T conditional rotations into one network of `width` neurons.
 
     The defaults are the published ones. The options are those of `MLPConstruction` and
@@ -46,7 +46,7 @@ def superpose_rotations(
 
 
 def rotation_errors(
-    superposition: MLPSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
+    superposition: Superposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Measure errors of conditional rotations' vectors x and on-indicators α, for each layer 1 … L.
 
@@ -68,7 +68,7 @@ def rotation_errors(
 
 
 def firing_by_block(
-    superposition: MLPSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
+    superposition: Superposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Measure the share of neurons above zero in each of the d blocks, by layer 0 … L.
 
@@ -90,7 +90,7 @@ def firing_by_block(
 
 
 def traces(
-    superposition: MLPSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
+    superposition: Superposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Follow the vector of each sample's first active circuit over the layers 0 … L.
 
@@ -110,10 +110,10 @@ def traces(
 
 
 def _sample(
-    superposition: MLPSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
+    superposition: Superposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> tuple[Integers, Floats]:
     """Draw active circuits (samples, k) and their inputs (samples, k, 4)."""
-    instance("superposition", superposition, MLPSuperposition)
+    instance("superposition", superposition, Superposition)
     circuits = superposition.circuits
     if set(circuits.widths) != {4}:
         raise ValueError(f"circuits: wanted conditional rotations, width 4, got {circuits.widths}")

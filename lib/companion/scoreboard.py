@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import isqrt
 from typing import TypeVar
@@ -31,10 +32,11 @@ from superposition.constructions import (
     MLPConstruction,
     ResidualConstruction,
 )
-from superposition.constructions.chains import copies_of_one
-from superposition.constructions.recomputed import RecomputedGates, RecomputedSuperposition
+from superposition.constructions.chains import copies_of_one, run_undisturbed
+from superposition.constructions.recomputed import RecomputedGates, gate_values
 from superposition.maps import GATES, SparseCode, TwoCodes, draw_codes
 from superposition.network import MLPNetwork, ResidualNetwork
+from superposition.placing import place
 from superposition.readers import shared_weights
 from superposition.results import read_table
 from superposition.superposition import Superposition
@@ -277,9 +279,11 @@ def chains(embedding: str) -> Build:
 
         def run(inputs: Floats, active: Integers) -> tuple[Floats, ...]:
             states = [np.full((*active.shape, d), np.nan) for d in circuits.widths]
-            placed = embedding == "local" or (large.place(active) >= 0).all(axis=1)
+            placed = embedding == "local" or (place(large.codes, active, silent=False) >= 0).all(
+                axis=1
+            )
             fits = np.flatnonzero(np.broadcast_to(placed, len(active)))
-            reads = large.run_undisturbed(inputs[fits], active[fits])
+            reads = run_undisturbed(large, inputs[fits], active[fits])
             for state, read in zip(states, reads, strict=True):
                 state[fits] = read
             return tuple(states)
@@ -321,7 +325,7 @@ def copies(
     """Build k gated networks side by side, one for each active circuit."""
     construction = copies_of_one(n_active, width=isqrt(weights))
     large = construction.compress(circuits, rng)
-    return from_superposition(large, large.run_undisturbed)
+    return from_superposition(large, partial(run_undisturbed, large))
 
 
 def private(
@@ -440,7 +444,7 @@ def _heard(two: TwoCodes, layer: int) -> tuple[float, float]:
 
 
 def gates_followed(
-    superposition: RecomputedSuperposition, n_active: int, n_samples: int, rng: np.random.Generator
+    superposition: Superposition, n_active: int, n_samples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Measure gates and the states' errors after layers 1 … L, and predict the gates.
 
@@ -449,17 +453,19 @@ def gates_followed(
     `relative_mse` is the states' error, and `copied` their error if gates are copied instead. The
     embedding sets the gates of layer 1.
     """
-    circuits, codes = superposition.circuits, superposition.gated.codes
-    n, r = circuits.n_circuits, codes[0].redundancy
+    circuits, gated = superposition.circuits, superposition.codes
+    n, r = circuits.n_circuits, gated.codes.redundancy
     active = sample_active(n, n_active, n_samples, rng)
     inputs = circuits.default_inputs(active, rng)
     truths = circuits.run(inputs, active)
     states = superposition.network.run(superposition.embed(inputs, active))
-    copied, rows = superposition.gated.run(inputs, active), []
+    copied, rows = gated.run(inputs, active), []
     for layer, state in list(enumerate(states))[1:]:
-        gates = superposition.gates(state, layer)
+        gates = gate_values(superposition, state, layer)
         used = np.zeros_like(gates, bool)
-        used[np.arange(n_samples)[:, None, None], codes[layer].slots[:, 0][active]] = True
+        used[np.arange(n_samples)[:, None, None], gated.codes.slots(layer).slots[:, 0][active]] = (
+            True
+        )
         found = superposition.read(state, active, layer), copied[layer]
         size = np.mean(truths[layer] ** 2)
         wrong = [np.mean((read - truths[layer]) ** 2) / size for read in found]
@@ -482,7 +488,7 @@ def rebuilt(
     threshold: float,
     gain: float,
     rng: np.random.Generator,
-) -> RecomputedSuperposition:
+) -> Superposition:
     """Compress circuits by gated superposition, with gates that each layer computes anew."""
     gated = GatedConstruction(width, redundancy).compress(circuits, rng)
     return RecomputedGates(threshold, gain).rebuild(gated)

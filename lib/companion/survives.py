@@ -18,7 +18,7 @@ from superposition.network import MLPNetwork
 from superposition.predict.rotations import share
 from superposition.predict.sequel import published_law
 from superposition.readers import balance, connections, shared_weights
-from superposition.superposition import MLPSuperposition
+from superposition.superposition import Superposition
 from superposition.theory import survives, symbols
 from superposition.theory.derivation import evaluate
 
@@ -139,7 +139,7 @@ def dropped(assumption: str, rng: np.random.Generator) -> pd.DataFrame:
     return errors[["layer", "mse"]].iloc[[-1]]
 
 
-def uncapped(superposition: MLPSuperposition) -> MLPSuperposition:
+def uncapped(superposition: Superposition) -> Superposition:
     """Return the superposition with connections counted, Σ_t e_t e_t^T / r, in place of 𝒲.
 
     Slots that no circuit connects inhibit each other as before, balanced for the larger sum.

@@ -16,13 +16,12 @@ import numpy as np
 import pandas as pd
 
 from superposition._check import Floats, Integers, generator, positive_int
-from superposition.certificate.slots import two_codes
 from superposition.circuits import MLPCircuits, rotation_circuits, rotation_vector
 from superposition.circuits.conditional import on_neurons
 from superposition.circuits.inputs import sample_active
 from superposition.circuits.rotations import PlaneDirections, on_indicator, rotation_step
 from superposition.constructions import GatedConstruction, MLPConstruction
-from superposition.superposition import GatedSuperposition, MLPSuperposition
+from superposition.superposition import Superposition
 
 LOADS = (60, 125, 250, 400, 557)  # circuits stored; the last is all that the sequel's code holds
 N_LAYERS = 6
@@ -44,8 +43,8 @@ class Watched:
     Both networks have the same angles by circuit; see `rotation_circuits`.
     """
 
-    sequel: MLPSuperposition
-    gated: GatedSuperposition
+    sequel: Superposition
+    gated: Superposition
 
     def run(self, active: Integers, angles: Floats) -> dict[str, Floats]:
         """Compute rotation vectors (L+1, k, 2): the "true" ones, and those of "sequel" and "gated".
@@ -113,8 +112,7 @@ def watched(load: int) -> Watched:
     load = positive_int("load", load, LOADS[-1], ", the largest of LOADS")
     whole, first, rng = _whole(), np.arange(load), _rng()  # of which nothing is drawn
     codes = [code.take(first) for code in whole.sequel.codes]
-    two = two_codes(whole.gated)
-    both = two.slots(0).take(first), two.slots(1).take(first)
+    both = tuple(whole.gated.codes.slots(i).take(first) for i in (0, 1))
     return Watched(
         _SEQUEL.compress(whole.sequel.circuits.take(first), rng, codes=codes),
         _GATED.compress(whole.gated.circuits.take(first), rng, codes=both),

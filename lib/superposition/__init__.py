@@ -25,6 +25,7 @@ from superposition.constructions import (
 from superposition.maps import GaussianCode, SparseCode
 from superposition.measure import measure_error
 from superposition.network import MLPNetwork, ResidualNetwork
+from superposition.planning import plan
 from superposition.sums import superpose
 from superposition.superposition import Superposition
 from superposition.sweep import sweep
@@ -46,6 +47,7 @@ __all__ = [
     "Superposition",
     "measure_error",
     "on_indicator",
+    "plan",
     "rotation_circuits",
     "rotation_vector",
     "superpose",

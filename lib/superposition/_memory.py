@@ -49,6 +49,11 @@ def check_memory(
     )
 
 
+def is_spare(needed: float) -> bool:
+    """Return whether so many bytes are a small part of the memory that is free."""
+    return needed < _SMALL or 4 * needed <= free_memory()
+
+
 def check_circuits(n_circuits: int, one: int) -> None:
     """Raise MemoryError unless n_circuits circuits fit, at `one` bytes each."""
     check_memory("n_circuits", n_circuits, lambda n: n * one, fits="{:,} circuits".format)

@@ -66,13 +66,22 @@ def check_values(code: Code, values: Floats, active: Integers) -> tuple[Floats, 
     return real_array("values", values, "batch active width", sizes), active
 
 
-def check_reads(code: Code, batch: int) -> None:
-    """Raise MemoryError where what all circuits read of `batch` states does not fit."""
-    one = code.n_circuits * code.width * 8
+def check_reads(n_entries: int, batch: int) -> None:
+    """Raise MemoryError where so many entries, read of each of `batch` states, do not fit."""
+    one = n_entries * 8
     check_memory("state", batch, lambda n: n * one, fits="a batch of {:,}".format)
 
 
-def check_state(code: Code, state: Floats, which: Integers) -> tuple[Floats, Integers]:
+class Sized(Protocol):
+    """What a check of states needs: how many dimensions, and how many circuits."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def n_circuits(self) -> int: ...
+
+
+def check_state(code: Sized, state: Floats, which: Integers) -> tuple[Floats, Integers]:
     """Return states and circuits as `decode` takes them, or raise its errors.
 
     state: (batch, size), the states.
@@ -195,7 +204,7 @@ class GaussianCode:
     def decode_all(self, state: Floats) -> Floats:
         """Return what every circuit reads of states (batch, D), (batch, T, d), in one product."""
         state = real_array("state", state, "batch size", {"size": self.size})
-        check_reads(self, len(state))
+        check_reads(self.n_circuits * self.width, len(state))
         return (state @ self.matrix.T).reshape(len(state), self.n_circuits, self.width)
 
 
@@ -408,7 +417,7 @@ class SparseCode:
     def decode_all(self, state: Floats) -> Floats:
         """Return what every circuit reads of states (batch, size), (batch, T, width)."""
         state = real_array("state", state, "batch size", {"size": self.size})
-        check_reads(self, len(state))
+        check_reads(self.n_circuits * self.width, len(state))
         reads = self.reader @ state.T  # samples last in memory: so they are added fastest
         return reads.reshape(self.n_circuits, self.width, len(state)).transpose(2, 0, 1)
 

@@ -14,7 +14,8 @@ from superposition._memory import check_memory, reuse_freed_memory
 from superposition.circuits import CircuitGraph, Circuits, ResidualCircuits, with_indicator
 from superposition.circuits.graph import sample_paths
 from superposition.circuits.inputs import InputSampler, sample_active
-from superposition.superposition import ResidualSuperposition, Superposition
+from superposition.constructions.post import PostCodes
+from superposition.superposition import Superposition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,18 +107,17 @@ def doing_nothing(
     return np.array(changes, float)
 
 
-def read_in_interference(
-    superposition: ResidualSuperposition, inputs: Floats, active: Integers
-) -> Floats:
+def read_in_interference(superposition: Superposition, inputs: Floats, active: Integers) -> Floats:
     """Return the interference in the input of each large neuron of the first layer, (batch, M).
 
-    superposition: residual circuits in a residual construction.
+    superposition: residual circuits, by `ResidualConstruction`.
     inputs: (batch, k, d), the inputs of the active circuits.
     active: (batch, k), the numbers of the active circuits.
 
     The interference is the pre-activation without the bias, minus Σ w·a over the active circuits'
     small neurons that the large neuron carries. Here w and a include their indicator entry.
     """
+    instance("superposition.codes", superposition.codes, PostCodes)
     circuits = cast(ResidualCircuits, superposition.circuits)  # others are refused
     inner = with_indicator(circuits, superposition.construction.margin)
     state = superposition.embed(inputs, active)
@@ -125,7 +125,7 @@ def read_in_interference(
     on = np.ones((*active.shape, 1))
     own = np.concatenate([inputs, on], axis=-1)
     pre_activations = state @ superposition.network.read_in[0].T
-    return pre_activations - superposition.neuron_codes[0].encode(
+    return pre_activations - superposition.codes.neurons[0].encode(
         inner.weighted_inputs(own, active, 0), active
     )
 

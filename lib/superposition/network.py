@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -198,6 +198,84 @@ class MLPNetwork:
     def run(self, state: Floats) -> tuple[Floats, ...]:
         """Return the states after 0 … L layers, each (batch, D_l), from a first state."""
         return run_layers(self, state, {"width": self.widths[0]})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NetworkInFactors:
+    """A large network whose weight matrices are sums that are not multiplied out.
+
+    layers: the sums of each layer, one in an MLP, reading and writing in a residual network; and
+        its biases.
+    activations: a name for each layer of an MLP; None for a residual network, which is of ReLUs.
+    """
+
+    layers: Sequence[tuple[tuple[Any, ...], Floats]]
+    activations: Sequence[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"NetworkInFactors(widths {' → '.join(map(str, self.widths))})"
+
+    @property
+    def n_layers(self) -> int:
+        """The number of layers of the large network."""
+        return len(self.layers)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The width of the state before the first layer and after each layer."""
+        sums = [sums for sums, _ in self.layers]
+        return (sums[0][0].shape[1], *(each[-1].shape[0] for each in sums))
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of products for one sample, and of biases, in place of weights."""
+        products = sum(one.n_products for sums, _ in self.layers for one in sums)
+        return products + sum(bias.size for _, bias in self.layers)
+
+    def step(self, state: Floats, layer: int) -> tuple[Floats, Floats]:
+        """Return the state after one layer, and the layer's neurons, as the dense network does."""
+        whole_array("layer", layer, "", {}, self.n_layers)
+        sums, bias = self.layers[layer]
+        if self.activations is None:
+            neurons = activate(sums[0](state) + bias, "relu")
+            return state + sums[1](neurons), neurons
+        state = activate(sums[0](state) + bias, self.activations[layer])
+        return state, state
+
+    def run(self, state: Floats) -> tuple[Floats, ...]:
+        """Return the states after 0 … L layers from a first state."""
+        sizes = {"stream" if self.activations is None else "width": self.widths[0]}
+        return run_layers(self, state, sizes)
+
+
+def mlp_of(
+    layers: Iterable[tuple[tuple[Any, ...], Floats]], together: int | None = None
+) -> MLPNetwork:
+    """Return the dense MLP of layers' sums and biases, made one layer after the other.
+
+    together: the number of layers, if all have one shape: then one block of memory holds them.
+    """
+    weights: list[Floats] = []
+    biases: list[Floats] = []
+    for i, ((only,), bias) in enumerate(layers):
+        if together and i == 0:
+            block = np.zeros((together, *only.shape), only.dtype)
+        weights.append(only.dense(block[i] if together else None))
+        biases.append(bias)
+    return MLPNetwork(weights, biases)
+
+
+def residual_of(layers: Iterable[tuple[tuple[Any, ...], Floats]], n_layers: int) -> ResidualNetwork:
+    """Return the dense residual network of n_layers layers' sums, made one after the other."""
+    for i, ((read, write), bias) in enumerate(layers):
+        if i == 0:
+            read_in = np.zeros((n_layers, *read.shape), read.dtype)
+            write_out = np.zeros((n_layers, *write.shape), write.dtype)
+            biases = np.zeros((n_layers, len(bias)), bias.dtype)
+        read.dense(read_in[i])
+        write.dense(write_out[i])
+        biases[i] = bias
+    return ResidualNetwork(read_in, biases, write_out)
 
 
 def run_layers(network: Network, state: Floats, sizes: dict[str, int]) -> tuple[Floats, ...]:

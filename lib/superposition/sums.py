@@ -1,25 +1,221 @@
-"""The one sum by which every large weight matrix is made."""
+"""Every large weight matrix is one sum over circuits, W = Σ_t write_t · w_t · read_t + rest."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from superposition._check import Floats, real_array
+from superposition._check import Floats, Integers, real_array, whole_array
 from superposition._memory import check_memory
 from superposition.maps import Code, SparseCode
+from superposition.readers import SlotReader, SlotRows
 
 _AT_ONCE = 2**15  # places that are added to in one go: they stay in the cache
 
 
-class CircuitSum(NamedTuple):
-    """The sum Σ_t write_t · w_t · read_t, not multiplied out: the arguments of `superpose`."""
+class Part(NamedTuple):
+    """One term Σ_t write_t · w_t · read_t of a sum, not multiplied out.
 
-    write: Code  #: Where they write.
-    weights: Floats  #: Circuits' own small matrices.
-    read: Code  #: How they read.
+    write: where its n pieces write.
+    weights: (n, d', d), the small matrix of each piece.
+    read: how its pieces read.
+    owners: (n,), the circuit of each piece; None for a part that belongs to no circuit.
+
+    With a `SlotReader` each circuit on a slot has a row of its own there, and a piece is made of
+    the rows of one circuit.
+    """
+
+    write: Code
+    weights: Floats
+    read: Code | SlotReader
+    owners: Integers | None = None
+
+    def multiply(self, state: Floats) -> Floats:
+        """Return (D_out, batch) for states (D_in, batch), samples last."""
+        reads = np.matmul(self.weights, _read_rows(self.read, state))
+        return np.asarray(self.write.matrix.T @ reads.reshape(-1, state.shape[1]))
+
+    def factors(self, piece: int) -> tuple[Floats, Floats]:
+        """Return left (D_out, R) and right (R, D_in), whose product is one piece.
+
+        R is d' where all slots of a piece read alike, and else d' for each slot.
+        """
+        _, after, before = self.weights.shape
+        if isinstance(self.read, SlotReader):
+            rows = [int(row) for row in self.read.rows_of(piece)]
+            reads = [self.weights[i] @ self.read.row(i) for i in rows]
+        else:
+            rows, reads = [piece], [self.weights[piece] @ _rows(self.read.reader, piece, before)]
+        writes = [_rows(self.write.matrix, i, after).T for i in rows]
+        if all(np.array_equal(read, reads[0]) for read in reads[1:]):
+            return np.sum(writes, axis=0), reads[0]
+        return np.hstack(writes), np.vstack(reads)
+
+    @property
+    def n_products(self) -> int:
+        """The multiplications for one sample."""
+        rows = isinstance(self.read, SlotReader)
+        read = self.read.n_products if rows else _size(self.read.reader)  # type: ignore[union-attr]
+        return read + _size(self.write.matrix) + self.weights.size
+
+
+def part_of_rows(
+    rows: SlotRows,
+    small: Floats,
+    blocks: Integers,
+    shape: tuple[int, int],
+    starts: Integers,
+    owners: Integers,
+) -> Part:
+    """Return the part of circuits whose slots each read with weights of their own: (eq-quiet).
+
+    small: (T, d', d), circuits' small matrices.
+    blocks: (d',), where the blocks that are written start.
+    shape: of the large matrix.
+    starts: (d,), where the blocks that are read start.
+    owners: (T,), the circuit that each piece belongs to.
+    """
+    slots = rows.slots[:, None, None] + blocks[:, None]
+    write = SparseCode(slots, shape[0], small.dtype)
+    read = SlotReader(rows, starts, shape[1], rows.circuits)
+    return Part(write, small[rows.circuits], read, owners)
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """One large weight matrix as a sum over circuits and a rest, not multiplied out: (eq-weights).
+
+    shape: (D_out, D_in).
+    parts: the terms, each a sum over pieces that belong to circuits, or to none.
+    rest: sparse, (D_out, D_in): gates, cleaning, and what else is of no circuit; None for nothing.
+    dtype: the precision of the matrix.
+    n_circuits: T, the number of circuits.
+    name: where the matrix is in its network, such as "weights[2]" or "read_in[0]".
+
+    The dense matrix, a run in factors, the truth about each circuit and the memory that all this
+    takes are read off the same sum.
+
+    >>> import numpy
+    >>> from superposition import GatedConstruction, MLPCircuits
+    >>> rng = numpy.random.default_rng(0)
+    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> _, last = large.sums
+    >>> last.name, last.shape
+    ('weights[1]', (20, 20))
+    >>> numpy.allclose(last.dense(), large.network.weights[1])
+    True
+    >>> left, right = last.factors(circuit=7)  # circuit 7's part, two factors of rank 2
+    >>> left.shape, right.shape
+    ((20, 2), (2, 20))
+    """
+
+    shape: tuple[int, int]
+    parts: tuple[Part, ...]
+    rest: sparse.csr_array | None
+    dtype: Any
+    n_circuits: int
+    name: str = ""
+
+    def dense(self, out: Floats | None = None) -> Floats:
+        """Return the large matrix, made in `out`, an array of zeros, or in a new array.
+
+        Raises MemoryError where it does not fit.
+        """
+        if out is None:
+            fits = "{:,} weights".format
+            check_memory("shape", self.shape[0] * self.shape[1], self._bytes, fits=fits)
+            out = np.zeros(self.shape, self.dtype)
+        for part in self.parts:
+            _add(part, out)
+        if self.rest is not None:
+            rest = self.rest.tocoo()
+            out[rest.row, rest.col] += rest.data
+        return out
+
+    def __call__(self, state: Floats) -> Floats:
+        """Return (batch, D_out) for states (batch, D_in), in factors: read, multiply, write."""
+        samples_last = np.ascontiguousarray(state.T)
+        out = np.zeros((self.shape[0], len(state)), np.result_type(state, self.dtype))
+        for part in self.parts:
+            out += part.multiply(samples_last)
+        if self.rest is not None:
+            out += self.rest @ samples_last
+        return out.T
+
+    @property
+    def n_products(self) -> int:
+        """The multiplications that one sample takes in factors."""
+        return sum(part.n_products for part in self.parts) + _size(self.rest)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the dense matrix."""
+        return int(self._bytes(self.shape[0] * self.shape[1]))
+
+    @property
+    def owners(self) -> Integers:
+        """The circuit of each piece, (n,); a circuit may have several pieces, or none."""
+        return np.concatenate([np.zeros(0, int), *(part.owners for part in self._of_circuits)])
+
+    def pieces(self) -> Iterator[tuple[Floats, Floats]]:
+        """Yield left (D_out, R) and right (R, D_in) of each piece, in the order of `owners`."""
+        for part in self._of_circuits:
+            yield from (part.factors(piece) for piece in range(_count(part)))
+
+    def factors(self, circuit: int) -> tuple[Floats, Floats]:
+        """Return the circuit's component as left (D_out, R) and right (R, D_in): left @ right.
+
+        R is 0 for a circuit that has no part in this matrix. Raises ValueError for a circuit that
+        does not exist.
+        """
+        whole_array("circuit", circuit, "", {}, self.n_circuits)
+        found: list[tuple[Floats, Floats]] = [
+            (np.zeros((self.shape[0], 0)), np.zeros((0, self.shape[1])))
+        ]
+        for part in self._of_circuits:
+            found += [part.factors(int(i)) for i in np.flatnonzero(part.owners == circuit)]
+        left, right = zip(*(found[1:] or found), strict=True)
+        return np.hstack(left), np.vstack(right)
+
+    def component(self, circuit: int) -> Floats:
+        """Return the circuit's component of the matrix, (D_out, D_in)."""
+        left, right = self.factors(circuit)
+        return np.asarray(left @ right)
+
+    def of_no_circuit(self) -> Sum:
+        """Return what belongs to no circuit: gates, cleaning, a shared mean."""
+        parts = tuple(part for part in self.parts if part.owners is None)
+        return Sum(self.shape, parts, self.rest, self.dtype, self.n_circuits, self.name)
+
+    @property
+    def _of_circuits(self) -> list[Part]:
+        return [part for part in self.parts if part.owners is not None]
+
+    def _bytes(self, n_weights: float) -> float:
+        return np.dtype(self.dtype).itemsize * n_weights
+
+
+def placed(
+    places: list[tuple[Integers, Integers, Floats]], shape: tuple[int, int], dtype: Any
+) -> sparse.csr_array | None:
+    """Return the sparse matrix of rows, columns and values, or None without any."""
+    if not places:
+        return None
+    rows, columns, values = (np.concatenate(each) for each in zip(*places, strict=True))
+    made = sparse.csr_array((values.astype(dtype), (rows, columns)), shape)
+    made.eliminate_zeros()
+    return made
+
+
+class Layer(NamedTuple):
+    """One large layer: its sums, one in an MLP, reading and writing in a residual network."""
+
+    sums: tuple[Sum, ...]
+    bias: Floats
 
 
 def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None = None) -> Floats:
@@ -54,11 +250,41 @@ def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None =
         onto = np.zeros(shape, np.result_type(write.dtype, weights, read.dtype))
     elif onto.shape != shape or not onto.flags.c_contiguous:
         raise ValueError(f"onto: wanted a contiguous array {shape}, got shape {onto.shape}")
-    if isinstance(write, SparseCode) and isinstance(read, SparseCode):
+    _add(Part(write, weights, read), onto)
+    return onto
+
+
+def _add(part: Part, onto: Floats) -> None:
+    """Add a part of a sum to a large matrix, in the way that its codes allow."""
+    write, weights, read, _ = part
+    if isinstance(read, SlotReader):
+        _add_rows(write, weights, read, onto)
+    elif isinstance(write, SparseCode) and isinstance(read, SparseCode):
         _scatter(write, weights, read, onto)
     else:
         onto += _product(write, weights, read)
-    return onto
+
+
+def _add_rows(write: Code, weights: Floats, read: SlotReader, onto: Floats) -> None:
+    """Add rows that read blocks of slots, each written to one slot, slot by slot.
+
+    The rows of one slot follow each other.
+    """
+    assert isinstance(write, SparseCode)
+    slots, n_slots = write.slots[:, :, 0], read.n_slots
+    if len(weights) > 1 and not weights.strides[0]:  # all rows have one small matrix: by blocks
+        first = slots[0]
+        for i, j in np.ndindex(weights.shape[1:]):
+            above, left = first[i], read.starts[j]
+            onto[above : above + len(weights), left : left + n_slots] += (
+                weights[0, i, j] * read.weights
+            )
+        return
+    columns = (read.starts[:, None] + np.arange(n_slots)).ravel()
+    for part, rows in read.by_slot(slots[:, 0]):
+        values = np.einsum("tij,ts->ijs", weights[part], rows)
+        own = slots[part.start]
+        onto[own[:, None], columns] += values.reshape(len(own), -1)
 
 
 def _scatter(write: SparseCode, weights: Floats, read: SparseCode, onto: Floats) -> None:
@@ -80,6 +306,29 @@ def _scatter(write: SparseCode, weights: Floats, read: SparseCode, onto: Floats)
                 places = rows[:, None, part] + columns[:, part]
                 values = np.broadcast_to(share[part], places.shape)
                 np.add.at(flat, places.ravel(), values.ravel())
+
+
+def _read_rows(read: Code | SlotReader, state: Floats) -> Floats:
+    """Return what each piece or row reads of states (D_in, batch), (n, d, batch)."""
+    if isinstance(read, SlotReader):
+        return read.read_rows(state)
+    return np.asarray(read.reader @ state).reshape(read.n_circuits, read.width, -1)
+
+
+def _count(part: Part) -> int:
+    """Return how many pieces a part has."""
+    return 0 if part.owners is None else len(part.owners)
+
+
+def _rows(matrix: Any, number: int, width: int) -> Floats:
+    """Return the rows of one circuit of a code's matrix, dense, (width, size)."""
+    rows = matrix[number * width : (number + 1) * width]
+    return np.asarray(rows.toarray() if sparse.issparse(rows) else rows)
+
+
+def _size(matrix: Any) -> int:
+    """Return how many numbers a matrix holds, or 0 for None."""
+    return 0 if matrix is None else int(matrix.nnz if sparse.issparse(matrix) else matrix.size)
 
 
 def _product(write: Code, weights: Floats, read: Code) -> Floats:

@@ -2,35 +2,176 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from superposition._check import Floats, Integers, whole_array
-from superposition.certificate.bounds import ROUNDED
-from superposition.certificate.certificate import gated_certificate
-from superposition.circuits import CircuitGraph, Circuits, MLPCircuits, ResidualCircuits
-from superposition.maps import Code, SparseCode, StreamCodes
-from superposition.network import MLPNetwork, Network, ResidualNetwork
+from superposition.circuits.bounds import ROUNDED
+from superposition.maps import Code
+from superposition.network import NetworkInFactors
+from superposition.sums import Layer, Sum
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+class Writes(Protocol):
+    """What writes circuits' values into a large state."""
+
+    def encode(self, values: Floats, active: Integers) -> Floats: ...
+
+
+class Reads(Protocol):
+    """What reads circuits' values from large states."""
+
+    def decode(self, state: Floats, which: Integers) -> Floats: ...
+    def decode_all(self, state: Floats) -> Floats: ...
+
+
+class Gates(Protocol):
+    """What says in a large state which circuits are active."""
+
+    def write(self, state: Floats, active: Integers) -> None: ...
+    def read(self, state: Floats) -> Floats: ...
+
+
+class Inputs(Protocol):
+    """What makes first large states of inputs (batch, k, d_0) of active circuits."""
+
+    def write(self, inputs: Floats, active: Integers) -> Floats: ...
+
+
+class Readings(Protocol):
+    """What reads circuits' states (batch, j, d), or those of all, from large states (batch, D)."""
+
+    def read(self, state: Floats, which: Integers) -> Floats: ...
+    def read_all(self, state: Floats) -> Floats: ...
+
+
+class Construction(Protocol):
+    """What a superposition asks of the construction by which it was made.
+
+    `codes` is what the construction's `compress` drew or was given: where everything lies.
+    """
+
+    def layers(self, circuits: Any, codes: Any) -> Iterator[Layer]: ...
+    def input_map(self, circuits: Any, codes: Any) -> Inputs: ...
+    def read_map(self, circuits: Any, codes: Any, layer: int) -> Readings: ...
+    def gates(self, circuits: Any, codes: Any, layer: int) -> tuple[Gates, ...]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """Neurons that say which slots of a code are in use.
+
+    code: of width 1, the slots of each circuit.
+    place: where the gates of its slots are in the large state.
+    closed: whether a gate is 1 on slots not in use, or on slots in use.
+    """
+
+    code: Code
+    place: slice
+    closed: bool
+
+    def write(self, state: Floats, active: Integers) -> None:
+        """Set the gates of states (batch, D) for active circuits (batch, k)."""
+        on = self.code.encode(np.ones((*active.shape, 1), state.dtype), active)
+        in_use = np.minimum(on, 1)
+        state[:, self.place] = 1 - in_use if self.closed else in_use
+
+    def read(self, state: Floats) -> Floats:
+        """Return which share of each circuit's slots states (batch, D) show in use, (batch, T)."""
+        gates = np.ascontiguousarray(state[:, self.place])
+        return self.code.decode_all(1 - gates if self.closed else gates)[..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class InputMap:
+    """How inputs enter the large state: Σ_t E_t · w_t · [a_t, 1], and gates.
+
+    code: E_t, where the circuits' entries are written.
+    weights: w_t, (T, width, d_0), applied first; None for none.
+    indicator: whether an entry of 1 follows each circuit's inputs.
+    gates: what says which slots are in use.
+    bound: the largest length of an input; longer ones are refused.
+    """
+
+    code: Writes
+    weights: Floats | None = None
+    indicator: bool = False
+    gates: tuple[Gates, ...] = ()
+    bound: float = np.inf
+
+    def write(self, inputs: Floats, active: Integers) -> Floats:
+        """Return first states (batch, D) for inputs (batch, k, d_0) of active circuits."""
+        if np.isfinite(self.bound):
+            longest = float(np.linalg.norm(inputs, axis=-1).max(initial=0))
+            if longest > self.bound * ROUNDED:
+                raise ValueError(
+                    f"inputs: wanted none longer than {self.bound}, the bound, got {longest}"
+                )
+        if self.weights is not None:
+            inputs = np.einsum("bkij,bkj->bki", self.weights[active], inputs)
+        if self.indicator:
+            on = np.ones((*active.shape, 1), inputs.dtype)
+            inputs = np.concatenate([inputs, on], axis=-1)
+        state = self.code.encode(inputs, active)
+        for gate in self.gates:
+            gate.write(state, active)
+        return state
+
+
+@dataclass(frozen=True, eq=False)
+class ReadMap:
+    """How circuits' states are read from the large state: one linear map for each circuit.
+
+    code: where the circuits' entries are read.
+    weights: (T, d, width), applied to what is read; None: the first d entries as they are.
+    width: d, the entries of a circuit's state.
+    offset: how many times the last entry, a gate, is taken off the others.
+    """
+
+    code: Reads
+    width: int
+    weights: Floats | None = None
+    offset: float = 0.0
+
+    def read(self, state: Floats, which: Integers) -> Floats:
+        """Return what circuits `which` (batch, j) read of states (batch, D), (batch, j, d)."""
+        read = self.code.decode(state, which)
+        if self.weights is not None:
+            return np.einsum("bkij,bkj->bki", self.weights[which], read)
+        return self._entries(read)
+
+    def read_all(self, state: Floats) -> Floats:
+        """Return what every circuit reads of states (batch, D), (batch, T, d)."""
+        read = self.code.decode_all(state)
+        if self.weights is not None:
+            return np.matmul(self.weights, read.transpose(1, 2, 0)).transpose(2, 0, 1)
+        return self._entries(read)
+
+    def _entries(self, read: Floats) -> Floats:
+        entries = read[..., : self.width]
+        return entries - self.offset * read[..., -1:] if self.offset else entries
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Superposition(ABC):
+class Superposition:
     """Many circuits in one network, with the maps by which their states go in and come out.
 
     circuits: the small networks as given, T of them with L layers.
-    construction: the parameters by which they were compressed.
+    construction: the parameters by which they were compressed, a `Construction`.
     network: the large network, which knows nothing of the circuits.
     checkpoints: L+1 integers; after that many large layers small layer l can be read.
+    codes: where everything lies, as the construction drew it or was given it.
 
-    Each construction's `compress` returns one.
+    Each construction's `compress` returns one. Everything else follows: `sums`, the large weights
+    as sums over circuits; `input_map`, which embeds; and `read_maps`, which read.
 
     >>> import numpy
     >>> from superposition import GatedConstruction, MLPCircuits, Superposition
@@ -45,32 +186,58 @@ class Superposition(ABC):
     True
     """
 
-    circuits: Circuits
+    circuits: Any
     construction: Any
-    network: Network
+    network: Any
     checkpoints: tuple[int, ...]
+    codes: Any
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.circuits!r} in {self.network!r})"
+        kind = type(self.construction).__name__
+        return f"Superposition({self.circuits!r} in {self.network!r} by {kind})"
 
-    @abstractmethod
+    @property
+    def sums(self) -> tuple[Sum, ...]:
+        """The large weight matrices as sums over circuits, in the order of the layers."""
+        return tuple(chain.from_iterable(layer.sums for layer in self._layers()))
+
+    @cached_property
+    def input_map(self) -> Any:
+        """How inputs enter the first large state."""
+        return self.construction.input_map(self.circuits, self.codes)
+
+    @cached_property
+    def read_maps(self) -> tuple[Any, ...]:
+        """How circuits' states are read after each small layer, L+1 linear maps."""
+        layers = range(len(self.checkpoints))
+        return tuple(self.construction.read_map(self.circuits, self.codes, i) for i in layers)
+
+    def gates(self, layer: int) -> tuple[Gates, ...]:
+        """Return the gates that say which circuits are active, after small layer `layer`."""
+        return self.construction.gates(self.circuits, self.codes, self._layer(layer))
+
     def embed(self, inputs: Floats, active: Integers) -> Floats:
         """Return the first large state (batch, D) for inputs (batch, k, d_0) of active circuits.
 
-        Raises as the circuits' own `run` does.
+        Gates are set here, where there are any: min(1, n) for n active circuits on a slot, or one
+        less that. Raises ValueError for inputs longer than the construction's `input_bound`, if it
+        has one; otherwise as the circuits' own `run` does.
         """
+        return self.input_map.write(*self.circuits.check_inputs(inputs, active))
 
-    @abstractmethod
     def read(self, state: Floats, which: Integers, layer: int) -> Floats:
         """Return what circuits `which` (batch, j) read after small layer `layer`, (batch, j, d_l).
 
         This is a linear map of the state (batch, D) that does not depend on which circuits are
         active.
         """
+        layer = self._layer(layer)
+        which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
+        return self.read_maps[layer].read(state, which)
 
-    @abstractmethod
     def read_all(self, state: Floats, layer: int) -> Floats:
         """Return what every circuit reads of states (batch, D), (batch, T, d_l), as `read` does."""
+        return self.read_maps[self._layer(layer)].read_all(state)
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
         """Return estimated states of the active circuits after 0 … L small layers.
@@ -87,171 +254,6 @@ class Superposition(ABC):
         )
 
     def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
-        """Return bounds on errors for every active set and every input: (eq-certificate).
-
-        Raises TypeError unless the superposition is gated. In others inactive circuits pass noise
-        on, and only the sum over all of them would be a sure bound.
-        """
-        raise TypeError(
-            "superposition: wanted GatedSuperposition, where what is not in use is silenced, got "
-            f"{type(self).__name__}, where inactive circuits pass noise on"
-        )
-
-    def _layer(self, layer: int) -> int:
-        return int(whole_array("layer", layer, "", {}, self.circuits.n_layers + 1))
-
-    def _bounded(self, inputs: Floats, active: Integers) -> tuple[Floats, Integers]:
-        """Return checked inputs that are no longer than the construction's `input_bound`."""
-        inputs, active = self.circuits.check_inputs(inputs, active)
-        bound = self.construction.input_bound
-        if (longest := float(np.linalg.norm(inputs, axis=-1).max(initial=0))) > bound * ROUNDED:
-            raise ValueError(f"inputs: wanted none longer than {bound}, the bound, got {longest}")
-        return inputs, active
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ResidualSuperposition(Superposition):
-    """Residual circuits in a residual network.
-
-    stream_code: how the circuits' states, indicator last, lie in the large stream.
-    neuron_codes: one code for each large layer, of which large neurons carry which small ones.
-
-    `embed` sets each active circuit's indicator to 1; `read` leaves indicators out.
-    """
-
-    circuits: ResidualCircuits | CircuitGraph
-    network: ResidualNetwork
-    stream_code: Code
-    neuron_codes: tuple[Code, ...]
-
-    def embed(self, inputs: Floats, active: Integers) -> Floats:
-        inputs, active = self.circuits.check_inputs(inputs, active)
-        on = np.ones((*active.shape, 1), self.circuits.dtype)
-        return self.stream_code.encode(np.concatenate([inputs, on], axis=-1), active)
-
-    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        self._layer(layer)
-        return self.stream_code.decode(state, which)[..., :-1]
-
-    def read_all(self, state: Floats, layer: int) -> Floats:
-        self._layer(layer)
-        return self.stream_code.decode_all(state)[..., :-1]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class GraphSuperposition(ResidualSuperposition):
-    """A graph of residual circuits in a residual network.
-
-    reader: the code by which circuits read their states, with what edges lead to them.
-
-    Before a circuit starts, `stream_code` reads what it brings.
-    """
-
-    circuits: CircuitGraph
-    reader: Code
-
-    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        begun = self._begun(layer)[np.asarray(which)]
-        before = self.stream_code.decode(state, which)
-        return np.where(begun[..., None], self.reader.decode(state, which), before)[..., :-1]
-
-    def read_all(self, state: Floats, layer: int) -> Floats:
-        begun, before = self._begun(layer), self.stream_code.decode_all(state)
-        return np.where(begun[:, None], self.reader.decode_all(state), before)[..., :-1]
-
-    def _begun(self, layer: int) -> NDArray[np.bool_]:
-        """Return which circuits have their inputs after `layer` layers, (T,)."""
-        stages, layer = self.circuits.stages.values(), self._layer(layer)
-        counts = [stage.circuits.n_circuits for stage in stages]
-        return np.repeat([stage.start <= layer for stage in stages], counts)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class MLPSuperposition(Superposition):
-    """MLP circuits in an MLP without a residual stream.
-
-    codes: one for each layer, of which neurons hold which entries of the circuits' states after it.
-
-    `embed` writes the inputs of the first layer's neurons, Σ_t w_t a_t, on their slots, and the
-    network's first layer only adds the bias: (eq-layer-zero). So `read` at layer 0 undoes the first
-    layer's weights. This is exact where a circuit's w_t is injective. Otherwise it is the shortest
-    state that w_t maps to what is there.
-    """
-
-    circuits: MLPCircuits
-    network: MLPNetwork
-    codes: tuple[SparseCode, ...]
-
-    def embed(self, inputs: Floats, active: Integers) -> Floats:
-        inputs, active = self.circuits.check_inputs(inputs, active)
-        weights = self.circuits.weights[0][active]
-        return self.codes[0].encode(np.einsum("bkij,bkj->bki", weights, inputs), active)
-
-    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        if (layer := self._layer(layer)) > 0:
-            return self.codes[layer - 1].decode(state, which)
-        which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
-        weighted = self.codes[0].decode(state, which)
-        return np.einsum("bkij,bkj->bki", self._undo(np.unique(which))[which], weighted)
-
-    def read_all(self, state: Floats, layer: int) -> Floats:
-        if (layer := self._layer(layer)) > 0:
-            return self.codes[layer - 1].decode_all(state)
-        weighted = self.codes[0].decode_all(state).transpose(1, 2, 0)
-        return np.matmul(self._undo_all, weighted).transpose(2, 0, 1)
-
-    @cached_property
-    def _undo_all(self) -> Floats:
-        return self._undo(np.arange(self.circuits.n_circuits))
-
-    def _undo(self, which: Integers) -> Floats:
-        """Return pseudo-inverses (T, d_0, d_1) of the first weights, zero but for `which`."""
-        first = self.circuits.weights[0]
-        undo = np.zeros(first.swapaxes(1, 2).shape, first.dtype)
-        undo[which] = np.linalg.pinv(first[which])
-        return undo
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class GatedSuperposition(Superposition):
-    """MLP circuits in an MLP where gates, which `embed` sets, say which circuits are active.
-
-    codes: after 0 … L layers, where states are read: their entries, then the gates of the code.
-    door: the input map, where inputs are written, and then the gates of both codes.
-    offsets: (L+1,), what is added to values in use so that they may be below zero: (eq-offset).
-    """
-
-    circuits: MLPCircuits
-    network: MLPNetwork
-    codes: tuple[SparseCode, ...]
-    door: SparseCode
-    offsets: tuple[float, ...]
-
-    def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first large state (batch, D) for inputs (batch, k, d_0) of active circuits.
-
-        Let n be the number of active circuits on a slot. A gate of the first code is min(1, n), and
-        a gate of the other code is 1 − min(1, n). The minimum is taken here.
-        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as the
-        circuits' own `run` does.
-        """
-        inputs, active = self._bounded(inputs, active)
-        on = np.ones((*active.shape, 2), inputs.dtype)
-        state = self.door.encode(np.concatenate([inputs, on], axis=-1), active)
-        n_slots = self.door.size // self.door.width
-        np.minimum(state[:, -2 * n_slots :], 1, out=state[:, -2 * n_slots :])
-        np.subtract(1, state[:, -n_slots:], out=state[:, -n_slots:])
-        return state
-
-    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        layer = self._layer(layer)
-        return self.without_offset(self.codes[layer].decode(state, which), layer)
-
-    def read_all(self, state: Floats, layer: int) -> Floats:
-        layer = self._layer(layer)
-        return self.without_offset(self.codes[layer].decode_all(state), layer)
-
-    def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
         """Return bounds on errors, by layer, for every active set and every input in bounds.
 
         The bounds follow from the weights of `network` as they are, in exact arithmetic, for every
@@ -265,53 +267,30 @@ class GatedSuperposition(Superposition):
 
         The bound is zero for one active circuit if the weights say so. A slot's reading of its own
         circuit may be wrong by 1e-12 of the size, offset included, which counts as rounding.
-        Raises TypeError or ValueError for counts ≤ 0, n_active > T or n_layers > L; ValueError for
-        a bound above the size, saying how many layers have a lower one, and for a network whose
-        gates are not copied exactly, or may leave slots open that are not in use.
+        Raises TypeError unless the superposition is by `GatedConstruction`. In others inactive
+        circuits pass noise on, and only the sum over all of them would be a sure bound. Raises
+        TypeError or ValueError for counts ≤ 0, n_active > T or n_layers > L; ValueError for a bound
+        above the size, saying how many layers have a lower one, and for a network whose gates are
+        not copied exactly, or may leave slots open that are not in use.
         """
+        from superposition.certificate.certificate import gated_certificate
+
         return gated_certificate(self, n_active, n_layers)
 
-    def without_offset(self, read: Floats, layer: int) -> Floats:
-        """Return the entries less the offset times the gate, which is read last."""
-        values, gate = read[..., :-1], read[..., -1:]
-        return values - self.offsets[layer] * gate if self.offsets[layer] else values
+    def in_factors(self) -> Superposition:
+        """Return the same superposition with its network in factors, equal up to rounding.
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class GatedResidualSuperposition(Superposition):
-    """Residual circuits in a residual network where gates say which circuits are active.
-
-    codes: which slots each circuit has in the stream, and which slots of neurons.
-
-    A small layer is read right after the large layer that computes it. Slots not in use then hold
-    what was written for other slots, which the next layer removes.
-    """
-
-    circuits: ResidualCircuits
-    network: ResidualNetwork
-    codes: StreamCodes
-
-    def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first large state (batch, D) for inputs (batch, k, d) of active circuits.
-
-        Let n be the number of active circuits on a slot. A gate of the stream is min(1, n), and a
-        gate of the neurons is 1 − min(1, n). The minimum is taken here.
-        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as the
-        circuits' own `run` does.
+        A dense layer costs as many products as it has weights. In factors it costs what its
+        circuits do: each reads its slots, multiplies by its own weights and writes. The new
+        `network.n_parameters` says how many products one sample takes. Factors are cheaper where
+        that number is far smaller, since a product with a sparse matrix takes a few times as long
+        as one with a dense matrix.
         """
-        inputs, active = self._bounded(inputs, active)
-        on = np.ones((*active.shape, 1), inputs.dtype)
-        input_map = self.codes.input_map(self.circuits.width)
-        state = input_map.encode(np.concatenate([inputs, on], axis=-1), active)
-        of_stream, of_neurons = self.codes.gates(self.circuits.width)
-        state[:, of_stream] = np.minimum(state[:, of_stream], 1)
-        state[:, of_neurons] = 1 - np.minimum(self.codes.neurons.encode(on, active), 1)
-        return state
+        names = getattr(self.network, "activations", None)
+        return replace(self, network=NetworkInFactors(tuple(self._layers()), names))
 
-    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        self._layer(layer)
-        return self.codes.entries(self.circuits.width).decode(state, which)
+    def _layers(self) -> Iterator[Layer]:
+        return self.construction.layers(self.circuits, self.codes)
 
-    def read_all(self, state: Floats, layer: int) -> Floats:
-        self._layer(layer)
-        return self.codes.entries(self.circuits.width).decode_all(state)
+    def _layer(self, layer: int) -> int:
+        return int(whole_array("layer", layer, "", {}, len(self.checkpoints)))

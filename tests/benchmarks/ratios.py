@@ -10,7 +10,6 @@ import pandas as pd
 
 from superposition import MLPConstruction, measure_error, sweep
 from superposition._check import Floats
-from superposition.factored import factored
 from tests.benchmarks import networks, published
 from tests.benchmarks.machine import blas_threads
 from tests.benchmarks.sizes import PUBLISHED_SECONDS, Sizes
@@ -55,7 +54,7 @@ def _jobs(sizes: Sizes, dtype: type[np.floating]) -> dict[str, Job]:
     construction: MLPConstruction = large.construction
     given, (inputs, active) = networks.given(large), networks.samples(large, n)
     dense, state = published.build(*given), large.embed(inputs, active)
-    factors = factored(large).network
+    factors = large.in_factors().network
     return {
         "bare products": partial(_products, large.network.weights, state),
         "building": lambda: construction.compress(large.circuits, np.random.default_rng(0)),

@@ -19,14 +19,19 @@ from superposition import (
     measure_error,
     rotation_circuits,
 )
-from superposition.certificate.bounds import value_bounds
 from superposition.certificate.certificate import CrosstalkBounds, error_bounds
-from superposition.certificate.slots import slot_weights_of, two_codes
+from superposition.certificate.slots import slot_weights_of
 from superposition.certificate.worst_case import search_worst
+from superposition.circuits.bounds import value_bounds
 from superposition.circuits.inputs import UnitInputs, sample_active
 
 QUIET = pytest.mark.parametrize("quiet", [False, True])
 PLANES = {1: (2, 3, 5), 2: (3, 5, 7), 3: (5, 7)}  # with slopes for r
+
+
+def offsets_of(superposition):
+    """What is added to states after 0 … L layers."""
+    return tuple(read.offset for read in superposition.read_maps)
 
 
 def three():
@@ -160,8 +165,8 @@ def test_what_slots_not_in_use_hear_by_hand(last):
     sets = np.reshape([0, 1, 0, 2, 2], (5, 1)), np.reshape([0, 1, 1, 2, 1], (5, 1))
     weights = [1, 2, 3, 1, 7], [1, 1, 5, 1, 1]
     superposition = by_hand(weights, [[0] * 5] * 2, sets, 3, ["relu", last])
-    layer = slot_weights_of(superposition, two_codes(superposition), 1)
-    sizes, constant = np.array([1.0, 2, 3, 1, 7]), superposition.offsets[2]
+    layer = slot_weights_of(superposition, 1)
+    sizes, constant = np.array([1.0, 2, 3, 1, 7]), offsets_of(superposition)[2]
     assert (constant > 0) == (last == "linear")
     for n_active, wanted in ((1, 5 * 7), (2, 5 * (21 + 11))):
         (_, _), (errors, found) = islice(error_bounds(superposition, n_active), 2)
@@ -240,7 +245,7 @@ def test_no_error_exceeds_the_bound(
     k = min(n_active, n)
     bounds, sizes = by_layer(superposition, k)
     # rounding comes with offsets, which are a thousand times as large as values
-    dust = 1e-10 * np.maximum(sizes, np.array(superposition.offsets)[: len(sizes)])
+    dust = 1e-10 * np.maximum(sizes, np.array(offsets_of(superposition))[: len(sizes)])
     assert (found(superposition, k, rng)[: len(bounds)] <= bounds + dust).all()
     for layer in range(1, len(bounds)):
         assert search_worst(superposition, k, layer, rng).error <= bounds[layer] + dust[layer]
@@ -290,7 +295,8 @@ def test_one_active_circuit_is_certified_to_be_exact(quiet, rng):
 def test_a_single_wrong_weight_is_noticed(layer, rng):
     """1e-9 on a weight that somebody's slot is read with: from that layer on it is not zero."""
     superposition = drawn(rng, 40, [4] * 5, ["relu"] * 4, 7, 3, True)
-    slot = superposition.codes[layer + 1].slots[7, 2, 1], superposition.codes[layer].slots[7, 3, 0]
+    before, after = (superposition.read_maps[i].code for i in (layer, layer + 1))
+    slot = after.slots[7, 2, 1], before.slots[7, 3, 0]
 
     def change(weights):
         weights[slot] += 1e-9
@@ -336,7 +342,7 @@ def test_in_a_linear_layer_with_two_active_the_bound_is_reached(quiet, rng):
 def closing_less(superposition, share):
     """Gates that close slots by that share of what they did, in the first layer."""
     before, after = superposition.circuits.widths[:2]
-    n = superposition.door.size // superposition.door.width
+    n = superposition.codes.n_slots
 
     def change(weights):
         weights[: after * n, (before + 1) * n :] *= share
@@ -376,7 +382,6 @@ def test_a_vacuous_bound_is_refused_and_says_how_many_layers_are_not(rng):
 
 RNG = np.random.default_rng(0)
 SMALL = GatedConstruction().compress(MLPCircuits.random(9, (2, 3, 2), RNG), RNG)
-LINEAR = GatedConstruction().compress(rotation_circuits(9, 2, RNG, False), RNG)
 RESIDUAL = ResidualConstruction(16, 32, 2).compress(ResidualCircuits.random(4, 2, 2, 1, RNG), RNG)
 SHARED = MLPConstruction(64, 2).compress(rotation_circuits(8, 1, RNG), RNG)
 
@@ -390,8 +395,16 @@ def setting(where, value, biases=False, layer=0):
 
 OTHER = "network: wanted gates copied exactly, got others in layer 0"
 REFUSED = [
-    (lambda: RESIDUAL.certificate(1), TypeError, "wanted GatedSuperposition, .*got ResidualSuper"),
-    (lambda: SHARED.certificate(1), TypeError, "superposition: wanted GatedSup.*MLPSuperposition"),
+    (
+        lambda: RESIDUAL.certificate(1),
+        TypeError,
+        "wanted one by GatedConstruction, .*got one by Residual",
+    ),
+    (
+        lambda: SHARED.certificate(1),
+        TypeError,
+        "superposition: wanted one by Gated.*by MLPConstruction",
+    ),
     (lambda: SMALL.certificate(0), ValueError, "n_active: wanted at least 1, got 0"),
     (lambda: SMALL.certificate(1.0), TypeError, "n_active: wanted a whole number"),
     (lambda: SMALL.certificate(10), ValueError, "n_active: wanted at most 9, the number of circ"),
@@ -410,22 +423,7 @@ REFUSED = [
         ValueError,
         "network: wanted ReLU layers of 3 slots for 2 and 3 entries, got others in layer 0",
     ),
-    (
-        lambda: replace(SMALL, door=LINEAR.door).certificate(1),
-        ValueError,
-        "codes: wanted two that take turns",
-    ),
-    (
-        lambda: replace(LINEAR, offsets=(0.0, 0.9, 16.0)).certificate(1),
-        ValueError,
-        "offsets: wanted at least 1 after layer 0, got 0.9",
-    ),
-    (
-        lambda: replace(SMALL, offsets=(1.0, 0.0, 0.0)).certificate(1),
-        ValueError,
-        "offsets: wanted none for inputs, got 1.0",
-    ),
-    (lambda: search_worst(RESIDUAL, 1, 1, RNG), TypeError, "superposition: wanted GatedSuperpos"),
+    (lambda: search_worst(RESIDUAL, 1, 1, RNG), TypeError, "superposition: wanted one by GatedC"),
     (lambda: search_worst(SMALL, 10, 1, RNG), ValueError, "n_active: wanted at most 9, the number"),
     (lambda: search_worst(SMALL, 1, 3, RNG), ValueError, "layer: wanted at most 2, the last, got"),
     (lambda: search_worst(SMALL, 1, 0, RNG), ValueError, "layer: wanted at least 1, got 0"),

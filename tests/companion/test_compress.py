@@ -65,4 +65,4 @@ def test_the_chapters_pytorch_lines_run_as_printed(request):
     right = names["models"][2].predict(rows)
     np.testing.assert_array_equal(said[:, 0, 0] > 0, right)
     matrix = names["truth"]["weights[0]"]
-    np.testing.assert_allclose(matrix.total(), names["large"].network.weights[0], atol=1e-9)
+    np.testing.assert_allclose(matrix.dense(), names["large"].network.weights[0], atol=1e-9)

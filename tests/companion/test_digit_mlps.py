@@ -176,7 +176,7 @@ def test_superposed_scores_of_mlps_without_interference_are_their_own(mlps):
     few = mlps.take(np.arange(6))
     rng = np.random.default_rng(2)
     which, shown = rng.integers(6, size=300), rng.integers(450, size=300)
-    large = SideBySide(few, None, Keeping(), (0,))
+    large = SideBySide(few, None, Keeping(), (0,), None)
     scores = digits.superposed_scores(large, which, shown, 3, rng)
     np.testing.assert_array_equal(scores, digits.small_scores(mlps)[which, shown])
 

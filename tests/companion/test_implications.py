@@ -5,6 +5,7 @@ import pytest
 
 from companion.implications import Activity, _activity, activities
 from superposition import GaussianCode, ResidualCircuits, ResidualConstruction, SparseCode
+from superposition.constructions.post import PostCodes
 
 
 def test_purity_by_hand():
@@ -30,9 +31,7 @@ def test_without_superposition_every_unit_is_its_circuits(rng):
     circuits = ResidualCircuits.random(5, 3, 4, 2, rng)
     stream = GaussianCode(np.eye(20).reshape(5, 4, 20))
     codes = [SparseCode.private(5, 4)] * 2
-    large = ResidualConstruction(20, 20, 1).compress(
-        circuits, rng, stream_code=stream, neuron_codes=codes
-    )
+    large = ResidualConstruction(20, 20, 1).compress(circuits, rng, codes=PostCodes(stream, codes))
     inputs = rng.standard_normal((3, 3))
     neurons, reads = activities(large, inputs)
     for found in (neurons, reads):

@@ -39,9 +39,9 @@ def plainly(large, which, rng):
     for t in which:
         x = rng.standard_normal(circuits.widths[0])
         truth, states = [x / np.linalg.norm(x)], [np.zeros(large.network.widths[0])]
-        n_slots = large.door.size // large.door.width
+        n_slots = large.codes.n_slots
         states[0][-n_slots:] = 1
-        for block, slots in enumerate(large.door.slots[t]):
+        for block, slots in enumerate(large.codes.input_map(circuits.widths[0]).slots[t]):
             values = [*truth[0], 1, 0]
             states[0][slots] = values[block]
         for i, (weight, bias) in enumerate(zip(circuits.weights, circuits.biases, strict=True)):
@@ -50,7 +50,7 @@ def plainly(large, which, rng):
             states.append(np.maximum(inner, 0))
         rows = []
         for layer, state in enumerate(states):
-            own = large.codes[layer].slots[t][:-1]
+            own = large.read_maps[layer].code.slots[t][:-1]
             entries = state[: -2 * n_slots].copy()
             read = entries[own].mean(axis=1)
             entries[own] = 0
@@ -126,7 +126,7 @@ def test_circuits_that_are_not_there_are_refused(which, error, message, rng):
 
 
 def test_other_superpositions_are_refused(rng):
-    with pytest.raises(TypeError, match="superposition: wanted GatedSuperposition, got str"):
+    with pytest.raises(TypeError, match="superposition: wanted Superposition, got str"):
         million.one_by_one("network", [0], rng)
 
 

@@ -1,7 +1,9 @@
 """Chains: rectangles by hand and by loops, undisturbed means exact, placements, words, chances."""
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import combinations, pairwise, permutations, product
+from math import comb
 
 import numpy as np
 import pytest
@@ -11,7 +13,6 @@ from hypothesis import strategies as st
 
 from companion.chains import codes_of
 from superposition import ChainConstruction, MLPCircuits, measure_error
-from superposition.certificate.bounds import ROUNDED, largest_pre_activations, state_bounds
 from superposition.chain_maps import (
     ChainCodes,
     bucket_chains,
@@ -19,9 +20,16 @@ from superposition.chain_maps import (
     n_digits,
     plane_chains,
 )
+from superposition.circuits.bounds import ROUNDED, largest_pre_activations, state_bounds
 from superposition.circuits.inputs import UnitInputs, sample_active
-from superposition.constructions.chains import copies_of_one
+from superposition.constructions.chains import (
+    copies_of_one,
+    read_undisturbed,
+    run_undisturbed,
+    undisturbed,
+)
 from superposition.placing import NOWHERE, place
+from superposition.predict.chains import no_chain_left
 from superposition.theory import chains as theory
 from superposition.theory import symbols
 from superposition.theory.derivation import evaluate
@@ -268,12 +276,12 @@ def test_a_chain_is_undisturbed_where_every_layer_is_exact_and_only_there(
     copies = (active[..., None] * r + np.arange(r)).reshape(len(active), -1)
     right = np.ones((*active.shape, r), bool)
     for layer, (state, wanted) in enumerate(zip(states, truth, strict=True)):
-        read = superposition.copies.read(state, copies, layer).reshape(right.shape)
+        read = superposition.read_maps[layer].copies.read(state, copies).reshape(right.shape)
         right &= np.abs(read - wanted) < 1e-11 * wanted
     alone = ~codes.disturbed(active)
     np.testing.assert_array_equal(right, alone)
     for layer, state in enumerate(states):
-        np.testing.assert_array_equal(superposition.undisturbed(state, active, layer), alone)
+        np.testing.assert_array_equal(undisturbed(superposition, state, active, layer), alone)
 
 
 @given(
@@ -298,9 +306,9 @@ def test_what_is_read_is_exact(
     superposition = construction.compress(circuits, rng, codes=codes)
     active = sample_active(codes.n_circuits, min(n_active, codes.n_circuits), 8, rng)
     if embedding == "coordinated":
-        active = active[superposition.place(active)[:, 0] != NOWHERE]
+        active = active[place(superposition.codes, active, True)[:, 0] != NOWHERE]
     inputs = UnitInputs(widths[0])(active, rng)
-    truth, read = circuits.run(inputs, active), superposition.run_undisturbed(inputs, active)
+    truth, read = circuits.run(inputs, active), run_undisturbed(superposition, inputs, active)
     none = codes.disturbed(active).all(axis=2)
     for a, b in zip(truth, read, strict=True):
         size = np.abs(np.concatenate([np.ravel(state) for state in truth])).max(initial=0)
@@ -322,7 +330,7 @@ def test_inactive_circuits_have_no_chain(embedding, rng):
     active = active[place(superposition.codes, active, True)[:, 0] != NOWHERE]
     state = superposition.embed(np.ones((*active.shape, 1)), active)
     everybody = np.broadcast_to(np.arange(300), (len(active), 300))
-    read = superposition.read_undisturbed(state, everybody, 0)[..., 0]
+    read = read_undisturbed(superposition, state, everybody, 0)[..., 0]
     inactive = np.ones(read.shape, bool)
     np.put_along_axis(inactive, active, False, axis=1)
     assert np.isnan(read[inactive]).all()
@@ -338,7 +346,7 @@ def test_gates_hold_while_disturbed_circuits_feed_each_other(rng):
     superposition = construction.compress(circuits, rng)
     active = sample_active(300, 8, 100, rng)
     inputs = np.ones((*active.shape, 1))
-    truth, read = circuits.run(inputs, active), superposition.run_undisturbed(inputs, active)
+    truth, read = circuits.run(inputs, active), run_undisturbed(superposition, inputs, active)
     left = ~np.isnan(read[-1])
     assert 50 < left.sum() < 700
     assert (np.abs(read[-1] / truth[-1] - 1)[left] < 1e-12).all()
@@ -361,7 +369,7 @@ def test_float32_circuits_stay_float32(rng):
     for embedding in ("local", "coordinated"):
         superposition = ChainConstruction(3, buckets=5, embedding=embedding).compress(circuits, rng)
         active = np.array([[1, 2]])
-        read = superposition.run_undisturbed(np.full((1, 2, 3), 0.1, np.float32), active)
+        read = run_undisturbed(superposition, np.full((1, 2, 3), 0.1, np.float32), active)
         assert {a.dtype for a in read} == {np.dtype(np.float32)}
 
 
@@ -417,9 +425,9 @@ def test_copies_are_exact_whoever_enters_which(rng):
     truth = circuits.run(inputs, active)
     assert superposition.network.widths[0] == 3 * 7 * 4
     for order in permutations(range(3)):
-        start = superposition.copies.embed(inputs, active * 3 + np.array(order))
+        start = superposition.input_map.copies.write(inputs, active * 3 + np.array(order))
         for layer, state in enumerate(superposition.network.run(start)):
-            read = superposition.read_undisturbed(state, active, layer)
+            read = read_undisturbed(superposition, state, active, layer)
             np.testing.assert_allclose(read, truth[layer], atol=1e-12)
 
 
@@ -480,6 +488,28 @@ def test_no_chain_left_is_as_often_as_derived(q, n_chains, n_circuits, n_active,
         failing.append(codes.disturbed(active).all(axis=2).mean())
     error = np.std(failing) / np.sqrt(8)
     assert np.mean(failing) == pytest.approx(chance, abs=4 * error + 0.02 * chance)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("q", "n_chains", "n_circuits"), [(7, 3, 20), (5, 2, 25)])
+def test_no_chain_is_left_by_whole_numbers(q, n_chains, n_circuits):
+    """For any number of active circuits, also where more are chosen than there are."""
+
+    def chosen(n, m):
+        return comb(n, m) if n >= 0 else 0
+
+    last = 0
+    for k in range(2, n_circuits + 1):
+        none, others, rest = Fraction(1), q**2 - 1, q**2 - k
+        for i in range(1, n_chains + 1):
+            apart = Fraction(chosen(others - 2 * i * (q - 1), k - 1), chosen(others, k - 1))
+            corners = rest - 2 * i * (k - 1)
+            clear = Fraction(chosen(corners, n_circuits - k), chosen(rest, n_circuits - k))
+            none += (-1) ** i * comb(n_chains, i) * apart * clear
+        found = no_chain_left(q, n_chains, n_circuits, k)
+        assert found == pytest.approx(float(none), rel=1e-9)
+        assert found >= last - 1e-12
+        last = found
 
 
 def test_buckets_have_the_fewest_conflicts_that_equal_loads_allow(rng):
@@ -642,17 +672,10 @@ REFUSED = [
         "width: wanted at least 90 for 3 chains, got 89",
     ),
     (
-        lambda: ChainConstruction(2, 30).compress(SMALL.take([0] * 10), RNG),
-        ValueError,
-        "n_circuits: wanted at most 9, all that 30 neurons hold, got 10",
-    ),
-    (
         lambda: ChainConstruction(2).failure_probability(3, 4, [2]),
         ValueError,
         "n_active: wanted at most 3",
     ),
-    (lambda: ChainConstruction(2).compress(LOCAL, RNG), TypeError, "circuits: wanted MLPCircuits"),
-    (lambda: ChainConstruction(2).compress(SMALL, 3), TypeError, r"rng: wanted .*default_rng\(3\)"),
     (
         lambda: ChainConstruction(2).compress(SMALL, RNG, codes=LOCAL.codes.even),
         TypeError,
@@ -668,7 +691,6 @@ REFUSED = [
         ValueError,
         "codes: wanted at most 29 neurons, the width, got 30",
     ),
-    (lambda: ChainConstruction(2).predict_error(LOCAL, 1), TypeError, "circuits: wanted MLPC"),
     (lambda: ChainConstruction(2, 99).capacity(SMALL, 1, 1), TypeError, "moments: wanted MLPM"),
     (lambda: ChainConstruction(2, 99).capacity(MOMENTS, 1, 0), ValueError, "tolerance: wanted a"),
     (lambda: ChainConstruction(2, 99).capacity(MOMENTS, 0, 1), ValueError, "n_active: wanted at"),
@@ -694,16 +716,10 @@ REFUSED = [
         ValueError,
         r"active: wanted circuits that can be placed in 2 chains without conflict, got \[1, 2, 3\]",
     ),
-    (lambda: LOCAL.embed([[[3.0, 4.0]]], [[3]]), ValueError, "inputs: wanted none longer than 1"),
-    (lambda: LOCAL.embed([[[0.1]]], [[3]]), ValueError, "inputs: wanted shape .*width = 2"),
-    (lambda: LOCAL.embed([[[0.1, 0]]], [[9]]), ValueError, "active: wanted entries from 0 to 8"),
-    (lambda: LOCAL.read(STATE, [[9]], 0), ValueError, "which: wanted entries from 0 to 8"),
-    (lambda: LOCAL.read(STATE, [[1]], 2), ValueError, "layer: wanted entries from 0 to 1"),
-    (lambda: LOCAL.read_all(STATE[:, 1:], 0), ValueError, "state: wanted shape .*size = 24"),
-    (lambda: LOCAL.read_undisturbed(STATE, [[9]], 0), ValueError, "which: wanted entries from 0"),
-    (lambda: LOCAL.undisturbed(STATE, [[1]], 1), ValueError, "state: wanted shape .*size = 30"),
-    (lambda: LOCAL.undisturbed(STATE, [[1], [2]], 0), ValueError, "state: wanted shape .*batch"),
-    (lambda: LOCAL.undisturbed(STATE, [[1]], 2), ValueError, "layer: wanted entries from 0 to 1"),
+    (lambda: read_undisturbed(LOCAL, STATE, [[9]], 0), ValueError, "which: wanted entries from 0"),
+    (lambda: undisturbed(LOCAL, STATE, [[1]], 1), ValueError, "state: wanted shape .*size = 30"),
+    (lambda: undisturbed(LOCAL, STATE, [[1], [2]], 0), ValueError, "state: wanted shape .*batch"),
+    (lambda: undisturbed(LOCAL, STATE, [[1]], 2), ValueError, "layer: wanted entries from 0 to 1"),
     (lambda: plane_chains(4, 2, 3, RNG), ValueError, "q: wanted a prime, got 4"),
     (lambda: plane_chains(3, 3, 3, RNG), ValueError, "n_slopes: wanted at most 4"),
     (lambda: plane_chains(3, 2, 10, RNG), ValueError, "n_circuits: wanted at most 9, the points"),

@@ -15,8 +15,8 @@ from superposition import (
     measure_error,
     rotation_circuits,
 )
-from superposition.certificate import bounds as bounds_module
-from superposition.certificate.bounds import (
+from superposition.circuits import bounds as bounds_module
+from superposition.circuits.bounds import (
     ROUNDED,
     largest_pre_activations,
     largest_states,
@@ -33,6 +33,11 @@ SEEDS = st.integers(0, 2**32)
 PLANES = {1: (2, 3, 7, 11), 2: (3, 5, 7, 11), 3: (5, 7, 11)}  # with slopes for r
 QUIET = pytest.mark.parametrize("quiet", [False, True])
 NAMES = st.sampled_from(["relu", "linear"])
+
+
+def offsets_of(superposition):
+    """What is added to states after 0 … L layers."""
+    return tuple(read.offset for read in superposition.read_maps)
 
 
 def mixed(n_circuits, widths, activations, rng, scale=1.0, bias=1.0):
@@ -113,7 +118,7 @@ def test_four_circuits_by_hand(rng):
         ]
         network = superposition.network
         assert network.activations == ("relu",) * 3
-        assert superposition.offsets == (0, 0, 11, 0)
+        assert offsets_of(superposition) == (0, 0, 11, 0)
         for weight, rows in zip(network.weights, wanted, strict=True):
             np.testing.assert_allclose(weight, np.vstack([rows, flip]), atol=1e-14)
         for bias, of_entries in zip(network.biases, (0, 11, 0), strict=True):
@@ -196,7 +201,7 @@ def test_the_network_is_what_loops_build_and_run(seed, plane, share, widths, nam
     sets, n_slots = [code.slots[:, 0].tolist() for code in codes], q * r
     construction = GatedConstruction(redundancy=r, quiet=False)
     superposition = construction.compress(circuits, rng, codes=codes)
-    network, offsets = superposition.network, superposition.offsets
+    network, offsets = superposition.network, offsets_of(superposition)
     assert network.widths == tuple((d + 2) * n_slots for d in widths)
     assert [offset > 0 for offset in offsets[1:]] == [f == "linear" for f in circuits.activations]
     active = sample_active(n, min(n_active, n), 4, rng)
@@ -262,18 +267,6 @@ def test_one_active_circuit_is_exact(
     for a, b in zip(truth, read, strict=True):
         assert np.abs(a - b).max() <= 1e-12 * longest
     assume(np.abs(truth[-1]).max() > 1e-6 * longest)  # of zeros this would be no news
-
-
-@QUIET
-@pytest.mark.parametrize("redundancy", [1, 2, 3])
-@pytest.mark.parametrize("names", [("relu",) * 3, ("linear", "relu", "linear")])
-def test_also_relative_to_each_circuits_own_states(names, redundancy, quiet, rng):
-    circuits = mixed(60, (3, 5, 2, 4), names, rng)
-    superposition = GatedConstruction(redundancy=redundancy, quiet=quiet).compress(circuits, rng)
-    truth, read = alone(superposition, rng)
-    assert np.count_nonzero(truth[-1]) > 50
-    assert np.count_nonzero(read[-1]) > 50
-    assert worst(superposition, rng) < 1e-12
 
 
 @QUIET
@@ -614,9 +607,11 @@ def test_of_one_slot_quiet_weights_are_equal_ones(n, layer, rng):
         most = max([most, *((read[on] == read[other]).sum() for other in others)])
     assert gated._of_one_slot(two, layer) == most
     circuits = MLPCircuits.random(n, [3, 2, 3], rng)
-    offsets = (0.0, 0.0, 0.0)
-    quiet, _ = gated.gated_layer(circuits, two, layer, True, 5.0, offsets)
-    plain, _ = gated.gated_layer(circuits, two, layer, False, 5.0, offsets)
+    both = (
+        [*gated.gated_layers(circuits, two, quiet, np.full(2, 5.0), np.zeros(3), np.arange(n))]
+        for quiet in (True, False)
+    )
+    quiet, plain = (layers[layer].sums[0].dense() for layers in both)
     closed = two.gates(layer + 1, circuits.widths[layer])
     for large, size in ((quiet, 5.0 * most), (plain, 5.0)):
         rows = circuits.widths[layer + 1] * 6
@@ -639,24 +634,7 @@ def test_inputs_up_to_the_bound_are_taken(bound, rng):
         superposition.embed(1.0001 * bound * inputs, [[4, 5]])
 
 
-# reading, repeating, renaming
-
-
-def test_read_is_linear_and_does_not_depend_on_who_is_active(rng):
-    circuits = mixed(20, (2, 4, 3), ("linear", "relu"), rng)
-    superposition = GatedConstruction(redundancy=2).compress(circuits, rng)
-    which, rows = rng.integers(20, size=(3, 4)), np.arange(3)[:, None]
-    for layer, (size, width) in enumerate(
-        zip(superposition.network.widths, (2, 4, 3), strict=True)
-    ):
-        a, b = rng.standard_normal((2, 3, size))
-        combined = superposition.read(2 * a - 3 * b, which, layer)
-        separately = [superposition.read(state, which, layer) for state in (a, b)]
-        assert combined.shape == (3, 4, width)
-        np.testing.assert_allclose(combined, 2 * separately[0] - 3 * separately[1], atol=1e-10)
-        np.testing.assert_array_equal(superposition.read(0 * a, which, layer), 0)
-        all_reads = superposition.read_all(a, layer)[rows, which]
-        np.testing.assert_allclose(separately[0], all_reads, atol=1e-12)
+# reading
 
 
 def test_circuits_without_a_slot_in_use_read_zero(rng):
@@ -669,57 +647,6 @@ def test_circuits_without_a_slot_in_use_read_zero(rng):
         reads = superposition.read_all(state, layer)[0]
         np.testing.assert_array_equal(reads[slots != slots[3]], 0)
         np.testing.assert_array_equal(reads[slots == slots[3]], np.tile(reads[3], (5, 1)))
-
-
-def test_same_seed_same_network(rng):
-    circuits = mixed(20, (2, 3, 4), ("relu", "linear"), rng)
-
-    def weights(seed):
-        construction = GatedConstruction(redundancy=2)
-        return construction.compress(circuits, np.random.default_rng(seed)).network.weights
-
-    for a, b, other in zip(weights(8), weights(8), weights(9), strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert (a != other).any()
-
-
-@QUIET
-def test_relabelling_circuits_relabels_results(quiet, rng):
-    circuits, order = mixed(30, (2, 3, 4), ("relu", "linear"), rng), rng.permutation(30)
-    construction, codes = GatedConstruction(redundancy=2, quiet=quiet), plane_codes(7, 2, 30)
-    here = construction.compress(circuits, rng, codes=codes)
-    renamed = tuple(SparseCode(code.slots[order], code.size) for code in codes)
-    there = construction.compress(circuits.take(order), rng, codes=renamed)
-    active = sample_active(30, 3, 8, rng)
-    inputs = UnitInputs(2)(active, rng)
-    for a, b in zip(there.run(inputs, active), here.run(inputs, order[active]), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-10)
-
-
-@QUIET
-def test_single_precision_all_the_way(quiet, rng):
-    relu, linear = mixed(150, (4, 4, 4), ("relu",) * 2, rng), rotation_circuits(150, 3, rng, False)
-    for circuits in (relu, linear):
-        construction = GatedConstruction(redundancy=3, quiet=quiet)
-        superposition = construction.compress(circuits.astype(np.float32), rng)
-        arrays = (*superposition.network.weights, *superposition.network.biases)
-        assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
-        _, read = alone(superposition, rng)
-        assert {array.dtype for array in read} == {np.dtype(np.float32)}
-        assert worst(superposition, rng) < 1e-4
-
-
-def test_codes_take_the_circuits_precision(rng):
-    circuits = mixed(20, (2, 3), ("linear",), rng).astype(np.float32)
-    superposition = GatedConstruction().compress(circuits, rng, codes=plane_codes(5, 1, 20))
-    assert superposition.embed(np.ones((1, 1, 2)) / 2, [[0]]).dtype == np.float32
-    assert superposition.network.weights[0].dtype == np.float32
-
-
-def test_an_empty_batch_gives_an_empty_result(rng):
-    superposition = GatedConstruction().compress(mixed(6, (2, 4, 3), ("relu",) * 2, rng), rng)
-    estimates = superposition.run(np.empty((0, 2, 2)), np.empty((0, 2), int))
-    assert [estimate.shape for estimate in estimates] == [(0, 2, 2), (0, 2, 4), (0, 2, 3)]
 
 
 # sizes
@@ -876,16 +803,6 @@ def test_errors_are_as_predicted(drawn, n_active, quiet):
     assert law["relative_mse"][-1] > 0.05
 
 
-@QUIET
-def test_errors_of_one_are_predicted_to_be_zero(quiet):
-    construction = GatedConstruction(29 * 4 * 6, 4, quiet=quiet)
-    law, measured = predicted_and_found(construction, RANDOM[:1], 1)
-    np.testing.assert_array_equal(law["layer"], [0, 1, 2, 3])
-    for name in ("mse", "relative_mse"):
-        np.testing.assert_array_equal(law[name], 0)
-        assert measured[name].max() < 1e-28
-
-
 @pytest.mark.parametrize("n_active", [2, 5, 10])
 def test_what_inactive_circuits_read_of_inputs_is_counted_once(n_active):
     """Within 5 % at layer 0, also where many slots hold two inputs or more."""
@@ -976,9 +893,7 @@ RNG = np.random.default_rng(0)
 SMALL = MLPCircuits.random(9, (2, 3), RNG)
 MOMENTS = SMALL.moments(RNG)
 WIDE = MLPCircuits.random(3, (200, 200), RNG).moments(RNG, n_samples=50)
-DONE = GatedConstruction().compress(SMALL, RNG)
 CODES = plane_codes(3, 1, 9)
-STATE = np.zeros((1, 12))
 WANTED = r"wanted \(circuits, width, redundancy, size\) = \(9, 1, 1, 3\), got"
 
 
@@ -1019,16 +934,6 @@ REFUSED = [
     ),
     (lambda: GatedConstruction(99).holds((2, 0)), ValueError, "widths: wanted at least 1, got 0"),
     (lambda: GatedConstruction(99).holds((2.5,)), TypeError, "widths: wanted a whole number"),
-    (
-        lambda: GatedConstruction().predict_error(MOMENTS, 1),
-        TypeError,
-        "circuits: wanted MLPCircuits, got MLPMoments",
-    ),
-    (
-        lambda: GatedConstruction().predict_error(SMALL, 10),
-        ValueError,
-        "n_active: wanted at most 9, the number of circuits, got 10",
-    ),
     (
         lambda: GatedConstruction(10).predict_error(SMALL, 1),
         ValueError,
@@ -1091,8 +996,6 @@ REFUSED = [
         ValueError,
         "tolerance: wanted one that up to 8192 neurons can meet, got 1e-09",
     ),
-    (compressing(None, circuits=DONE), TypeError, "circuits: wanted MLPCircuits, got GatedSuper"),
-    (lambda: GatedConstruction().compress(SMALL, 3), TypeError, r"rng: wanted .*default_rng\(3\)"),
     (compressing(CODES[0]), TypeError, "codes: wanted Sequence, got SparseCode"),
     (compressing(CODES[:1]), ValueError, "codes: wanted two, got 1"),
     (compressing(CODES * 2), ValueError, "codes: wanted two, got 4"),
@@ -1132,23 +1035,6 @@ REFUSED = [
         ),
         ValueError,
         "codes: wanted two in which circuits that share a slot can be told apart",
-    ),
-    (lambda: DONE.read(STATE, [[9]], 0), ValueError, "which: wanted entries from 0 to 8, got 9"),
-    (lambda: DONE.read(STATE, [[-1]], 0), ValueError, "which: wanted entries from 0 to 8, got -1"),
-    (lambda: DONE.read(STATE, [[0]], 1), ValueError, r"state: wanted shape .*size = 15\), got"),
-    (lambda: DONE.read(STATE, [[0]], 2), ValueError, "layer: wanted entries from 0 to 1, got 2"),
-    (lambda: DONE.read(STATE, [[0]], -1), ValueError, "layer: wanted entries from 0 to 1"),
-    (lambda: DONE.read(STATE, [[0]], 0.5), TypeError, "layer: wanted whole numbers"),
-    (lambda: DONE.read_all(STATE, 2), ValueError, "layer: wanted entries from 0 to 1, got 2"),
-    (lambda: DONE.read_all(STATE[:, 1:], 0), ValueError, "state: wanted shape .*size = 12"),
-    (lambda: DONE.embed([[[1.0, 0]]], [[9]]), ValueError, "active: wanted entries from 0 to 8"),
-    (lambda: DONE.embed([[[1.0, 0]] * 2], [[3, 3]]), ValueError, "active: wanted distinct circ"),
-    (lambda: DONE.embed([[[1.0]]], [[3]]), ValueError, "inputs: wanted shape .*width = 2"),
-    (lambda: DONE.embed([[[np.nan, 0]]], [[3]]), ValueError, "inputs: wanted finite numbers"),
-    (
-        lambda: DONE.embed([[[3.0, 4.0]]], [[3]]),
-        ValueError,
-        "inputs: wanted none longer than 1.0, the bound, got 5.0",
     ),
 ]
 

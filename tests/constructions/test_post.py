@@ -1,4 +1,4 @@
-"""The post's construction: by hand, by loops, in its exact limit, and under relabelling."""
+"""The post's construction: by hand, by loops, in its exact limit, and its sizes."""
 
 from dataclasses import replace
 
@@ -15,18 +15,8 @@ from superposition import (
     SparseCode,
     with_indicator,
 )
-from superposition.circuits.inputs import UnitInputs, sample_active
-
-
-def bare_run(network, state):
-    """A residual network by matrix products alone, one sample at a time."""
-    states = [state]
-    for read_in, bias, write_out in zip(
-        network.read_in, network.bias, network.write_out, strict=True
-    ):
-        state = np.array([a + write_out @ np.maximum(read_in @ a + bias, 0) for a in state])
-        states.append(state)
-    return states
+from superposition.circuits.inputs import UnitInputs
+from superposition.constructions.post import PostCodes
 
 
 def slow_compression(construction, circuits, stream, neuron_codes):
@@ -70,8 +60,7 @@ def test_two_circuits_by_hand(rng):
     superposition = ResidualConstruction(4, 3, 2, margin=1.0).compress(
         circuits,
         rng,
-        stream_code=SparseCode.private(2, 2),
-        neuron_codes=[SparseCode(np.array([[[0, 1]], [[1, 2]]]), 3)],
+        codes=PostCodes(SparseCode.private(2, 2), [SparseCode(np.array([[[0, 1]], [[1, 2]]]), 3)]),
     )
     network = superposition.network
     np.testing.assert_array_equal(network.read_in[0], [[2, 1, 0, 0], [2, 1, 1, 0], [0, 0, 1, 0]])
@@ -95,22 +84,10 @@ def test_fast_compression_equals_the_slow_one(orthonormal, make_circuits, rng):
     construction = ResidualConstruction(17, 13, 3, margin=0.8, orthonormal=orthonormal)
     stream = GaussianCode.draw(5, 4, 17, rng, orthonormal=orthonormal)
     codes = [SparseCode.draw("random", 5, 4, 13, 3, rng) for _ in range(2)]
-    made = construction.compress(circuits, rng, stream_code=stream, neuron_codes=codes).network
+    made = construction.compress(circuits, rng, codes=PostCodes(stream, codes)).network
     wanted = slow_compression(construction, circuits, stream, codes)
     for name in ("read_in", "bias", "write_out"):
         np.testing.assert_allclose(getattr(made, name), getattr(wanted, name), atol=1e-13)
-
-
-def test_run_is_embed_bare_matrix_products_and_read(make_circuits, rng):
-    superposition = ResidualConstruction(40, 60, 4).compress(make_circuits(), rng)
-    active = sample_active(6, 2, 9, rng)
-    inputs = UnitInputs(3)(active, rng)
-    bare = bare_run(superposition.network, superposition.embed(inputs, active))
-    for layer, (state, estimate) in enumerate(
-        zip(bare, superposition.run(inputs, active), strict=True)
-    ):
-        read = superposition.read(state, active, layer)
-        np.testing.assert_allclose(estimate, read, atol=1e-12)
 
 
 @given(
@@ -137,7 +114,7 @@ def test_without_superposition_the_large_network_is_exact(
     truth = circuits.run(inputs, active)
     largest = max(np.abs(state).max() for state in truth)
     for code in (stream, rotated):
-        superposition = construction.compress(circuits, rng, stream_code=code, neuron_codes=codes)
+        superposition = construction.compress(circuits, rng, codes=PostCodes(code, codes))
         for a, b in zip(truth, superposition.run(inputs, active), strict=True):
             assert np.abs(a - b).max() <= 1e-11 * largest
 
@@ -145,31 +122,11 @@ def test_without_superposition_the_large_network_is_exact(
 def test_one_circuit_alone_leaves_no_trace_on_silent_ones_without_superposition(make_circuits, rng):
     circuits = make_circuits()
     construction, stream, codes = private_parts(circuits)
-    superposition = construction.compress(circuits, rng, stream_code=stream, neuron_codes=codes)
+    superposition = construction.compress(circuits, rng, codes=PostCodes(stream, codes))
     inputs = UnitInputs(3)(np.array([[2]]), rng)
     last = superposition.network.run(superposition.embed(inputs, [[2]]))[-1]
     others = np.delete(superposition.read_all(last, 2)[0], 2, axis=0)
     np.testing.assert_array_equal(others, 0)
-
-
-def test_read_is_linear_and_does_not_depend_on_who_is_active(make_circuits, rng):
-    superposition = ResidualConstruction(40, 60, 4).compress(make_circuits(), rng)
-    a, b = rng.standard_normal((2, 3, 40))
-    which = rng.integers(6, size=(3, 4))
-    combined = superposition.read(2 * a - 3 * b, which, 1)
-    parts = 2 * superposition.read(a, which, 1) - 3 * superposition.read(b, which, 1)
-    np.testing.assert_allclose(combined, parts, atol=1e-12)
-    np.testing.assert_array_equal(superposition.read(np.zeros((3, 40)), which, 2), 0)
-    rows = np.arange(3)[:, None]
-    all_reads = superposition.read_all(a, 1)
-    np.testing.assert_allclose(superposition.read(a, which, 1), all_reads[rows, which], atol=1e-13)
-
-
-def test_with_orthonormal_embeddings_a_lone_circuit_is_read_back_exactly(make_circuits, rng):
-    superposition = ResidualConstruction(40, 60, 4).compress(make_circuits(), rng)
-    active = np.arange(6)[:, None]
-    inputs = UnitInputs(3)(active, rng)
-    np.testing.assert_allclose(superposition.run(inputs, active)[0], inputs, atol=1e-14)
 
 
 def test_zeroing_one_used_weight_changes_the_output(make_circuits, rng):
@@ -186,33 +143,6 @@ def test_zeroing_one_used_weight_changes_the_output(make_circuits, rng):
         assert np.abs(after - before).max() > 1e-6
 
 
-def test_relabelling_circuits_relabels_results(make_circuits, rng):
-    circuits, order = make_circuits(), rng.permutation(6)
-    construction = ResidualConstruction(30, 40, 3)
-    stream = GaussianCode.draw(6, 4, 30, rng)
-    codes = [SparseCode.draw("random", 6, 4, 40, 3, rng) for _ in range(2)]
-    here = construction.compress(circuits, rng, stream_code=stream, neuron_codes=codes)
-    there = construction.compress(
-        circuits.take(order),
-        rng,
-        stream_code=GaussianCode(stream.directions[order]),
-        neuron_codes=[SparseCode(code.slots[order], 40) for code in codes],
-    )
-    renamed = sample_active(6, 2, 5, rng)
-    inputs = UnitInputs(3)(renamed, rng)
-    for a, b in zip(there.run(inputs, renamed), here.run(inputs, order[renamed]), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-12)
-
-
-def test_order_within_a_row_of_active_does_not_matter(make_circuits, rng):
-    superposition = ResidualConstruction(30, 40, 3).compress(make_circuits(), rng)
-    active = sample_active(6, 3, 4, rng)
-    inputs = UnitInputs(3)(active, rng)
-    forward = superposition.run(inputs, active)[-1]
-    backward = superposition.run(inputs[:, ::-1], active[:, ::-1])[-1]
-    np.testing.assert_allclose(forward, backward[:, ::-1], atol=1e-12)
-
-
 def test_every_large_neuron_has_one_margin_as_its_bias(make_circuits, rng):
     superposition = ResidualConstruction(30, 40, 3, margin=1.7).compress(make_circuits(), rng)
     np.testing.assert_array_equal(superposition.network.bias, -1.7)
@@ -224,56 +154,27 @@ def test_default_redundancy_is_the_logarithm_of_the_neurons(make_circuits, rng):
     assert ResidualConstruction(30, 1000, redundancy=2).n_carriers == 2
 
 
-def test_same_seed_same_network(make_circuits):
-    circuits = make_circuits()
-    made = [
-        ResidualConstruction(30, 40).compress(circuits, np.random.default_rng(8)).network
-        for _ in range(2)
-    ]
-    np.testing.assert_array_equal(made[0].read_in, made[1].read_in)
-    np.testing.assert_array_equal(made[0].write_out, made[1].write_out)
-
-
-def test_single_precision_all_the_way(make_circuits, rng):
-    circuits = make_circuits().astype(np.float32)
-    superposition = ResidualConstruction(30, 40).compress(circuits, rng)
-    assert superposition.network.read_in.dtype == np.float32
-    assert superposition.network.write_out.dtype == np.float32
-    estimates = superposition.run(np.ones((2, 1, 3)), [[0], [1]])
-    assert all(estimate.dtype == np.float32 for estimate in estimates)
-
-
-def test_the_networks_sizes(make_circuits, rng):
-    network = ResidualConstruction(30, 40).compress(make_circuits(), rng).network
-    assert (network.n_layers, network.n_neurons, network.stream_width) == (2, 40, 30)
-    assert network.n_parameters == 2 * (40 * 30 + 40 + 30 * 40)
-
-
-def test_an_empty_batch_gives_an_empty_result(make_circuits, rng):
-    superposition = ResidualConstruction(30, 40).compress(make_circuits(), rng)
-    estimates = superposition.run(np.empty((0, 2, 3)), np.empty((0, 2), int))
-    assert [estimate.shape for estimate in estimates] == [(0, 2, 3)] * 3
-
-
 def test_what_was_given_and_drawn_is_kept(make_circuits, rng):
     circuits = make_circuits().astype(np.float32)
     made = ResidualConstruction(30, 40, 3, orthonormal=False).compress(circuits, rng)
-    assert type(made.neuron_codes) is tuple
-    assert [code.dtype for code in made.neuron_codes] == [np.float32] * 2
-    assert made.stream_code.directions.dtype == np.float32
-    overlaps = np.einsum("tid,tjd->tij", *[made.stream_code.directions] * 2)
+    assert type(made.codes.neurons) is tuple
+    assert [code.dtype for code in made.codes.neurons] == [np.float32] * 2
+    assert made.codes.stream.directions.dtype == np.float32
+    overlaps = np.einsum("tid,tjd->tij", *[made.codes.stream.directions] * 2)
     assert np.abs(overlaps - np.eye(4)).max() > 0.1  # not orthonormal
     codes = [GaussianCode.draw(6, 4, 40, rng, dtype=np.float32) for _ in range(2)]
     dense = ResidualConstruction(30, 40, 3).compress(
-        circuits, rng, stream_code=made.stream_code, neuron_codes=codes
+        circuits, rng, codes=PostCodes(made.codes.stream, codes)
     )
-    assert dense.neuron_codes == tuple(codes)
-    assert dense.stream_code is made.stream_code
+    assert dense.codes.neurons == tuple(codes)
+    assert dense.codes.stream is made.codes.stream
     with pytest.raises(
-        ValueError, match=r"^neuron_codes\[1\]: wanted redundancy 3, as constructed$"
+        ValueError, match=r"^codes.neurons\[1\]: wanted redundancy 3, as constructed$"
     ):
         ResidualConstruction(30, 40, 3).compress(
-            circuits, rng, neuron_codes=[codes[0], SparseCode.draw("random", 6, 4, 40, 2, rng)]
+            circuits,
+            rng,
+            codes=PostCodes(neurons=[codes[0], SparseCode.draw("random", 6, 4, 40, 2, rng)]),
         )
 
 
@@ -281,10 +182,10 @@ def test_carriers_are_disjoint_where_that_is_wanted(make_circuits, rng):
     """Four neurons of three carriers each fill twelve; fewer do for carriers that may meet."""
     circuits = make_circuits()
     apart = ResidualConstruction(30, 12, 3, disjoint_carriers=True).compress(circuits, rng)
-    for code in apart.neuron_codes:
+    for code in apart.codes.neurons:
         assert [sorted(slots.ravel()) for slots in code.slots] == [list(range(12))] * 6
     together = ResidualConstruction(30, 11, 3).compress(circuits, rng)
-    assert together.neuron_codes[0].slots.max() < 11
+    assert together.codes.neurons[0].slots.max() < 11
 
 
 def test_questions_about_sizes_are_answered_word_for_word(make_circuits, rng):
@@ -293,12 +194,8 @@ def test_questions_about_sizes_are_answered_word_for_word(make_circuits, rng):
     construction = ResidualConstruction(30, 40, 3)
     message = r"^n_active: wanted at most 6, the number of circuits, got 7$"
     with pytest.raises(ValueError, match=message):
-        construction.predict_error(circuits, 7)
-    with pytest.raises(ValueError, match=message):
         construction.size_for(6, moments, 7, 0.1)
-    with pytest.raises(TypeError, match=r"^circuits: wanted ResidualCircuits, got str$"):
-        construction.predict_error("it", 1)
-    alone = construction._last_error(2, moments, 2)
+    alone = construction.predicted(moments, 2, 2)
     assert construction.capacity(moments, 2, alone) == 2
     with pytest.raises(ValueError, match=r"^tolerance: wanted at least .* of 2 active circuits "):
         construction.capacity(moments, 2, alone * (1 - 1e-9))
@@ -320,9 +217,9 @@ def test_the_size_is_one_that_is_needed(make_circuits, rng):
     """The error that is reached is within the tolerance; at exactly that one, nothing changes."""
     moments = make_circuits().moments(rng, n_samples=64)
     found = ResidualConstruction(5, 5, 2).size_for(20, moments, 2, 0.5)
-    error = found._last_error(20, moments, 2)
+    error = found.predicted(moments, 20, 2)
     assert error <= 0.5
     assert found.capacity(moments, 2, 0.5) >= 20
     assert ResidualConstruction(5, 5, 2).size_for(20, moments, 2, error) == found
     fewer = replace(found, n_neurons=found.n_neurons - 1)
-    assert fewer._last_error(20, moments, 2) > 0.5
+    assert fewer.predicted(moments, 20, 2) > 0.5

@@ -8,7 +8,6 @@ from companion.generalising import along_paths, random_graph
 from superposition import (
     CircuitGraph,
     GaussianCode,
-    MLPConstruction,
     ResidualCircuits,
     ResidualConstruction,
     SparseCode,
@@ -16,7 +15,7 @@ from superposition import (
 )
 from superposition.circuits import Edges, Stage
 from superposition.circuits.graph import sample_paths
-from superposition.factored import factored
+from superposition.constructions.post import PostCodes
 from superposition.measure import path_errors
 
 SIZES = {"stream_width": 40, "n_neurons": 60, "redundancy": 3, "margin": 0.7}
@@ -30,7 +29,7 @@ def graph(rng):
 def test_weights_by_loops(graph, rng):
     """Σ_t V_t w_t R_t and Σ_t E_t w'_t V_t^+, circuit by circuit; R from its sources'."""
     large = ResidualConstruction(**SIZES).compress(graph, rng)
-    directions = large.stream_code.directions
+    directions = large.codes.stream.directions
     rows = [direction.copy() for direction in directions]
     for edges in graph.edges:
         for source, target, map_ in zip(*graph.numbers(edges), edges.maps, strict=True):
@@ -41,7 +40,7 @@ def test_weights_by_loops(graph, rng):
     for layer in range(graph.n_layers):
         (name, stage), code = (
             next(iter(graph.stages_computing(layer).items())),
-            large.neuron_codes[layer],
+            large.codes.neurons[layer],
         )
         read, write = np.zeros((60, 40)), np.zeros((40, 60))
         small, own = stage.circuits, layer - stage.start
@@ -65,7 +64,7 @@ def test_with_room_for_all_a_graph_is_exact(graph, rng):
     stream = GaussianCode(np.eye(n * width).reshape(n, width, n * width))
     own = [SparseCode.private(6, 4) for _ in range(6)]
     large = ResidualConstruction(n * width, 24, 1, margin=50.0).compress(
-        graph, rng, stream_code=stream, neuron_codes=own
+        graph, rng, codes=PostCodes(stream, own)
     )
     active = np.stack([rng.permutation(n)[:7] for _ in range(20)])
     inputs = graph.default_inputs(active, rng)
@@ -89,7 +88,7 @@ def test_an_idle_circuit_lets_through_what_comes_to_it(rng):
     for kept, wanted in (([[2.0, 0], [0, 0]], 6), ([[0, 0], [2.0, 0]], 0)):
         edges = [Edges("a", "b", [[0, 0]], kept), Edges("b", "c", [[0, 0]], [[3.0, 0], [0, 0]])]
         graph = CircuitGraph(stages, edges)
-        large = ResidualConstruction(9, 4, 1).compress(graph, rng, stream_code=stream)
+        large = ResidualConstruction(9, 4, 1).compress(graph, rng, codes=PostCodes(stream))
         found = large.run([[[1.0, 0], [0, 0]]], [[0, 2]])[-1]
         assert found[0, 1].tolist() == [wanted, 0]
         assert graph.run([[[1.0, 0], [0, 0]]], [[0, 2]])[-1][0, 1].tolist() == [0, 0]
@@ -125,9 +124,7 @@ def test_stages_at_the_same_time_share_neurons(rng):
     graph = CircuitGraph(stages)
     code = SparseCode.private(5, 5)
     stream = GaussianCode(np.eye(20).reshape(5, 4, 20))
-    large = ResidualConstruction(20, 25, 1).compress(
-        graph, rng, stream_code=stream, neuron_codes=[code]
-    )
+    large = ResidualConstruction(20, 25, 1).compress(graph, rng, codes=PostCodes(stream, [code]))
     assert np.count_nonzero(large.network.read_in[0].any(axis=1)) == 3 * 5 + 2 * 2
     active = np.array([[0, 3, 4]])
     inputs = graph.default_inputs(active, rng)
@@ -138,7 +135,7 @@ def test_in_factors_it_is_the_same(graph, rng):
     large = ResidualConstruction(**SIZES).compress(graph, rng)
     active = sample_paths(graph, 5, rng)
     inputs = graph.default_inputs(active, rng)
-    pairs = zip(large.run(inputs, active), factored(large).run(inputs, active), strict=True)
+    pairs = zip(large.run(inputs, active), large.in_factors().run(inputs, active), strict=True)
     for dense, sparse in pairs:
         assert dense == pytest.approx(sparse)
 
@@ -230,12 +227,8 @@ def test_graphs_that_are_not_predicted_are_refused(graph, rng):
 
 def test_what_does_not_fit_a_graph_is_refused(graph, rng):
     construction = ResidualConstruction(**SIZES)
-    with pytest.raises(TypeError, match=r"^circuits: wanted ResidualCircuits, got str$"):
-        construction.compress("it", rng)
-    with pytest.raises(TypeError, match=r"^circuits: wanted MLPCircuits, got CircuitGraph$"):
-        MLPConstruction(40, 2).compress(graph, rng)
     code = SparseCode.draw("random", 18, 7, 40, 2, rng)
-    with pytest.raises(TypeError, match=r"^stream_code: wanted GaussianCode, got SparseCode$"):
-        construction.compress(graph, rng, stream_code=code)
-    with pytest.raises(ValueError, match=r"^neuron_codes: wanted 6, one per layer, got 1$"):
-        construction.compress(graph, rng, neuron_codes=[SparseCode.private(6, 4)])
+    with pytest.raises(TypeError, match=r"^codes.stream: wanted GaussianCode, got SparseCode$"):
+        construction.compress(graph, rng, codes=PostCodes(code))
+    with pytest.raises(ValueError, match=r"^codes.neurons: wanted 6, one per layer, got 1$"):
+        construction.compress(graph, rng, codes=PostCodes(neurons=[SparseCode.private(6, 4)]))

@@ -11,7 +11,7 @@ from companion import gated as gated_module
 from companion import scoreboard
 from superposition import GatedConstruction, MLPCircuits, rotation_circuits
 from superposition.circuits.inputs import sample_active
-from superposition.constructions.recomputed import RecomputedGates
+from superposition.constructions.recomputed import RecomputedGates, gate_values
 
 NAMES = st.sampled_from(["relu", "linear"])
 
@@ -76,7 +76,7 @@ def test_steps_need_numbers_above_zero(name):
 
 
 def test_only_gated_superpositions_are_rebuilt():
-    with pytest.raises(TypeError, match="gated: wanted GatedSuperposition, got int"):
+    with pytest.raises(TypeError, match="gated: wanted Superposition, got int"):
         RecomputedGates().rebuild(3)
 
 
@@ -116,14 +116,14 @@ def test_one_active_circuit_is_exact_wherever_the_step_fits(seed, plane, share, 
 
 def all_gates_right(superposition, active):
     """Whether gates after each layer are those of slots in use: copied gates are."""
-    copied, rng = superposition.gated, np.random.default_rng(0)
+    copied, rng = superposition.codes, np.random.default_rng(0)
     inputs = superposition.circuits.default_inputs(active, rng)
     states = superposition.network.run(superposition.embed(inputs, active))
-    n = superposition.gates(states[0], 0).shape[1]
+    n = gate_values(superposition, states[0], 0).shape[1]
     return all(
         np.allclose(
-            superposition.gates(state, layer),
-            in_use(copied.codes[layer].slots[:, 0], active, n),
+            gate_values(superposition, state, layer),
+            in_use(copied.codes.slots(layer).slots[:, 0], active, n),
             atol=1e-9,
         )
         for layer, state in enumerate(states)
@@ -165,12 +165,12 @@ def test_the_network_is_plain_and_one_block_wider(seed, widths, names):
                 inner = network.weights[layer - 1] @ state + network.biases[layer - 1]
                 state = np.maximum(inner, 0)
             values = state[: widths[layer] * n].reshape(-1, n)
-            gates = superposition.gates(state[None], layer)[0]
+            gates = gate_values(superposition, state[None], layer)[0]
             np.testing.assert_array_equal(gates, state[widths[layer] * n :][:n])
             assert gates.min() >= 0
             assert gates.max() <= 1 + 1e-9
-            slots = copied.codes[layer].slots[which, 0]
-            offset = copied.offsets[layer]
+            slots = copied.codes.slots(layer).slots[which, 0]
+            offset = copied.read_maps[layer].offset
             wanted = (values[:, slots].mean(axis=2) - offset * gates[slots].mean(axis=1)).T
             atol = 1e-10 * max(1, offset, np.abs(state).max())
             np.testing.assert_allclose(estimate[one], wanted, atol=atol)
@@ -189,13 +189,6 @@ def test_the_first_layer_is_that_of_copied_gates_however_many_are_active(rng):
         zip(superposition.run(inputs, active), copied.run(inputs, active), strict=True)
     )[:2]:
         np.testing.assert_allclose(found, wanted, atol=1e-10)
-
-
-def test_precision_is_that_of_the_circuits():
-    circuits = mixed(20, [3, 2, 4], "relu", 3).astype(np.float32)
-    superposition = RecomputedGates().rebuild(gated(circuits, 11, 2, 3))
-    assert {w.dtype for w in superposition.network.weights} == {np.dtype(np.float32)}
-    assert error_alone(superposition) < 1e-4
 
 
 # what becomes of gates
@@ -244,7 +237,10 @@ def test_gates_are_found_as_followed_one_layer_deep(rng):
     """The published size, two active. Deeper, where most gates are lost, it only says so."""
     circuits = rotation_circuits(557, 3, rng, conditional=False)
     superposition = scoreboard.rebuilt(circuits, 246 * 4, 6, 0.875, 8.0, rng)
-    assert superposition.gates(np.zeros((1, superposition.network.widths[0])), 0).shape == (1, 246)
+    assert gate_values(superposition, np.zeros((1, superposition.network.widths[0])), 0).shape == (
+        1,
+        246,
+    )
     table = scoreboard.gates_followed(superposition, 2, 557, rng)
     assert table["layer"].tolist() == [1, 2, 3]
     told, found, deeper = (row for _, row in table.iterrows())

@@ -219,57 +219,6 @@ def test_embedding_writes_what_the_first_neurons_are_to_hear(rng):
     np.testing.assert_allclose(superposition.embed(inputs, active), wanted, atol=1e-14)
 
 
-def test_run_is_embed_bare_matrix_products_and_read(rng):
-    superposition = MLPConstruction(62, 3).compress(alike(8, [2, 4, 3, 2], rng), rng)
-    active = sample_active(8, 2, 9, rng)
-    inputs = UnitInputs(2)(active, rng)
-    state, network = superposition.embed(inputs, active), superposition.network
-    estimates = superposition.run(inputs, active)
-    assert superposition.checkpoints == (0, 1, 2, 3)
-    for layer, estimate in enumerate(estimates):
-        if layer > 0:
-            inner = [network.weights[layer - 1] @ a + network.biases[layer - 1] for a in state]
-            state = np.maximum(inner, 0)
-        read = superposition.read(state, active, layer)
-        np.testing.assert_allclose(estimate, read, atol=1e-12)
-
-
-def test_read_is_linear_and_does_not_depend_on_who_is_active(rng):
-    superposition = MLPConstruction(40, 3).compress(alike(6, [2, 4, 3], rng), rng)
-    a, b = rng.standard_normal((2, 3, 40))
-    which = rng.integers(6, size=(3, 4))
-    rows = np.arange(3)[:, None]
-    for layer, width in enumerate((2, 4, 3)):
-        combined = superposition.read(2 * a - 3 * b, which, layer)
-        parts = 2 * superposition.read(a, which, layer) - 3 * superposition.read(b, which, layer)
-        assert combined.shape == (3, 4, width)
-        np.testing.assert_allclose(combined, parts, atol=1e-12)
-        np.testing.assert_array_equal(superposition.read(np.zeros((3, 40)), which, layer), 0)
-        all_reads = superposition.read_all(a, layer)[rows, which]
-        np.testing.assert_allclose(superposition.read(a, which, layer), all_reads, atol=1e-12)
-
-
-def test_relabelling_circuits_relabels_results(rng):
-    circuits, order = alike(6, [2, 3, 4], rng), rng.permutation(6)
-    construction = MLPConstruction(40, 3)
-    here = construction.compress(circuits, rng)
-    codes = [SparseCode(code.slots[order], code.size) for code in here.codes]
-    there = construction.compress(circuits.take(order), rng, codes=codes)
-    renamed = sample_active(6, 2, 5, rng)
-    inputs = UnitInputs(2)(renamed, rng)
-    for a, b in zip(there.run(inputs, renamed), here.run(inputs, order[renamed]), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-12)
-
-
-def test_same_seed_same_network(rng):
-    circuits = alike(6, [2, 3, 4], rng)
-    first, second = (
-        MLPConstruction(40, 3).compress(circuits, np.random.default_rng(8)).network
-        for _ in range(2)
-    )
-    np.testing.assert_array_equal(first.weights[1], second.weights[1])
-
-
 def test_each_layer_draws_its_own_code(rng):
     codes = MLPConstruction(40, 3).compress(alike(6, [2, 4, 4, 4], rng), rng).codes
     assert (codes[0].slots != codes[1].slots).any()
@@ -289,23 +238,6 @@ def test_neurons_left_over_stay_silent(rng):
         np.testing.assert_array_equal(unused, 0)
 
 
-def test_single_precision_all_the_way(rng):
-    circuits = alike(6, [2, 4, 3], rng)
-    superposition = MLPConstruction(40, 3).compress(circuits.astype(np.float32), rng)
-    network = superposition.network
-    assert {array.dtype for array in (*network.weights, *network.biases)} == {np.dtype(np.float32)}
-    assert shared_weights(*superposition.codes[::-1]).dtype == np.float32
-    estimates = superposition.run(np.ones((2, 1, 2)), [[0], [1]])
-    assert all(estimate.dtype == np.float32 for estimate in estimates)
-
-
-def test_the_networks_sizes(rng):
-    network = MLPConstruction(40, 3).compress(alike(6, [2, 4, 3], rng), rng).network
-    assert (network.n_layers, network.widths) == (2, (40, 40, 40))
-    assert network.n_parameters == 2 * (40 * 40 + 40)
-    assert network.activations == ("relu", "relu")
-
-
 @pytest.mark.parametrize("code", CODES)
 def test_a_construction_holds_what_it_says_and_refuses_one_more(code, rng):
     """The widest state decides: blocks of 24 at width 5, whatever the input's width."""
@@ -317,12 +249,6 @@ def test_a_construction_holds_what_it_says_and_refuses_one_more(code, rng):
     message = f"n_circuits: wanted at most {most}, the capacity of '{code}' with 24 slots"
     with pytest.raises(ValueError, match=message):
         construction.compress(alike(most + 1, [9, 3, 5, 2], rng), rng)
-
-
-def test_an_empty_batch_gives_an_empty_result(rng):
-    superposition = MLPConstruction(40, 3).compress(alike(6, [2, 4, 3], rng), rng)
-    estimates = superposition.run(np.empty((0, 2, 2)), np.empty((0, 2), int))
-    assert [estimate.shape for estimate in estimates] == [(0, 2, 2), (0, 2, 4), (0, 2, 3)]
 
 
 def test_published_errors_of_rotations():
@@ -357,20 +283,6 @@ def test_slots_that_are_all_connected_cannot_be_balanced(rng):
     code = SparseCode(sets[:, None] + 3 * np.arange(4)[:, None], 12)
     with pytest.raises(ValueError, match="codes: wanted slots that no circuit connects"):
         MLPConstruction(12, 2).compress(rotation_circuits(3, 2, rng), rng, codes=[code, code])
-
-
-def test_codes_take_the_circuits_precision(rng):
-    circuits = rotation_circuits(5, 2, rng)
-    construction = MLPConstruction(80, 3)
-    codes = construction.compress(circuits, rng).codes
-    single = construction.compress(circuits.astype(np.float32), rng, codes=codes)
-    assert {weight.dtype for weight in single.network.weights} == {np.dtype(np.float32)}
-
-
-def test_no_samples_are_read_as_none(rng):
-    superposition = MLPConstruction(80, 3).compress(rotation_circuits(5, 2, rng), rng)
-    states = superposition.run(np.empty((0, 2, 4)), np.empty((0, 2)))
-    assert [state.shape for state in states] == [(0, 2, 4)] * 3
 
 
 def test_small_noise_is_predicted_for_any_circuits(rng):
@@ -546,11 +458,6 @@ def test_laws_are_asked_for_by_name(rng):
     pd.testing.assert_frame_equal(found, small_noise_law(*sizes))
     with pytest.raises(ValueError, match=r"^law: wanted one of \(.*\), got 'none'$"):
         construction.predict_error(rotations, 2, "none")
-    with pytest.raises(TypeError, match=r"^circuits: wanted MLPCircuits, got str$"):
-        construction.predict_error("it", 2)
-    message = r"^n_active: wanted at most 9, the number of circuits, got 10$"
-    with pytest.raises(ValueError, match=message):
-        construction.predict_error(rotations, 10)
 
 
 def test_nobody_is_balanced_against_oneself(rng):

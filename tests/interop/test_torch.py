@@ -12,7 +12,6 @@ from superposition import (
     ResidualConstruction,
 )
 from superposition.circuits.inputs import sample_active
-from superposition.factored import factored
 from superposition.interop import from_arrays, from_torch, to_torch
 
 
@@ -102,9 +101,11 @@ def test_only_superpositions_become_modules(torch, mlps, rng):
     with pytest.raises(TypeError, match=r"^superposition: wanted Superposition, got MLPCircuits$"):
         to_torch(mlps)
     large = GatedConstruction().compress(mlps, rng)
-    wanted = r"^superposition: wanted one with an MLPNetwork or a ResidualNetwork, got FactoredMLP$"
+    wanted = (
+        r"^superposition: wanted one with an MLPNetwork or a ResidualNetwork, got NetworkInFactors$"
+    )
     with pytest.raises(TypeError, match=wanted):
-        to_torch(factored(large))
+        to_torch(large.in_factors())
 
 
 def models(torch):

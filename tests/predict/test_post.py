@@ -250,7 +250,7 @@ def test_capacity_is_the_last_load_within_tolerance(make_circuits):
 def test_errors_beyond_all_numbers_are_infinite(make_circuits):
     """Without a warning."""
     moments = make_circuits(20, 3, 4, 6).moments(np.random.default_rng(1))
-    assert ResidualConstruction(4, 4)._last_error(1e120, moments, 1) == np.inf
+    assert ResidualConstruction(4, 4).predicted(moments, 1e120, 1) == np.inf
 
 
 def test_size_for_finds_the_fewest_parameters(make_circuits):
@@ -259,12 +259,12 @@ def test_size_for_finds_the_fewest_parameters(make_circuits):
     start = ResidualConstruction(9, 9, redundancy=2, margin=0.7)
     found = start.size_for(60, moments, 1, 0.1)
     assert (found.redundancy, found.margin) == (2, 0.7)
-    assert found._last_error(60, moments, 1) <= 0.1
+    assert found.predicted(moments, 60, 1) <= 0.1
 
     def cost(width):
         neurons = sizing.smallest_true(
             lambda n: (
-                replace(start, stream_width=width, n_neurons=n)._last_error(60, moments, 1) <= 0.1
+                replace(start, stream_width=width, n_neurons=n).predicted(moments, 60, 1) <= 0.1
             ),
             2,
             4096,

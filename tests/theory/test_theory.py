@@ -313,7 +313,7 @@ def test_read_in_variance_is_measured(T, d, m, r, D, M, k, margin, orthonormal, 
         superposition = construction.compress(circuits, rng)
         active = sample_active(T, k, 100, rng)
         noise = read_in_interference(superposition, UnitInputs(d)(active, rng), active)
-        carried = superposition.neuron_codes[0].encode(np.ones((100, k, m)), active) > 0
+        carried = superposition.codes.neurons[0].encode(np.ones((100, k, m)), active) > 0
         measured = np.ones_like(carried) if orthonormal else ~carried
         weights = with_indicator(circuits, margin).read_in[0]
         predicted = theory.evaluate(
@@ -345,7 +345,7 @@ def test_interference_is_what_is_left_of_the_pre_activation(make_circuits, rng):
     for sample, row in enumerate(active):
         heard = superposition.network.read_in[0] @ states[sample]
         for t, x in zip(row, inputs[sample], strict=True):
-            for i, slots in enumerate(superposition.neuron_codes[0].slots[t]):
+            for i, slots in enumerate(superposition.codes.neurons[0].slots[t]):
                 # margin + bias on the indicator: w·x + b + margin
                 heard[slots] -= circuits.read_in[0, t, i] @ x + circuits.bias[0, t, i] + 1.0
         np.testing.assert_allclose(noise[sample], heard, atol=1e-12)

@@ -3,6 +3,7 @@
 import struct
 from types import SimpleNamespace
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -112,7 +113,9 @@ def test_without_one_nothing_names_a_host(monkeypatch):
     assert "og:url" in context["metatags"]
 
 
-def test_the_card_has_the_size_that_others_expect(tmp_path):
+def test_the_card_has_the_size_that_others_expect(tmp_path, monkeypatch):
+    """Also where the book's other figures are saved without margins."""
+    monkeypatch.setitem(matplotlib.rcParams, "savefig.bbox", "tight")
     (tmp_path / "_static").mkdir()
     html = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"))
     social_card.add_card(html, None)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from superposition.bench.contest import Contest, score
 from superposition.bench.methods import METHODS, Found, Given, Method
-from superposition.bench.pieces import TrueMatrix
 from superposition.bench.scores import (
     active_sets_found,
     component_scores,
@@ -36,7 +35,6 @@ __all__ = [
     "GroundTruth",
     "Method",
     "Target",
-    "TrueMatrix",
     "active_sets_found",
     "component_scores",
     "ground_truth",

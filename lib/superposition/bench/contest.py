@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,6 @@ import pandas as pd
 from superposition._check import Floats, Integers, generator, instance
 from superposition.bench.known import known_activity
 from superposition.bench.methods import Found, Given, Method
-from superposition.bench.pieces import TrueMatrix
 from superposition.bench.scores import (
     Booleans,
     active_sets_found,
@@ -20,7 +19,8 @@ from superposition.bench.scores import (
     mmcs,
 )
 from superposition.bench.truth import Batch, GroundTruth
-from superposition.constructions import ChainSuperposition
+from superposition.constructions.chains import ChainRead
+from superposition.sums import Sum
 
 N_GIVEN, N_SCORED = 4096, 2048  # states: to find components in, and to tell active sets from
 _ITERATIONS = 50  # of an F1 that rises; a few do
@@ -51,7 +51,7 @@ class Contest:
     truth: GroundTruth
     n_active: int
     layer: int
-    matrix: TrueMatrix
+    matrix: Sum
 
     @classmethod
     def of(cls, truth: GroundTruth, n_active: int) -> Contest:
@@ -78,16 +78,17 @@ class Contest:
         large = self.truth.superposition
         sizes = large.circuits.n_circuits, large.circuits.widths[self.layer]
         after = large.checkpoints[self.layer]
-        return Given(states, self.matrix.total(), *sizes, large.network, after)
+        return Given(states, self.matrix.dense(), *sizes, large.network, after)
 
     @property
     def directions(self) -> Floats:
         """The true directions (J, D) of each entry of each circuit; for chains, of each copy."""
-        large, truth = self.truth.superposition, self.truth
-        if isinstance(large, ChainSuperposition):
-            truth = replace(truth, superposition=large.copies)
-        found = truth.directions(self.layer)
-        return found.reshape(-1, found.shape[2])
+        large = self.truth.superposition
+        read = large.read_maps[self.layer]
+        each = read.copies if isinstance(read, ChainRead) else read
+        unit = np.eye(self.truth.width(self.layer), dtype=large.circuits.dtype)
+        found = each.read_all(unit).transpose(1, 2, 0)
+        return np.ascontiguousarray(found.reshape(-1, found.shape[2]))
 
     def score(
         self,

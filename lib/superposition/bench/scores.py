@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superposition._check import Floats, Integers, generator, real_array
-from superposition.bench.pieces import TrueMatrix
+from superposition.sums import Sum
 
 Booleans = NDArray[np.bool_]
 
@@ -126,7 +126,7 @@ def ml2r_columns(target: Floats, components: Floats) -> float:
     return float((found / lengths).mean())
 
 
-def component_scores(matrix: TrueMatrix, left: Floats, right: Floats) -> tuple[float, float]:
+def component_scores(matrix: Sum, left: Floats, right: Floats) -> tuple[float, float]:
     """Return MMCS and ML2R of components of one weight matrix, against its true pieces.
 
     left: (C, D_out, R), the left factors of the components.
@@ -154,8 +154,7 @@ def component_scores(matrix: TrueMatrix, left: Floats, right: Floats) -> tuple[f
     grams = np.einsum("cor,cos->crs", left, left), np.einsum("cri,csi->crs", right, right)
     found = np.sqrt(np.einsum("crs,crs->c", *grams).clip(min=0))
     cosine, ratio = [], []
-    for number in range(len(matrix.pieces)):
-        write, read = matrix.pieces.factors(number)
+    for write, read in matrix.pieces():
         size = float(np.sqrt(np.sum((write.T @ write) * (read @ read.T))))
         if not size:
             continue

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from superposition._check import Floats, Integers, generator, whole_array
+from superposition._check import Floats, Integers, generator, instance, whole_array
 from superposition._memory import check_memory
-from superposition.bench.parts import matrices_of
-from superposition.bench.pieces import TrueMatrix
 from superposition.bench.scores import unit_rows
 from superposition.circuits.inputs import active_mask, sample_active
+from superposition.sums import Sum
 from superposition.superposition import Superposition
 
 
@@ -63,7 +62,7 @@ class GroundTruth:
     """
 
     superposition: Superposition
-    matrices: tuple[TrueMatrix, ...]
+    matrices: tuple[Sum, ...]
 
     @property
     def n_circuits(self) -> int:
@@ -71,11 +70,11 @@ class GroundTruth:
         return self.superposition.circuits.n_circuits
 
     @property
-    def scored(self) -> tuple[TrueMatrix, ...]:
+    def scored(self) -> tuple[Sum, ...]:
         """The matrices in which circuits have parts; in others there is nothing to find."""
         return tuple(matrix for matrix in self.matrices if len(matrix.owners))
 
-    def __getitem__(self, name: str) -> TrueMatrix:
+    def __getitem__(self, name: str) -> Sum:
         """Return the matrix of that name. Raises KeyError that lists the names there are."""
         for matrix in self.matrices:
             if matrix.name == name:
@@ -129,8 +128,7 @@ def ground_truth(superposition: Superposition) -> GroundTruth:
 
     Biases of the large network are shared or stand in for gates, and belong to no circuit. The
     circuits' own biases are columns of their pieces, which are read from indicators or gates.
-    Raises TypeError for what is not a superposition, and for kinds whose weights are no sum over
-    circuits (recomputed gates, graphs with gates, networks in factors).
+    Raises TypeError for what is not a superposition.
 
     >>> import numpy
     >>> from superposition import GatedConstruction, MLPCircuits
@@ -141,7 +139,5 @@ def ground_truth(superposition: Superposition) -> GroundTruth:
     >>> truth.n_circuits, truth["weights[0]"].component(3).shape
     (25, (20, 20))
     """
-    found = matrices_of(superposition)
-    n_circuits = superposition.circuits.n_circuits
-    matrices = tuple(TrueMatrix(*parts, n_circuits) for parts in found)
-    return GroundTruth(superposition, matrices)
+    instance("superposition", superposition, Superposition)
+    return GroundTruth(superposition, superposition.sums)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from superposition._check import Floats, Integers, positive_int
-from superposition.certificate.bounds import value_bounds
-from superposition.certificate.slots import Gated, SlotWeights, slot_weights_of, two_codes
+from superposition.certificate.slots import SlotWeights, gated_codes, slot_weights_of
+from superposition.circuits.bounds import value_bounds
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from superposition.superposition import Superposition
 
 _EXACT = 64  # of the largest bounds, by spectral norms
 
@@ -253,7 +255,9 @@ def sum_of_largest(values: Floats, count: int) -> Floats:
 _ROUNDING = 1e-12  # of the values' own size: smaller differences of weights count as none
 
 
-def gated_certificate(superposition: Gated, n_active: int, n_layers: int | None) -> pd.DataFrame:
+def gated_certificate(
+    superposition: Superposition, n_active: int, n_layers: int | None
+) -> pd.DataFrame:
     """Return the certificate of a gated network, as `Superposition.certificate` describes it."""
 
     import pandas as pd
@@ -274,19 +278,21 @@ def gated_certificate(superposition: Gated, n_active: int, n_layers: int | None)
     return pd.DataFrame(rows, columns=["layer", "bound", "size", "circuit"])
 
 
-def error_bounds(superposition: Gated, n_active: int) -> Iterator[tuple[ErrorBounds, Floats]]:
+def error_bounds(
+    superposition: Superposition, n_active: int
+) -> Iterator[tuple[ErrorBounds, Floats]]:
     """Yield bounds on errors, and bounds (T,) on values, after 0, 1, … layers.
 
     Raises ValueError for n_active > T, and for a network whose gates are not copied exactly, or may
     leave a slot open.
     """
-    circuits, two = superposition.circuits, two_codes(superposition)
+    circuits, two = superposition.circuits, gated_codes(superposition)
     n_active = positive_int("n_active", n_active, circuits.n_circuits, ", the number of circuits")
     sizes = value_bounds(circuits, superposition.construction.input_bound)
     errors = _at_the_input(two.sets[0], sizes[0])
     yield errors, sizes[0]
     for layer in range(circuits.n_layers):
-        weights = slot_weights_of(superposition, two, layer)
+        weights = slot_weights_of(superposition, layer)
         crosstalk = CrosstalkBounds(weights, sizes[layer], errors if layer else None, n_active)
         _check_closed(crosstalk, layer)
         errors = _after(crosstalk, superposition, layer, sizes[layer + 1])
@@ -312,15 +318,11 @@ def _check_closed(crosstalk: CrosstalkBounds, layer: int) -> None:
 
 
 def _after(
-    crosstalk: CrosstalkBounds, superposition: Gated, layer: int, sizes: Floats
+    crosstalk: CrosstalkBounds, superposition: Superposition, layer: int, sizes: Floats
 ) -> ErrorBounds:
     """Return bounds after a layer, (eq-certificate), from the crosstalk on its slots."""
-    circuits, offset = superposition.circuits, superposition.offsets[layer + 1]
+    circuits, offset = superposition.circuits, superposition.read_maps[layer + 1].offset
     weight, linear = circuits.weights[layer], circuits.activations[layer] == "linear"
-    if linear and offset < sizes.max():
-        raise ValueError(
-            f"offsets: wanted at least {sizes.max():.3g} after layer {layer}, got {offset}"
-        )
     each = crosstalk.own_errors(weight, circuits.biases[layer], offset)
     each[each < _ROUNDING * (sizes.max() + offset)] = 0
     each += crosstalk.own_errors_passed_on(weight)

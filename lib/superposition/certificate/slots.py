@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from superposition._check import Floats, Integers, instance
-from superposition.circuits import MLPCircuits
-from superposition.maps import SparseCode, TwoCodes
+from superposition.maps import TwoCodes
 from superposition.network import MLPNetwork
 
-
-class Gated(Protocol):
-    """What can be certified: circuits, a network, the codes that read and write, and offsets."""
-
-    @property
-    def circuits(self) -> MLPCircuits: ...
-    @property
-    def construction(self) -> Any: ...
-    @property
-    def network(self) -> MLPNetwork: ...
-    @property
-    def codes(self) -> tuple[SparseCode, ...]: ...
-    @property
-    def door(self) -> SparseCode: ...
-    @property
-    def offsets(self) -> tuple[float, ...]: ...
+if TYPE_CHECKING:
+    from superposition.superposition import Superposition
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,29 +47,23 @@ class SlotWeights:
         return matrix
 
 
-def two_codes(superposition: Gated) -> TwoCodes:
-    """Return the two codes that take turns. Raises ValueError where states lie anywhere else."""
-    door, codes, widths = superposition.door, superposition.codes, superposition.circuits.widths
-    sets = tuple(code.slots[:, 0] for code in codes[:2])
-    two = TwoCodes((sets[0], sets[1]), door.size // door.width)
-    wanted = [two.input_map(widths[0]), *(two.state(i, width) for i, width in enumerate(widths))]
-    if not all(
-        np.array_equal(code.slots, place.slots)
-        for code, place in zip((door, *codes), wanted, strict=True)
-    ):
-        raise ValueError(f"codes: wanted two that take turns, got others, of {two.n_slots} slots")
-    if superposition.offsets[0]:
-        raise ValueError(f"offsets: wanted none for inputs, got {superposition.offsets[0]}")
-    return two
+def gated_codes(superposition: Superposition) -> TwoCodes:
+    """Return the two codes of a gated superposition; raise TypeError for others."""
+    if not isinstance(superposition.codes, TwoCodes):
+        raise TypeError(
+            "superposition: wanted one by GatedConstruction, where what is not in use is silenced, "
+            f"got one by {type(superposition.construction).__name__}"
+        )
+    return superposition.codes
 
 
-def slot_weights_of(superposition: Gated, two: TwoCodes, layer: int) -> SlotWeights:
+def slot_weights_of(superposition: Superposition, layer: int) -> SlotWeights:
     """Return the weights of large layer `layer`, after a check that it maps each gate g to 1 − g.
 
     Raises ValueError where it does not, or where other slots' gates close a slot.
     """
+    two, network = gated_codes(superposition), superposition.network
     n, (before, after) = two.n_slots, superposition.circuits.widths[layer : layer + 2]
-    network = superposition.network
     instance("network", network, MLPNetwork)
     large, constant = network.weights[layer], network.biases[layer]
     if large.shape != (two.size(after), two.size(before)) or network.activations[layer] != "relu":
@@ -110,7 +89,7 @@ def slot_weights_of(superposition: Gated, two: TwoCodes, layer: int) -> SlotWeig
         two.sets[layer % 2],
         two.sets[(layer + 1) % 2],
         weights,
-        gates + superposition.offsets[layer] * weights.sum(axis=3),
+        gates + superposition.read_maps[layer].offset * weights.sum(axis=3),
         constant[:rows].reshape(after, n).T.astype(float),
         -closing.diagonal(axis1=1, axis2=2).T,
     )

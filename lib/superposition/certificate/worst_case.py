@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from superposition._check import Floats, Integers, generator, instance, positive_int
-from superposition.certificate.bounds import value_bounds
+from superposition._check import Floats, Integers, generator, positive_int
 from superposition.certificate.certificate import CrosstalkBounds
-from superposition.certificate.slots import SlotWeights, slot_weights_of, two_codes
-from superposition.superposition import GatedSuperposition
+from superposition.certificate.slots import SlotWeights, gated_codes, slot_weights_of
+from superposition.circuits.bounds import value_bounds
+from superposition.superposition import Superposition
 
 _SETS, _STARTS = 160, 4  # active sets, and inputs to start from in each
 _STEPS = 40
@@ -35,7 +35,7 @@ class WorstCase:
 
 
 def search_worst(
-    superposition: GatedSuperposition, n_active: int, layer: int, rng: np.random.Generator
+    superposition: Superposition, n_active: int, layer: int, rng: np.random.Generator
 ) -> WorstCase:
     """Return the largest ‖δ‖ after small layer `layer` that gradient ascent finds.
 
@@ -45,12 +45,11 @@ def search_worst(
     Raises TypeError for another kind of superposition, or an `rng` that is no Generator; ValueError
     for n_active > T, a layer that does not exist, or a network with other gates.
     """
-    instance("superposition", superposition, GatedSuperposition)
+    gated_codes(superposition)
     circuits, rng = superposition.circuits, generator(rng)
     n_active = positive_int("n_active", n_active, circuits.n_circuits, ", the number of circuits")
     layer = positive_int("layer", layer, circuits.n_layers, ", the last")
-    two = two_codes(superposition)
-    layers = [slot_weights_of(superposition, two, i) for i in range(layer)]
+    layers = [slot_weights_of(superposition, i) for i in range(layer)]
     active = _candidates(superposition, layers, n_active)
     inputs = _ascend(_in_use(superposition, layers, active), rng)
     # found on the slots in use alone; what counts is the network itself
@@ -61,9 +60,7 @@ def search_worst(
     return WorstCase(float(sizes[best]), both[best], flat[best])
 
 
-def _candidates(
-    superposition: GatedSuperposition, layers: list[SlotWeights], n_active: int
-) -> Integers:
+def _candidates(superposition: Superposition, layers: list[SlotWeights], n_active: int) -> Integers:
     """Return active sets (sets, k) with the largest crosstalk on their first circuit."""
     circuits = superposition.circuits
     sizes = value_bounds(circuits, superposition.construction.input_bound)
@@ -138,15 +135,13 @@ class _InUse:
         return size, gradient
 
 
-def _in_use(
-    superposition: GatedSuperposition, layers: list[SlotWeights], active: Integers
-) -> _InUse:
+def _in_use(superposition: Superposition, layers: list[SlotWeights], active: Integers) -> _InUse:
     circuits, n_sets = superposition.circuits, len(active)
     slots = layers[0].read[active]  # sets, k, r
     there = slots.reshape(n_sets, -1)[:, :, None, None] == slots[:, None]
     large, small = [], []
     for i, layer in enumerate(layers):
-        large.append(_Layer(*_large(layer, active), False, superposition.offsets[i + 1]))
+        large.append(_Layer(*_large(layer, active), False, superposition.read_maps[i + 1].offset))
         first, linear = active[:, 0], circuits.activations[i] == "linear"
         small.append(_Layer(circuits.weights[i][first], circuits.biases[i][first], linear, 0.0))
     bound = superposition.construction.input_bound

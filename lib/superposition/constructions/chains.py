@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from superposition._check import (
     real_array,
     whole_array,
 )
-from superposition.certificate.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.chain_maps import (
     Booleans,
     ChainCodes,
@@ -28,163 +27,162 @@ from superposition.chain_maps import (
     plane_chains,
 )
 from superposition.circuits import MLPCircuits
+from superposition.circuits.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.circuits.moments import MLPMoments
-from superposition.constructions.gated import gated_layer
+from superposition.constructions.gated import gated_input, gated_layers, gates_of, offsets_of
 from superposition.constructions.needs import check_chains, check_gated
-from superposition.constructions.sizing import WIDEST, check_question, smallest_true
-from superposition.maps import GATES
-from superposition.network import MLPNetwork
-from superposition.packings import smallest_plane
+from superposition.constructions.sizing import (
+    WIDEST,
+    Meets,
+    OnPlane,
+    first_of,
+    neurons_of_slot,
+    primes,
+)
+from superposition.network import mlp_of
 from superposition.placing import NOWHERE, place
-from superposition.superposition import GatedSuperposition, Superposition
+from superposition.sums import Layer
+from superposition.superposition import Gate, InputMap, ReadMap, Superposition
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def neurons_of_slot(widths: Sequence[int]) -> int:
-    """Return the neurons of one slot in the widest layer: one for each entry, and two gates."""
-    return max(positive_int("widths", width) for width in widths) + GATES
-
-
-def primes(first: int, last: int) -> list[int]:
-    """Return all primes from `first` to `last`."""
-
-    from sympy import nextprime
-
-    found = [int(nextprime(first - 1))]
-    while found[-1] <= last:
-        found.append(int(nextprime(found[-1])))
-    return found[:-1]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ChainSuperposition(Superposition):
-    """MLP circuits in r chains of one MLP, each chain a gated network with one slot a circuit.
+@dataclass(frozen=True, eq=False)
+class ChainInput:
+    """How inputs enter chains: each active circuit into the chain where it is placed, or all.
 
     codes: which slots each circuit has in each chain.
-    copies: the same network as a gated one of T·r circuits; t's copy in chain j is circuit t·r + j.
+    copies: how inputs of circuits' copies enter; t's copy in chain j is circuit t·r + j.
+    headroom: how many circuits in one chain gates are made for.
+    coordinated: whether circuits are placed, looking at the whole active set.
+    silent: as of `place`.
+
+    Apart from min(1, ·) of gates, entering all chains is a sum of what each circuit writes.
     """
 
-    circuits: MLPCircuits
-    network: MLPNetwork
     codes: ChainCodes
-    copies: GatedSuperposition
+    copies: InputMap
+    headroom: float
+    coordinated: bool
+    silent: bool
 
-    def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first large state (batch, D) for inputs (batch, k, d_0) of active circuits.
+    def write(self, inputs: Floats, active: Integers) -> Floats:
+        """Return first states (batch, D) for inputs (batch, k, d_0) of active circuits.
 
-        A local embedding writes each circuit into all chains. Apart from min(1, ·) of gates it is a
-        sum of what each circuit writes. A coordinated embedding looks at the whole active set, and
-        writes each circuit into the chain where `place` puts it.
         Raises ValueError for a set that cannot be placed, more circuits in a chain than gates are
-        made for, or inputs longer than `input_bound`; otherwise as the circuits' own `run` does.
+        made for, or inputs longer than the bound.
         """
-        inputs, active = self.circuits.check_inputs(inputs, active)
-        if self._coordinated:
-            chains = self.place(active)
+        n_chains, most = self.codes.n_chains, active.shape[1]
+        if self.coordinated:
+            chains = place(self.codes, active, self.silent)
             if (nowhere := np.flatnonzero((chains == NOWHERE).any(axis=1))).size:
                 row = active[nowhere[0]].tolist()
                 raise ValueError(
-                    f"active: wanted circuits that can be placed in {self.codes.n_chains} chains "
-                    f"without conflict, got {row}"
+                    f"active: wanted circuits that can be placed in {n_chains} chains without "
+                    f"conflict, got {row}"
                 )
-            copies: Integers = active * self.codes.n_chains + chains
-            most = _largest_count(chains)
+            most = int((chains[..., None] == chains[:, None]).sum(axis=1).max(initial=0))
+            copies: Integers = active * n_chains + chains
         else:
-            copies, most = self._all_copies(active), active.shape[1]
-            inputs = np.repeat(inputs, self.codes.n_chains, axis=1)
-        if most > (headroom := self.construction.headroom):
+            copies, inputs = all_copies(active, n_chains), np.repeat(inputs, n_chains, axis=1)
+        if most > self.headroom:
             raise ValueError(
-                f"active: wanted at most {headroom:g} in a chain, the headroom, got {most}"
+                f"active: wanted at most {self.headroom:g} in a chain, the headroom, got {most}"
             )
-        return self.copies.embed(inputs, copies)
+        return self.copies.write(inputs, copies)
 
-    def place(self, active: Integers) -> Integers:
-        """Return the chain into which each of the circuits (batch, k) is embedded, or rows of −1.
 
-        No two circuits of a chain conflict there: (eq-placement). A row is −1 where no placement
-        was found.
-        """
-        return place(self.codes, active, self.construction.silent)
+@dataclass(frozen=True, eq=False)
+class ChainRead:
+    """How circuits are read from all their chains, disturbed or not.
 
-    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        """Return what circuits `which` (batch, j) read after small layer `layer`, (batch, j, d_l).
+    copies: how their copies are read.
+    n_chains: r, the copies of each circuit.
+    coordinated: whether copies are added up, which is exact if all but one of a circuit's slots
+        are silent; else their mean is taken.
+    """
 
-        With a local embedding this is the mean over all chains, disturbed or not. With a
-        coordinated one it is the sum over all chains, which is exact if all but one of a circuit's
-        slots are silent. Placements with `silent` see to that.
-        """
-        which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
-        return self._combined(self.copies.read(state, self._all_copies(which), layer))
+    copies: ReadMap
+    n_chains: int
+    coordinated: bool
 
-    def read_all(self, state: Floats, layer: int) -> Floats:
-        return self._combined(self.copies.read_all(state, layer))
+    def read(self, state: Floats, which: Integers) -> Floats:
+        """Return what circuits `which` (batch, j) read of states (batch, D), (batch, j, d)."""
+        return self._combined(self.copies.read(state, all_copies(which, self.n_chains)))
 
-    def read_undisturbed(self, state: Floats, which: Integers, layer: int) -> Floats:
-        """Return what circuits read from the chains that gates show to be undisturbed.
-
-        This map is not linear, because gates of both codes choose the chains, (eq-undisturbed). The
-        result is NaN where no chain is left, so that a failure can be recognised. It is always NaN
-        for circuits that are not active.
-        """
-        chosen = self.undisturbed(state, which, layer)[..., None]
-        read = self.copies.read(state, self._all_copies(np.asarray(which)), layer)
-        parts = read.reshape(*chosen.shape[:3], read.shape[2])
-        with np.errstate(invalid="ignore"):  # 0 / 0 where no chain is left
-            return np.asarray((parts * chosen).sum(axis=2) / chosen.sum(axis=2, dtype=read.dtype))
-
-    def undisturbed(self, state: Floats, which: Integers, layer: int) -> Booleans:
-        """Return in which chains circuits `which` (batch, j) are read exactly, (batch, j, r)."""
-        layer = self._layer(layer)
-        which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
-        width = self.circuits.widths[layer]
-        size = (width + 2) * self.codes.n_slots * self.codes.n_chains
-        state = real_array("state", state, "batch size", {"size": size, "batch": len(which)})
-        two = self.codes.copies()
-        # gates of the code that states are in are 1 on slots in use, the others on all the rest
-        gates = [state[:, two.gates(code, width)] > 0.5 for code in (0, 1)]
-        gates[(layer + 1) % 2] = ~gates[(layer + 1) % 2]
-        blocks = (len(state), self.codes.n_chains, self.codes.n_slots)
-        even, odd = (gate.reshape(blocks) for gate in gates)
-        return self.codes.undisturbed(even, odd, which)
-
-    def run_undisturbed(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
-        """Return the active circuits' states after 0 … L layers, as `read_undisturbed` reads them.
-
-        These are L+1 arrays (batch, k, d_l), with NaN where `read_undisturbed` returns NaN.
-        """
-        states = self.network.run(self.embed(inputs, active))
-        return tuple(
-            self.read_undisturbed(state, active, layer) for layer, state in enumerate(states)
-        )
-
-    @property
-    def _coordinated(self) -> bool:
-        return bool(self.construction.embedding == "coordinated")
-
-    def _all_copies(self, which: Integers) -> Integers:
-        """Return the copies of circuits (batch, j) in all chains, (batch, j·r)."""
-        chains = np.arange(self.codes.n_chains)
-        copies = which[..., None] * len(chains) + chains
-        return copies.reshape(len(which), which.shape[1] * len(chains))
+    def read_all(self, state: Floats) -> Floats:
+        """Return what every circuit reads of states (batch, D), (batch, T, d)."""
+        return self._combined(self.copies.read_all(state))
 
     def _combined(self, read: Floats) -> Floats:
-        chains = self.codes.n_chains
-        parts = read.reshape(len(read), read.shape[1] // chains, chains, read.shape[2])
-        return parts.sum(axis=2) if self._coordinated else parts.mean(axis=2)
+        n_circuits = read.shape[1] // self.n_chains
+        parts = read.reshape(len(read), n_circuits, self.n_chains, read.shape[2])
+        return parts.sum(axis=2) if self.coordinated else parts.mean(axis=2)
 
 
-def _largest_count(chains: Integers) -> int:
-    """Return the largest number of circuits that a row has in one chain."""
-    return int((chains[..., None] == chains[:, None]).sum(axis=1).max(initial=0))
+def all_copies(which: Integers, n_chains: int) -> Integers:
+    """Return the copies of circuits (batch, j) in all chains, (batch, j·r)."""
+    copies = which[..., None] * n_chains + np.arange(n_chains)
+    return copies.reshape(len(which), which.shape[1] * n_chains)
+
+
+def read_undisturbed(
+    superposition: Superposition, state: Floats, which: Integers, layer: int
+) -> Floats:
+    """Return what circuits of chains read where gates show that they are undisturbed.
+
+    This map is not linear, because gates of both codes choose the chains, (eq-undisturbed). The
+    result is NaN where no chain is left, so that a failure can be recognised. It is always NaN for
+    circuits that are not active.
+    """
+    chosen = undisturbed(superposition, state, which, layer)[..., None]
+    read = superposition.read_maps[layer]
+    copies = all_copies(np.asarray(which), superposition.codes.n_chains)
+    parts = read.copies.read(state, copies)
+    parts = parts.reshape(*chosen.shape[:3], parts.shape[2])
+    with np.errstate(invalid="ignore"):  # 0 / 0 where no chain is left
+        return np.asarray((parts * chosen).sum(axis=2) / chosen.sum(axis=2, dtype=parts.dtype))
+
+
+def undisturbed(
+    superposition: Superposition, state: Floats, which: Integers, layer: int
+) -> Booleans:
+    """Return in which chains circuits `which` (batch, j) are read exactly, (batch, j, r)."""
+    instance("superposition.codes", superposition.codes, ChainCodes)
+    circuits, codes = superposition.circuits, superposition.codes
+    layer = int(whole_array("layer", layer, "", {}, circuits.n_layers + 1))
+    which = whole_array("which", which, "batch circuits", {}, circuits.n_circuits)
+    width = circuits.widths[layer]
+    size = (width + 2) * codes.n_slots * codes.n_chains
+    state = real_array("state", state, "batch size", {"size": size, "batch": len(which)})
+    two = codes.copies()
+    # gates of the code that states are in are 1 on slots in use, the others on all the rest
+    gates = [state[:, two.gates(code, width)] > 0.5 for code in (0, 1)]
+    gates[(layer + 1) % 2] = ~gates[(layer + 1) % 2]
+    blocks = (len(state), codes.n_chains, codes.n_slots)
+    even, odd = (gate.reshape(blocks) for gate in gates)
+    return codes.undisturbed(even, odd, which)
+
+
+def run_undisturbed(
+    superposition: Superposition, inputs: Floats, active: Integers
+) -> tuple[Floats, ...]:
+    """Return the active circuits' states after 0 … L layers, as `read_undisturbed` reads them.
+
+    These are L+1 arrays (batch, k, d_l), with NaN where `read_undisturbed` returns NaN.
+    """
+    states = superposition.network.run(superposition.embed(inputs, active))
+    return tuple(
+        read_undisturbed(superposition, state, active, layer) for layer, state in enumerate(states)
+    )
 
 
 EMBEDDINGS = ("coordinated", "local")
 
 
 @dataclass(frozen=True)
-class ChainConstruction:
+class ChainConstruction(OnPlane[MLPMoments]):
     """The sizes of r gated networks side by side (chapter *Chains*).
 
     n_chains: r, the networks; each holds every circuit, in one slot of each of two codes.
@@ -234,24 +232,12 @@ class ChainConstruction:
         A plane holds q² circuits, (eq-plane). A bucket of c slots holds c² circuits.
         Raises ValueError without a `width`, or where it is too small for these chains.
         """
-
-        from sympy import prevprime
-
-        if self.width is None:
-            raise ValueError("width: wanted one, to say how many circuits it holds")
-        slots = self.width // (self.n_chains * neurons_of_slot(widths))
-        if self.buckets is not None:
-            circuits = self.buckets * (slots // self.buckets) ** 2
-            least = self.buckets
-        else:
-            circuits = int(prevprime(slots + 1)) ** 2 if slots >= 2 else 0
-            least = smallest_plane(1, 2 * self.n_chains)
-        if circuits < least ** (2 if self.buckets is None else 1):
-            raise ValueError(
-                f"width: wanted at least {least * self.n_chains * neurons_of_slot(widths)} for "
-                f"{self.n_chains} chains, got {self.width}"
-            )
-        return circuits
+        if self.buckets is None or self.width is None:
+            return super().holds(widths)
+        _, per_slot, chains = self._plane(widths)
+        if self.width < (least := self.buckets * per_slot):
+            raise ValueError(f"width: wanted at least {least} for {chains}, got {self.width}")
+        return int(self.buckets * (self.width // per_slot // self.buckets) ** 2)
 
     def draw(self, n_circuits: int, widths: Sequence[int], rng: np.random.Generator) -> ChainCodes:
         """Draw codes for n_circuits circuits, in a plane as large as `width` has room for.
@@ -261,7 +247,7 @@ class ChainConstruction:
         n = self._room(n_circuits, widths)
         if self.buckets is not None:
             return bucket_chains(self.buckets, self.n_chains, n, rng)
-        return plane_chains(self._prime(n, widths), self.n_chains, n, rng)
+        return plane_chains(self._prime(widths, n), self.n_chains, n, rng)
 
     def failure_probability(self, n_circuits: int, n_active: int, widths: Sequence[int]) -> float:
         """Return the chance that active circuits cannot be read exactly.
@@ -277,7 +263,7 @@ class ChainConstruction:
 
         n_active = positive_int("n_active", n_active, n_circuits, ", the number of circuits")
         self._room(n_circuits, widths)
-        prime = self._prime(n_circuits, widths) if self.buckets is None else None
+        prime = self._prime(widths, n_circuits) if self.buckets is None else None
         if self.embedding == "coordinated":
             sizes = prime, self.buckets, self.n_chains, n_circuits, n_active
             return unplaced(*sizes, self.silent)
@@ -302,49 +288,27 @@ class ChainConstruction:
             {"layer": layers, "mse": 0.0, "relative_mse": 0.0, "failure_probability": chance}
         )
 
-    def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
-        """Return how many circuits fit, with `failure_probability` within `tolerance`.
+    def predicted(self, moments: MLPMoments, n_circuits: int, n_active: int) -> float:
+        """Return `failure_probability`: there is no other error, and only widths count."""
+        return self.failure_probability(n_circuits, n_active, moments.widths)
 
-        There is no other error, and of moments only the widths count.
-        Raises ValueError without a `width`, or where the active circuits alone fail more often.
+    def resized(self, moments: MLPMoments, n_circuits: int, meets: Meets) -> Self | None:
+        """Return the narrowest construction that meets the tolerance, or None.
+
+        In a plane the prime is chosen, otherwise the number of buckets.
         """
-        n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
-        most = self.holds(moments.widths)
-        n_active = positive_int("n_active", n_active, most, ", all that the width holds")
-
-        def exceeds(n_circuits: int) -> bool:
-            return self.failure_probability(n_circuits, n_active, moments.widths) > tolerance
-
-        first = smallest_true(exceeds, n_active, most)
-        if first == n_active:
-            raise ValueError(
-                f"tolerance: wanted one that {n_active} active circuits with no others in "
-                f"{self.width} neurons meet, got {tolerance}"
-            )
-        return most if first is None else first - 1
-
-    def size_for(
-        self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
-    ) -> ChainConstruction:
-        """Return the narrowest construction in which n_circuits circuits fail within `tolerance`.
-
-        In a plane the prime is chosen, otherwise the number of buckets. All else stays as it is
-        here.
-        Raises ValueError for n_active > n_circuits, or a tolerance that no width up to 2^13 meets.
-        """
-        n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
-        n_circuits = positive_int("n_circuits", n_circuits)
-        positive_int("n_active", n_active, n_circuits, ", the number of circuits")
-        sizes = self._sizes(n_circuits, moments.widths)
-
-        def meets_tolerance(i: int) -> bool:
-            return sizes[i].failure_probability(n_circuits, n_active, moments.widths) <= tolerance
-
-        if (least := smallest_true(meets_tolerance, 0, len(sizes) - 1)) is None:
-            raise ValueError(
-                f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
-            )
-        return sizes[least]
+        if self.buckets is None:
+            return first_of(self._planes(moments.widths, n_circuits), meets)
+        each = self.n_chains * neurons_of_slot(moments.widths)
+        found: list[tuple[int, int]] = []
+        for number in (1, *primes(max(self.n_chains, 2), WIDEST // each)):
+            width = number * bucket_slots(n_circuits, number) * each
+            # more buckets of fewer slots may be narrower
+            while found and found[-1][0] >= width:
+                found.pop()
+            if width <= WIDEST:
+                found.append((width, number))
+        return first_of([replace(self, width=w, buckets=number) for w, number in found], meets)
 
     def compress(
         self,
@@ -352,7 +316,7 @@ class ChainConstruction:
         rng: np.random.Generator,
         *,
         codes: ChainCodes | None = None,
-    ) -> ChainSuperposition:
+    ) -> Superposition:
         """Return one large MLP of r chains, exact for undisturbed active circuits: (eq-chain).
 
         codes: the slots of the circuits; None: slots drawn with `rng`.
@@ -369,20 +333,40 @@ class ChainConstruction:
         else:
             self._check(codes, circuits)
             check_gated(circuits, "codes", codes.n_chains * codes.n_slots)
-        two = codes.copies(circuits.dtype)
-        copies = circuits.take(np.repeat(np.arange(codes.n_circuits), codes.n_chains))
+        network = mlp_of(self.layers(circuits, codes))
+        return Superposition(circuits, self, network, tuple(range(circuits.n_layers + 1)), codes)
+
+    def layers(self, circuits: MLPCircuits, codes: ChainCodes) -> Iterator[Layer]:
+        """Yield the large layers, those of a gated network of all circuits' copies."""
+        owners = np.repeat(np.arange(codes.n_circuits), codes.n_chains)
         bounds = largest_states(circuits, ROUNDED * self.input_bound)
-        linear = [False, *(name == "linear" for name in circuits.activations)]
-        offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
         sizes = self.headroom * largest_pre_activations(circuits, self._largest(circuits, bounds))
-        large = [
-            gated_layer(copies, two, i, False, sizes[i], offsets) for i in range(circuits.n_layers)
-        ]
-        network = MLPNetwork([layer[0] for layer in large], [layer[1] for layer in large])
-        states = tuple(two.state(i, width) for i, width in enumerate(circuits.widths))
-        input_map, checkpoints = two.input_map(circuits.widths[0]), tuple(range(len(states)))
-        parts = GatedSuperposition(copies, self, network, checkpoints, states, input_map, offsets)
-        return ChainSuperposition(circuits, self, network, checkpoints, codes, parts)
+        offsets, two = offsets_of(circuits, bounds), codes.copies(circuits.dtype)
+        return gated_layers(circuits.take(owners), two, False, sizes, offsets, owners)
+
+    def input_map(self, circuits: MLPCircuits, codes: ChainCodes) -> ChainInput:
+        """Return how inputs are written, into the chain where a circuit is placed, or into all."""
+        copies = gated_input(codes.copies(circuits.dtype), circuits.widths[0], self.input_bound)
+        coordinated = self.embedding == "coordinated"
+        return ChainInput(codes, copies, self.headroom, coordinated, self.silent)
+
+    def read_map(self, circuits: MLPCircuits, codes: ChainCodes, layer: int) -> ChainRead:
+        """Return how states are read: a mean over all chains, or a sum where circuits are placed.
+
+        A sum is exact if all but one of a circuit's slots are silent. Placements with `silent` see
+        to that.
+        """
+        width, offset = circuits.widths[layer], 0.0
+        if "linear" in circuits.activations:
+            bounds = largest_states(circuits, ROUNDED * self.input_bound)
+            offset = offsets_of(circuits, bounds)[layer]
+        code = codes.copies(circuits.dtype).state(layer, width)
+        copies = ReadMap(code, width, offset=offset)
+        return ChainRead(copies, codes.n_chains, self.embedding == "coordinated")
+
+    def gates(self, circuits: MLPCircuits, codes: ChainCodes, layer: int) -> tuple[Gate, ...]:
+        """Return the gates of circuits' copies after small layer `layer`."""
+        return gates_of(codes.copies(circuits.dtype), layer, circuits.widths[layer])
 
     def _largest(self, circuits: MLPCircuits, alone: Floats) -> Floats:
         """Return bounds on what a slot in use holds after each layer, (L+1,): (eq-chain-bound).
@@ -415,7 +399,7 @@ class ChainConstruction:
         self._room(n_circuits, widths)
         if self.buckets is not None:
             return self.buckets * bucket_slots(n_circuits, self.buckets)
-        return self._prime(n_circuits, widths)
+        return self._prime(widths, n_circuits)
 
     def _room(self, n_circuits: int, widths: Sequence[int]) -> int:
         """Return n_circuits, or raise ValueError if there is no room for so many."""
@@ -424,28 +408,9 @@ class ChainConstruction:
             check_buckets(self.buckets, self.n_chains)
         return positive_int("n_circuits", n_circuits, most, f", all that {self.width} neurons hold")
 
-    def _prime(self, n_circuits: int, widths: Sequence[int]) -> int:
-        from sympy import prevprime
-
-        if self.width is None:
-            return smallest_plane(n_circuits, 2 * self.n_chains)
-        return int(prevprime(self.width // (self.n_chains * neurons_of_slot(widths)) + 1))
-
-    def _sizes(self, n_circuits: int, widths: Sequence[int]) -> list[ChainConstruction]:
-        """Return constructions with ever fewer conflicts, each the narrowest of its kind."""
-        each = self.n_chains * neurons_of_slot(widths)
-        if self.buckets is None:
-            first = smallest_plane(n_circuits, 2 * self.n_chains)
-            return [replace(self, width=q * each) for q in primes(first, WIDEST // each)]
-        found: list[ChainConstruction] = []
-        for number in (1, *primes(max(self.n_chains, 2), WIDEST // each)):
-            width = number * bucket_slots(n_circuits, number) * each
-            # more buckets of fewer slots may be narrower
-            while found and (found[-1].width or 0) >= width:
-                found.pop()
-            if width <= WIDEST:
-                found.append(replace(self, width=width, buckets=number))
-        return found
+    def _plane(self, widths: Sequence[int]) -> tuple[int, int, str]:
+        r = self.n_chains
+        return 2 * r, r * neurons_of_slot(widths), f"{r} chains"
 
 
 def copies_of_one(n_copies: int, **other: Any) -> ChainConstruction:

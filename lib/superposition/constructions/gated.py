@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from superposition._check import Floats, generator, instance, positive_int, positive_real
-from superposition.certificate.bounds import ROUNDED, largest_pre_activations, largest_states
+from superposition._check import (
+    Floats,
+    Integers,
+    generator,
+    instance,
+    positive_int,
+    positive_real,
+)
 from superposition.circuits import MLPCircuits
+from superposition.circuits.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.circuits.moments import MLPMoments
 from superposition.constructions.needs import check_gated, check_plane
-from superposition.constructions.sizing import WIDEST, check_question, smallest_true
-from superposition.maps import GATES, SparseCode, TwoCodes, draw_codes
-from superposition.network import MLPNetwork
-from superposition.packings import smallest_plane
-from superposition.readers import least_crosstalk
-from superposition.sums import superpose
-from superposition.superposition import GatedSuperposition
+from superposition.constructions.sizing import OnPlane, neurons_of_slot
+from superposition.maps import SparseCode, TwoCodes, draw_codes
+from superposition.network import mlp_of
+from superposition.readers import SlotRows
+from superposition.sums import Layer, Part, Sum, part_of_rows, placed
+from superposition.superposition import Gate, InputMap, ReadMap, Superposition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,55 +35,60 @@ if TYPE_CHECKING:
     from superposition.predict.gated import Coupling, Crosstalk
 
 
-def gated_layer(
+def gated_layers(
     circuits: MLPCircuits,
     two: TwoCodes,
-    layer: int,
     quiet: bool,
-    size: float,
+    gates: Floats,
     offsets: Sequence[float],
-) -> tuple[Floats, Floats]:
-    """Return weights and biases of one large layer: (eq-gate), (eq-offset).
+    owners: Integers,
+) -> Iterator[Layer]:
+    """Yield the large layers: (eq-gate), (eq-offset).
 
-    size: a bound on what a single circuit's weights make of a state, which gates must exceed.
+    gates: (L,), bounds on what a single circuit's weights make of a state, which gates must exceed.
     offsets: (L+1,), what is added to the values of linear layers.
+    owners: (T,), the circuit that each of the circuits stands for.
     """
-    before, after = circuits.widths[layer : layer + 2]
-    small = with_bias(circuits, layer, offsets[layer])
-    large, times = _large(small, two, layer, quiet)
-    rows = after * two.n_slots  # of entries; the gates' come after them
-    np.fill_diagonal(large[rows:, before * two.n_slots :], -1)  # g → 1 − g
-    gates = large[:rows, two.gates(layer + 1, before)]
-    _close(gates, times * size + offsets[layer + 1])
-    constant = np.ones(len(large), large.dtype)
-    constant[:rows] = offsets[layer + 1]
-    return large, constant
+    n = two.n_slots
+    for i, (before, after) in enumerate(pairwise(circuits.widths)):
+        weight, bias = circuits.weights[i], circuits.biases[i]
+        # the last column, read from gates, is the bias, and takes back the offset of what is read
+        small = np.dstack([weight, bias - offsets[i] * weight.sum(axis=2)])
+        part, times = _part(small, two, i, quiet, owners)
+        rows, dtype = after * n, circuits.dtype  # of entries; the gates' come after them
+        turned, every = np.arange(2 * n), np.arange(rows)
+        close, gate = times * gates[i] + offsets[i + 1], two.gates(i + 1, before).start
+        shape = two.size(after), two.size(before)
+        rest = placed(
+            [
+                (rows + turned, before * n + turned, np.full(2 * n, -1.0)),  # g → 1 − g
+                (every, gate + every % n, np.full(rows, -close)),
+            ],
+            shape,
+            dtype,
+        )
+        constant = np.ones(shape[0], dtype)
+        constant[:rows] = offsets[i + 1]
+        n_circuits = int(owners.max()) + 1
+        yield Layer((Sum(shape, (part,), rest, dtype, n_circuits, f"weights[{i}]"),), constant)
 
 
-def with_bias(circuits: MLPCircuits, layer: int, offset: float) -> Floats:
-    """Return small weights (T, d', d + 1), whose last column is read from gates.
+def _part(
+    small: Floats, two: TwoCodes, layer: int, quiet: bool, owners: Integers
+) -> tuple[Part, float]:
+    """Return circuits' part, and how much of the largest term a slot not in use can receive.
 
-    That column holds the bias, and takes back the offset of what is read.
+    small: (T, d', d+1), the circuits' weights, with a column that is read from gates.
     """
-    weight, bias = circuits.weights[layer], circuits.biases[layer]
-    return np.dstack([weight, bias - offset * weight.sum(axis=2)])
-
-
-def _large(small: Floats, two: TwoCodes, layer: int, quiet: bool) -> tuple[Floats, float]:
-    """Return large weights, and how much of the largest term a slot not in use can receive.
-
-    small: (T, d', d+1), the circuits' weights, with the column of `with_bias`.
-    """
-    if quiet and two.redundancy > 1:
-        return _quiet(small, two, layer)
-    # one slot leaves no choice of weights: quiet ones are equal ones
-    return _plain(small, two, layer), _of_one_slot(two, layer) if quiet else 1.0
-
-
-def _plain(small: Floats, two: TwoCodes, layer: int) -> Floats:
-    """Return the weights of (eq-plain)."""
-    after, both = small.shape[1:]
-    return superpose(two.entries(layer + 1, after), small, two.state(layer, both - 1))
+    after, before = small.shape[1], small.shape[2] - 1
+    if not (quiet and two.redundancy > 1):  # one slot leaves no choice of weights
+        part = Part(two.entries(layer + 1, after), small, two.state(layer, before), owners)
+        return part, _of_one_slot(two, layer) if quiet else 1.0
+    rows = SlotRows.of(two.slots(layer), two.slots(layer + 1), quiet)
+    starts = two.n_slots * np.array([*range(before), before + layer % 2])
+    shape, blocks = (two.size(after), two.size(before)), two.n_slots * np.arange(after)
+    part = part_of_rows(rows, small, blocks, shape, starts, owners)
+    return part, rows.loudest_of_others
 
 
 def _of_one_slot(two: TwoCodes, layer: int) -> float:
@@ -92,35 +104,26 @@ def _of_one_slot(two: TwoCodes, layer: int) -> float:
     return float((together * of_others).max())
 
 
-def _quiet(small: Floats, two: TwoCodes, layer: int) -> tuple[Floats, float]:
-    """Return the weights of (eq-quiet), and the same factor."""
-    after, both = small.shape[1:]
-    n, reads = two.n_slots, two.slots(layer).matrix
-    large = np.zeros((two.size(after), two.size(both - 1)), small.dtype)
-    gate = two.gates(layer, both - 1).start
-    columns = np.concatenate([np.arange((both - 1) * n), np.arange(gate, gate + n)])
-    times = 0.0
-    for slot, on, weights in least_crosstalk(two, layer, quiet=True):
-        rows = slot + n * np.arange(after)
-        values = np.einsum("tij,st->ijs", small[on], weights)  # i, j entries, s slots
-        large[rows[:, None], columns] = values.reshape(after, -1)
-        of_one = np.abs(reads @ weights).sum(axis=1)  # what arrives from each circuit alone
-        of_one[on] = 0  # whose slot this is
-        times = max(times, float(of_one.max()))
-    return large, times
+def gated_input(two: TwoCodes, width: int, bound: float) -> InputMap:
+    """Return how inputs are written, with gates of both codes: the second says what is closed."""
+    return InputMap(two.entries(0, width), gates=gates_of(two, 0, width), bound=bound)
 
 
-def _close(columns: Floats, size: float) -> None:
-    """Set the weight −size by which gates close each neuron of slots not in use.
+def offsets_of(circuits: MLPCircuits, sizes: Floats) -> tuple[float, ...]:
+    """Return what is added to states after 0 … L layers: their sizes where a layer is linear."""
+    linear = [False, *(name == "linear" for name in circuits.activations)]
+    return tuple(float(size) if on else 0.0 for size, on in zip(sizes, linear, strict=True))
 
-    columns: the weights from gates, which are 1 on slots not in use.
-    """
-    neurons = np.arange(len(columns))
-    columns[neurons, neurons % columns.shape[1]] = -size
+
+def gates_of(two: TwoCodes, layer: int, width: int) -> tuple[Gate, ...]:
+    """Return the gates after a layer: of the code that states are in, and of the code to come."""
+    return tuple(
+        Gate(two.slots(i), two.gates(i, width), closed=i > layer) for i in (layer, layer + 1)
+    )
 
 
 @dataclass(frozen=True)
-class GatedConstruction:
+class GatedConstruction(OnPlane[MLPMoments]):
     """The sizes of gated superposition (chapter *Gated superposition*).
 
     width: the most neurons in the widest layer; None: as many as the circuits need.
@@ -156,15 +159,6 @@ class GatedConstruction:
         if positive_real("headroom", self.headroom) < 1:
             raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
 
-    def holds(self, widths: Sequence[int]) -> int:
-        """Return q², (eq-plane), how many circuits of widths d_0 … d_L fit, whatever the error.
-
-        Raises ValueError without a `width`, or where it is too small for two codes.
-        """
-        if self.width is None:
-            raise ValueError("width: wanted one, to say how many circuits it holds")
-        return self._largest_prime(widths) ** 2
-
     def predict_error(self, circuits: MLPCircuits, n_active: int) -> pd.DataFrame:
         """Predict the errors that `measure_error` finds by layer 0 … L, while they are small.
 
@@ -188,68 +182,18 @@ class GatedConstruction:
         moments = circuits.moments(np.random.default_rng(0))
         return self._law(moments, prime, n, n_active)
 
-    def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
-        """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
+    def predicted(self, moments: MLPMoments, n_circuits: int, n_active: int) -> float:
+        """Return the predicted relative_mse after the last layer, 0 for one active circuit.
 
-        tolerance: the largest relative_mse after the last layer.
-
-        For one active circuit this is all that `width` holds. For circuits that share a mean it is
-        as much too large as `predict_error` is too low. The geometry of codes is counted afresh for
-        each T tried, which takes seconds for 2,000 circuits and minutes for 10,000.
-        Raises ValueError without a `width`, or where the active circuits alone have a larger error.
+        For circuits that share a mean it is too low, as `predict_error` is. The geometry of codes
+        is counted afresh for each number of circuits, so that a capacity takes seconds for 2,000
+        circuits and minutes for 10,000.
         """
 
         from superposition.predict.sequel import last_error
 
-        n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
-        most = self.holds(moments.widths)
-        n_active = positive_int("n_active", n_active, most, ", all that the width holds")
-        prime = self._prime(moments.widths, 1)
-
-        def exceeds(n_circuits: int) -> bool:
-            return last_error(self._law(moments, prime, n_circuits, n_active)) > tolerance
-
-        first = smallest_true(exceeds, n_active, most)
-        if first == n_active:
-            raise ValueError(
-                f"tolerance: wanted one that {n_active} active circuits with no others in "
-                f"{self.width} neurons meet, got {tolerance}"
-            )
-        return most if first is None else first - 1
-
-    def size_for(
-        self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
-    ) -> GatedConstruction:
-        """Return the narrowest construction in which n_circuits circuits fit, by `predict_error`.
-
-        All but its width stays as it is here. This is as slow as `capacity`, and as optimistic for
-        circuits that share a mean.
-        Raises ValueError for n_active > n_circuits, more circuits than fit in a width of 2^13, or a
-        tolerance that no width up to that meets.
-        """
-
-        from sympy import nextprime
-
-        from superposition.predict.sequel import last_error
-
-        n_active, tolerance = check_question(moments, n_active, tolerance, MLPMoments)
-        n_circuits = positive_int("n_circuits", n_circuits)
-        positive_int("n_active", n_active, n_circuits, ", the number of circuits")
-        most = replace(self, width=WIDEST).holds(moments.widths)
-        positive_int("n_circuits", n_circuits, most, f", all that {WIDEST} neurons hold")
-        widest = self.redundancy * (max(moments.widths) + GATES)
-        primes = [smallest_plane(n_circuits, 2 * self.redundancy)]
-        while (larger := int(nextprime(primes[-1]))) * widest <= WIDEST:
-            primes.append(larger)
-
-        def meets_tolerance(i: int) -> bool:
-            return last_error(self._law(moments, primes[i], n_circuits, n_active)) <= tolerance
-
-        if (least := smallest_true(meets_tolerance, 0, len(primes) - 1)) is None:
-            raise ValueError(
-                f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
-            )
-        return replace(self, width=primes[least] * widest)
+        prime = self._prime(moments.widths, n_circuits)
+        return last_error(self._law(moments, prime, n_circuits, n_active))
 
     def compress(
         self,
@@ -257,7 +201,7 @@ class GatedConstruction:
         rng: np.random.Generator,
         *,
         codes: tuple[SparseCode, SparseCode] | None = None,
-    ) -> GatedSuperposition:
+    ) -> Superposition:
         """Return one large MLP that computes all circuits, exactly while one is active: (eq-gate).
 
         codes: two codes of width 1 and equal sizes; None: points of the plane drawn with `rng`.
@@ -274,46 +218,39 @@ class GatedConstruction:
             two = draw_codes(prime, self.redundancy, circuits.n_circuits, rng, circuits.dtype)
         else:
             two = self._given(circuits, codes)
-            check_gated(circuits, "codes", two.n_slots, "codes of {:,} slots".format)
+            check_gated(circuits, "codes", two.n_slots)
+        network = mlp_of(self.layers(circuits, two))
+        return Superposition(circuits, self, network, tuple(range(circuits.n_layers + 1)), two)
+
+    def layers(self, circuits: MLPCircuits, codes: TwoCodes) -> Iterator[Layer]:
+        """Yield the large layers, whose gates close slots not in use: (eq-gate), (eq-offset)."""
+        bounds, offsets = self._sizes(circuits)
+        gates = self.headroom * largest_pre_activations(circuits, bounds)
+        owners = np.arange(circuits.n_circuits)
+        return gated_layers(circuits, codes, self.quiet, gates, offsets, owners)
+
+    def input_map(self, circuits: MLPCircuits, codes: TwoCodes) -> InputMap:
+        """Return how inputs are written, with gates of both codes."""
+        return gated_input(codes, circuits.widths[0], self.input_bound)
+
+    def read_map(self, circuits: MLPCircuits, codes: TwoCodes, layer: int) -> ReadMap:
+        """Return how states are read: as means over slots, less the offset times the gate."""
+        width = circuits.widths[layer]
+        offset = self._sizes(circuits)[1][layer] if "linear" in circuits.activations else 0.0
+        return ReadMap(codes.state(layer, width), width, offset=offset)
+
+    def gates(self, circuits: MLPCircuits, codes: TwoCodes, layer: int) -> tuple[Gate, ...]:
+        """Return the gates after small layer `layer`."""
+        return gates_of(codes, layer, circuits.widths[layer])
+
+    def _sizes(self, circuits: MLPCircuits) -> tuple[Floats, tuple[float, ...]]:
+        """Return bounds on states, and the offsets of linear layers, (L+1,) each."""
         bounds = largest_states(circuits, ROUNDED * self.input_bound)
-        gates, bounds = (
-            self.headroom * largest_pre_activations(circuits, bounds),
-            self.headroom * bounds,
-        )
-        linear = [False, *(name == "linear" for name in circuits.activations)]
-        offsets = tuple(float(size) if on else 0.0 for size, on in zip(bounds, linear, strict=True))
-        large = [
-            gated_layer(circuits, two, i, self.quiet, gates[i], offsets)
-            for i in range(circuits.n_layers)
-        ]
-        network = MLPNetwork([layer[0] for layer in large], [layer[1] for layer in large])
-        states = tuple(two.state(i, width) for i, width in enumerate(circuits.widths))
-        input_map, checkpoints = two.input_map(circuits.widths[0]), tuple(range(len(states)))
-        return GatedSuperposition(circuits, self, network, checkpoints, states, input_map, offsets)
+        return bounds, offsets_of(circuits, self.headroom * bounds)
 
-    def _largest_prime(self, widths: Sequence[int]) -> int:
-        """Return the prime of the largest plane that `width` neurons hold."""
-
-        from sympy import prevprime
-
-        widest = max(positive_int("widths", width) for width in widths) + GATES
-        slots = (self.width or 0) // (self.redundancy * widest)
-        prime = prevprime(slots + 1) if slots >= 2 else 0
-        if prime < (least := smallest_plane(1, 2 * self.redundancy)):
-            raise ValueError(
-                f"width: wanted at least {least * self.redundancy * widest} for two codes of "
-                f"redundancy {self.redundancy}, got {self.width}"
-            )
-        return int(prime)
-
-    def _prime(self, widths: Sequence[int], n_circuits: int) -> int:
-        """Return the prime of the least plane that holds the circuits, or the largest that fits."""
-        if self.width is None:
-            return smallest_plane(n_circuits, 2 * self.redundancy)
-        prime = self._largest_prime(widths)
-        why = f", all that a plane over {prime} holds, in {self.width} neurons"
-        positive_int("n_circuits", n_circuits, prime**2, why)
-        return prime
+    def _plane(self, widths: Sequence[int]) -> tuple[int, int, str]:
+        r = self.redundancy
+        return 2 * r, r * neurons_of_slot(widths), f"two codes of redundancy {r}"
 
     def _law(self, moments: MLPMoments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:
         # crosstalk does not matter to one active circuit

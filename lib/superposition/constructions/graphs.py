@@ -1,24 +1,26 @@
-"""Graphs of circuits in one gated residual network."""
+"""Where graphs of circuits lie in a gated residual network, and which of them are disturbed."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from superposition._check import Floats, Integers, active_sets, whole_array
-from superposition._memory import check_memory, layers_in_words
-from superposition.certificate.bounds import residual_bounds
+from superposition._check import Floats, Integers, active_sets, instance, real_array
+from superposition._memory import check_memory
 from superposition.circuits.graph import CircuitGraph
-from superposition.constructions.cleaning import cleaning_layer, computing_layer
-from superposition.maps import SparseCode, StreamCodes, draw_stream_codes
-from superposition.network import ResidualNetwork
+from superposition.maps import (
+    SparseCode,
+    StreamCodes,
+    check_reads,
+    check_state,
+    draw_stream_codes,
+)
 from superposition.packings import smallest_plane
-from superposition.sums import superpose
 from superposition.superposition import Superposition
 
 
@@ -51,6 +53,24 @@ class GraphCodes:
         """The block of the gates of each group of edges."""
         start = max(block.stop for block in self.blocks.values())
         return _parts(start, [n_slots for _, n_slots in self.edges])
+
+    def of(self, name: str, which: Integers) -> tuple[Integers, Integers, Integers]:
+        """Return rows and columns of circuits of a stage, and their numbers in that stage."""
+        own = which - self.graph.first[name]
+        inside = (own >= 0) & (own < self.graph.stages[name].circuits.n_circuits)
+        rows, columns = np.nonzero(inside)
+        return rows, columns, own[rows, columns]
+
+    @property
+    def n_circuits(self) -> int:
+        """The number of circuits, T."""
+        return self.graph.n_circuits
+
+    @property
+    def of_all(self) -> StreamCodes:
+        """The codes of the only stage, where circuits are no graph."""
+        (only,) = self.stages.values()
+        return only
 
     @property
     def size(self) -> int:
@@ -173,275 +193,187 @@ def _parts(start: int, sizes: Sequence[int]) -> tuple[slice, ...]:
     return tuple(slice(end - size, end) for end, size in zip(ends, sizes, strict=True))
 
 
-Parts = list[tuple[slice, Floats]]
-# what some neurons of a layer read of parts of the stream, (neurons, part) each, and write
-Piece = tuple[Parts, Parts]
-Task = tuple[int, Callable[[], Piece]]  # how many neurons, and their weights
-
-
 @dataclass(frozen=True, eq=False)
-class GraphGates:
-    """The maker of a gated graph's large layers, in which no neuron has a bias.
+class StageCode:
+    """Where the entries of all circuits of a graph lie, stage by stage; narrow ones have fewer.
 
-    graph: the graph.
-    codes: the codes of its stages and edges.
-    input_bound: the largest length of what circuits bring.
-    headroom: how many times as large as for one active circuit of each stage gates are.
-    quiet: whether to use the weights with least crosstalk.
+    codes: the codes of the graph's stages and edges.
     """
 
-    graph: CircuitGraph
-    codes: GraphCodes
-    input_bound: float
-    headroom: float
-    quiet: bool
-
-    def network(self) -> tuple[ResidualNetwork, tuple[int, ...]]:
-        """Return the large network, and its number of layers at 0 … L layers of the graph.
-
-        Raises MemoryError for a network that does not fit.
-        """
-        layers: list[list[Task]] = []
-        checkpoints = []
-        for layer in range(self.graph.n_layers + 1):
-            layers += [tasks for tasks in self._arriving(layer) if tasks]
-            checkpoints.append(len(layers))
-            layers += [tasks for tasks in self._own(layer) if tasks]
-        return self._assembled(layers), tuple(checkpoints)
-
-    def _arriving(self, layer: int) -> Iterator[list[Task]]:
-        """Yield layers that carry states along edges, and layers that clean up after them."""
-        into = [
-            i for i, edges in enumerate(self.graph.edges) if edges in self.graph.edges_into(layer)
-        ]
-        yield [self._carrying(i) for i in into]
-        targets = dict.fromkeys(self.graph.edges[i].target for i in into)
-        yield [self._cleaning(name, 0) for name in targets]
-
-    def _own(self, layer: int) -> Iterator[list[Task]]:
-        """Yield layers in which circuits compute, and layers that clean up after them."""
-        living = self.graph.stages_computing(layer)
-        yield [self._computing(name, layer - stage.start) for name, stage in living.items()]
-        sources = {edges.source for edges in self.graph.edges}
-        read = [n for n, stage in living.items() if layer + 1 < stage.end or n in sources]
-        yield [self._cleaning(name, layer + 1 - living[name].start) for name in read]
-
-    def _computing(self, name: str, own_layer: int) -> Task:
-        circuits, codes = self.graph.stages[name].circuits, self.codes.stages[name]
-        pre_activations = self.headroom * self._bounds[name][1][own_layer]
-
-        def made() -> Piece:
-            (read, _, write), _ = computing_layer(
-                circuits, codes, own_layer, self.quiet, pre_activations
-            )
-            return self._within(name, read, write)
-
-        return circuits.n_neurons * codes.neurons.size, made
-
-    def _cleaning(self, name: str, own_layers: int) -> Task:
-        circuits, codes = self.graph.stages[name].circuits, self.codes.stages[name]
-        size = self.headroom * self._bounds[name][0][own_layers].max()
-
-        def made() -> Piece:
-            read, _, write = cleaning_layer(circuits.width, codes, size, circuits.dtype)
-            return self._within(name, read, write)
-
-        return 2 * circuits.width * codes.stream.size, made
-
-    def _carrying(self, i: int) -> Task:
-        """Return neurons with inputs ±C a, two for each entry: (eq-gated-carry)."""
-        n_neurons = 2 * len(self.graph.edges[i].entries) * self.codes.edges[i][1]
-        return n_neurons, partial(self._carriers, i)
-
-    def _carriers(self, i: int) -> Piece:
-        edges, (slots, n_slots) = self.graph.edges[i], self.codes.edges[i]
-        dtype, (come, go) = self.graph.dtype, edges.pairs.T
-        entries = np.tile(edges.entries, 2)
-        n, signs = len(entries), np.repeat([1, -1], len(entries) // 2)
-        places = slots[:, None, None] + n_slots * np.arange(n)[:, None]
-        neurons = SparseCode(places, n_slots * n, dtype)
-        maps = signs[:, None] * edges.maps[:, entries]
-        back = np.zeros((len(slots), edges.maps.shape[1], n), dtype)
-        back[:, entries, np.arange(n)] = signs
-        read = superpose(neurons, maps, self._entries(edges.source).take(come))
-        write = superpose(self._entries(edges.target).take(go), back, neurons)
-        loudest = np.linalg.norm(maps, axis=2).max() * self._bounds[edges.source][0][-1].max()
-        closed = np.tile(np.eye(n_slots, dtype=dtype), (n, 1)) * (-self.headroom * loudest)
-        source, target = (self.codes.blocks[name] for name in (edges.source, edges.target))
-        return [(source, read), (self.codes.gates[i], closed)], [(target, write)]
-
-    def _within(self, name: str, read: Floats, write: Floats) -> Piece:
-        block = self.codes.blocks[name]
-        return [(block, read)], [(block, write)]
-
-    def _entries(self, name: str) -> SparseCode:
-        return self.codes.stages[name].entries(self.graph.stages[name].circuits.width)
-
-    @cached_property
-    def _bounds(self) -> dict[str, tuple[Floats, Floats]]:
-        """Bounds of each stage on states, (L+1, T), and on pre-activations, (L,)."""
-        found: dict[str, tuple[Floats, Floats]] = {}
-        for name, stage in sorted(self.graph.stages.items(), key=lambda item: item[1].start):
-            first = np.full(stage.circuits.n_circuits, self.input_bound)
-            for edges in (each for each in self.graph.edges if each.target == name):
-                come, go = edges.pairs.T
-                norms = np.linalg.norm(edges.maps, 2, axis=(1, 2))
-                np.add.at(first, go, norms * found[edges.source][0][-1][come])
-            states, pre_activations, _ = residual_bounds(stage.circuits, first)
-            found[name] = states, pre_activations
-        return found
-
-    def _assembled(self, layers: Sequence[Sequence[Task]]) -> ResidualNetwork:
-        n_neurons = max(sum(n for n, _ in tasks) for tasks in layers)
-        shape, dtype = (len(layers), n_neurons, self.codes.size), self.graph.dtype
-        self._check_memory(shape)
-        read_in, write_out = np.zeros(shape, dtype), np.zeros((shape[0], shape[2], shape[1]), dtype)
-        for i, tasks in enumerate(layers):
-            start = 0
-            for n, made in tasks:
-                rows, (reads, writes) = slice(start, start := start + n), made()
-                for part, weights in reads:
-                    read_in[i, rows, part] = weights
-                for part, weights in writes:
-                    write_out[i, part, rows] = weights
-        return ResidualNetwork(read_in, np.zeros(shape[:2], dtype), write_out)
-
-    def _check_memory(self, shape: tuple[int, int, int]) -> None:
-        """Raise MemoryError unless all layers fit, and pieces as large as two more layers."""
-        n_layers, neurons, width = shape
-
-        def needs(size: int) -> float:
-            return 2 * (n_layers + 2) * self.graph.dtype.itemsize * size**2 * neurons / width
-
-        made = layers_in_words(n_layers, 2 * neurons, width, self.graph.dtype)
-        fits = "a stream width of {:,}".format
-        check_memory("stream_width", width, needs, fits=fits, kind="a network", made=made)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class GatedGraphSuperposition(Superposition):
-    """A graph of circuits in a residual network where gates say which circuits are active.
-
-    codes: which slots circuits and edges have, and where they are in the stream.
-
-    A circuit's state is read in the block of its own stage. It stays there, so that it can be read
-    at any later layer.
-    """
-
-    circuits: CircuitGraph
-    network: ResidualNetwork
     codes: GraphCodes
 
-    def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the first large state (batch, D) for inputs (batch, k, d) of active circuits.
+    @property
+    def n_circuits(self) -> int:
+        """The number of circuits, T."""
+        return self.codes.graph.n_circuits
 
-        Gates of a stage's stream are 1 on slots of active circuits. Gates of its neurons are 0 on
-        slots of active circuits, and gates of edges are 0 on slots of edges whose two ends are
-        active.
-        Raises ValueError for inputs longer than the construction's `input_bound`; otherwise as the
-        graph's own `run` does.
-        """
-        inputs, active = self._bounded(inputs, active)
-        state = np.zeros((len(active), self.codes.size), inputs.dtype)
+    @property
+    def width(self) -> int:
+        """The most entries of one circuit's state."""
+        return self.codes.graph.width
+
+    @property
+    def size(self) -> int:
+        """The number D of dimensions of the stream."""
+        return self.codes.size
+
+    def encode(self, values: Floats, active: Integers) -> Floats:
+        """Return the states (batch, D) that hold the values (batch, k, d) of active circuits."""
+        state = np.zeros((len(active), self.size), values.dtype)
         for name, codes in self.codes.stages.items():
-            rows, columns, which = self._of(name, active)
-            width = self.circuits.stages[name].circuits.width
+            rows, columns, own = self.codes.of(name, active)
+            width = self.codes.graph.stages[name].circuits.width
+            places = rows[:, None, None], codes.entries(width).slots[own]
             block = state[:, self.codes.blocks[name]]
-            places = rows[:, None, None], codes.entries(width).slots[which]
-            np.add.at(block, places, inputs[rows, columns, :width, None])
-            of_stream, of_neurons = codes.gates(width)
-            block[:, of_stream][rows[:, None], codes.stream.slots[which, 0]] = 1
-            block[:, of_neurons] = 1
-            block[:, of_neurons][rows[:, None], codes.neurons.slots[which, 0]] = 0
-        for edges, (slots, _), gates in zip(
-            self.circuits.edges, self.codes.edges, self.codes.gates, strict=True
-        ):
-            rows, carried, *_ = self.circuits.active_edges(active, edges)
-            state[:, gates] = 1
-            state[:, gates][rows, slots[carried]] = 0
+            np.add.at(block, places, values[rows, columns, :width, None])
         return state
 
-    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        self._layer(layer)
-        which = whole_array("which", which, "batch circuits", {}, self.circuits.n_circuits)
-        out = np.zeros((*which.shape, self.circuits.width), state.dtype)
+    def decode(self, state: Floats, which: Integers) -> Floats:
+        """Return what circuits `which` (batch, j) read of states (batch, D), (batch, j, d)."""
+        state, which = check_state(self, state, which)
+        out = np.zeros((*which.shape, self.width), state.dtype)
         for name, codes in self.codes.stages.items():
-            rows, columns, own = self._of(name, which)
-            width = self.circuits.stages[name].circuits.width
+            rows, columns, own = self.codes.of(name, which)
+            width = self.codes.graph.stages[name].circuits.width
             slots = codes.entries(width).slots[own] + self.codes.blocks[name].start
             out[rows, columns, :width] = state[rows[:, None, None], slots].mean(axis=-1)
         return out
 
-    def read_all(self, state: Floats, layer: int) -> Floats:
-        self._layer(layer)
-        out = np.zeros((len(state), self.circuits.n_circuits, self.circuits.width), state.dtype)
+    def decode_all(self, state: Floats) -> Floats:
+        """Return what every circuit reads of states (batch, D), (batch, T, d)."""
+        state = real_array("state", state, "batch size", {"size": self.size})
+        check_reads(self.n_circuits * self.width, len(state))
+        out = np.zeros((len(state), self.n_circuits, self.width), state.dtype)
         for name, codes in self.codes.stages.items():
-            width, first = self.circuits.stages[name].circuits.width, self.circuits.first[name]
+            width, first = (
+                self.codes.graph.stages[name].circuits.width,
+                self.codes.graph.first[name],
+            )
             own = codes.entries(width).decode_all(state[:, self.codes.blocks[name]])
             out[:, first : first + own.shape[1], :width] = own
         return out
 
-    def undisturbed(self, active: Integers) -> NDArray[np.bool_]:
-        """Return which active circuits nothing disturbs, so that they are exact, (batch, k).
 
-        Another circuit of the stage disturbs a circuit if the two share a slot, or if some circuit
-        leads from slots of one to slots of the other. An edge disturbs a circuit if it reads or
-        writes the slots of others, on the circuit's own way or that of a circuit that leads to it.
-        Circuits that are disturbed may be exact all the same. The statement holds as long as no
-        disturbed circuit grows beyond the gates' headroom. Raises as the graph's own `run` does.
-        """
-        active = active_sets(active, self.circuits.n_circuits, {})
-        free = np.ones(active.shape, bool)
-        for name, codes in self.codes.stages.items():
-            rows, columns, own = self._of(name, active)
-            every = codes.stream.slots[:, 0], codes.neurons.slots[:, 0]
-            one, other = _pairs(rows)
-            meet = _meet(every, own[one], own[other]) | _meet(every, own[other], own[one])
-            for slots in every:
-                meet |= (slots[own[one]][:, :, None] == slots[own[other]][:, None]).any(axis=(1, 2))
-            free[rows[one[meet]], columns[one[meet]]] = False
-        stages = self.circuits.stages
-        for i in sorted(range(len(self.codes.edges)), key=lambda i: stages[self._target(i)].start):
-            rows, which, come, go = self.circuits.active_edges(active, self.circuits.edges[i])
-            reads, written = self._reached(i, active[rows], which, come, go)
-            np.logical_and.at(free, (rows, go), ~reads.any(axis=1))
-            edge, other = np.nonzero(written)
-            free[rows[edge], other] = False
-            np.logical_and.at(free, (rows, go), free[rows, come])
-        return free
+@dataclass(frozen=True, eq=False)
+class StageGate:
+    """The gates of one stage's slots of the stream, or of neurons, which are closed.
 
-    def _target(self, i: int) -> str:
-        return self.circuits.edges[i].target
+    codes: the codes of the graph.
+    name: the stage.
+    of_neurons: whether the gates are those of neurons' slots.
+    """
 
-    def _reached(
-        self, i: int, active: Integers, which: Integers, come: Integers, go: Integers
-    ) -> list[NDArray[np.bool_]]:
-        """Return which active circuits, besides its two ends, an active edge reads and writes.
+    codes: GraphCodes
+    name: str
+    of_neurons: bool
 
-        active: (n, k), the row of each active edge; the other arguments are as of `active_edges`.
+    def write(self, state: Floats, active: Integers) -> None:
+        """Set the gates of states (batch, D) for active circuits (batch, k)."""
+        rows, _, own = self.codes.of(self.name, active)
+        gates = state[:, self._place]
+        gates[:] = self.of_neurons
+        gates[rows[:, None], self._code.slots[own, 0]] = not self.of_neurons
 
-        The two arrays have shape (n, k).
-        """
-        edges, slots, found = self.circuits.edges[i], self.codes.edges[i][0], []
-        both = (edges.source, edges.target), edges.pairs.T, (come, go)
-        for name, ends, own in zip(*both, strict=True):
-            stream = self.codes.stages[name].stream
-            joined = np.zeros((stream.size, self.codes.edges[i][1]), bool)
-            joined[stream.slots[ends, 0], slots[:, None]] = True
-            local = active - self.circuits.first[name]
-            inside = (local >= 0) & (local < stream.n_circuits)
-            theirs = stream.slots[np.where(inside, local, 0), 0]
-            meets = inside & joined[theirs, slots[which][:, None, None]].any(axis=2)
-            meets[np.arange(len(which)), own] = False
-            found.append(meets)
-        return found
+    def read(self, state: Floats) -> Floats:
+        """Return which share of circuits' slots is in use, (batch, T); 1 for other stages."""
+        gates = np.ascontiguousarray(state[:, self._place])
+        first, out = self.codes.graph.first[self.name], np.ones((len(state), self.codes.n_circuits))
+        shares = self._code.decode_all(1 - gates if self.of_neurons else gates)[..., 0]
+        out[:, first : first + shares.shape[1]] = shares
+        return out
 
-    def _of(self, name: str, which: Integers) -> tuple[Integers, Integers, Integers]:
-        """Return rows and columns of circuits of a stage, and their numbers in that stage."""
-        own = which - self.circuits.first[name]
-        inside = (own >= 0) & (own < self.circuits.stages[name].circuits.n_circuits)
-        rows, columns = np.nonzero(inside)
-        return rows, columns, own[rows, columns]
+    @property
+    def _code(self) -> SparseCode:
+        codes = self.codes.stages[self.name]
+        return codes.neurons if self.of_neurons else codes.stream
+
+    @property
+    def _place(self) -> slice:
+        width = self.codes.graph.stages[self.name].circuits.width
+        gates = self.codes.stages[self.name].gates(width)[self.of_neurons]
+        start = self.codes.blocks[self.name].start
+        return slice(start + gates.start, start + gates.stop)
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeGate:
+    """The gates of a group of edges, closed unless both ends of an edge are active.
+
+    codes: the codes of the graph.
+    number: which group of edges.
+    """
+
+    codes: GraphCodes
+    number: int
+
+    def write(self, state: Floats, active: Integers) -> None:
+        """Set the gates of states (batch, D) for active circuits (batch, k)."""
+        graph, (slots, _) = self.codes.graph, self.codes.edges[self.number]
+        rows, carried, *_ = graph.active_edges(active, graph.edges[self.number])
+        gates = state[:, self.codes.gates[self.number]]
+        gates[:] = 1
+        gates[rows, slots[carried]] = 0
+
+    def read(self, state: Floats) -> Floats:
+        """Return ones, (batch, T): edges say nothing of circuits that are active without them."""
+        return np.ones((len(state), self.codes.n_circuits))
+
+
+def undisturbed(superposition: Superposition, active: Integers) -> NDArray[np.bool_]:
+    """Return which active circuits nothing disturbs, so that they are exact, (batch, k).
+
+    Another circuit of the stage disturbs a circuit if the two share a slot, or if some circuit
+    leads from slots of one to slots of the other. An edge disturbs a circuit if it reads or
+    writes the slots of others, on the circuit's own way or that of a circuit that leads to it.
+    Circuits that are disturbed may be exact all the same. The statement holds as long as no
+    disturbed circuit grows beyond the gates' headroom. Raises as the graph's own `run` does.
+    """
+    instance("superposition.codes", superposition.codes, GraphCodes)
+    every_code: GraphCodes = superposition.codes
+    graph = every_code.graph
+    active = active_sets(active, graph.n_circuits, {})
+    free = np.ones(active.shape, bool)
+    for name, codes in every_code.stages.items():
+        rows, columns, own = every_code.of(name, active)
+        every = codes.stream.slots[:, 0], codes.neurons.slots[:, 0]
+        one, other = _pairs(rows)
+        meet = _meet(every, own[one], own[other]) | _meet(every, own[other], own[one])
+        for slots in every:
+            meet |= (slots[own[one]][:, :, None] == slots[own[other]][:, None]).any(axis=(1, 2))
+        free[rows[one[meet]], columns[one[meet]]] = False
+    starts = [graph.stages[edges.target].start for edges in graph.edges]
+    for i in np.argsort(starts, kind="stable").tolist():
+        rows, which, come, go = graph.active_edges(active, graph.edges[i])
+        reads, written = _reached(every_code, i, active[rows], which, come, go)
+        np.logical_and.at(free, (rows, go), ~reads.any(axis=1))
+        edge, other = np.nonzero(written)
+        free[rows[edge], other] = False
+        np.logical_and.at(free, (rows, go), free[rows, come])
+    return free
+
+
+def _reached(
+    codes: GraphCodes, i: int, active: Integers, which: Integers, come: Integers, go: Integers
+) -> list[NDArray[np.bool_]]:
+    """Return which active circuits, besides its two ends, an active edge reads and writes.
+
+    active: (n, k), the row of each active edge; the other arguments are as of `active_edges`.
+
+    The two arrays have shape (n, k).
+    """
+    edges, slots, found = codes.graph.edges[i], codes.edges[i][0], []
+    both = (edges.source, edges.target), edges.pairs.T, (come, go)
+    for name, ends, own in zip(*both, strict=True):
+        stream = codes.stages[name].stream
+        joined = np.zeros((stream.size, codes.edges[i][1]), bool)
+        joined[stream.slots[ends, 0], slots[:, None]] = True
+        local = active - codes.graph.first[name]
+        inside = (local >= 0) & (local < stream.n_circuits)
+        theirs = stream.slots[np.where(inside, local, 0), 0]
+        meets = inside & joined[theirs, slots[which][:, None, None]].any(axis=2)
+        meets[np.arange(len(which)), own] = False
+        found.append(meets)
+    return found
 
 
 def _pairs(rows: Integers) -> tuple[Integers, Integers]:

@@ -135,7 +135,7 @@ def check_stream(
     name: the argument that decides.
     fits: a function that puts a number of slots into words.
 
-    The need is 2L − 1 layers, and four more while one is made.
+    The need is 2L − 1 layers, and one more while one is made.
     """
     item, layers, many = circuits.dtype.itemsize, 2 * circuits.n_layers - 1, slots[0]
 
@@ -146,7 +146,7 @@ def check_stream(
 
     def needs(n: int) -> float:
         rows, columns = sizes(n)
-        return item * (layers + 4) * rows * columns
+        return item * (layers + 1) * rows * columns
 
     made = layers_in_words(layers, *sizes(many), circuits.dtype)
     check_memory(name, many, needs, fits=fits, kind=_NETWORK, made=made)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,18 +13,21 @@ from superposition._check import generator, instance, positive_int, positive_rea
 from superposition.circuits import CircuitGraph, ResidualCircuits
 from superposition.circuits.moments import Moments
 from superposition.constructions.needs import check_residual
-from superposition.constructions.sizing import (
-    LARGEST,
-    check_question,
-    fewest_parameters,
-    largest_within,
-    smallest_true,
+from superposition.constructions.sizing import LARGEST, Meets, Sized, fewest_parameters
+from superposition.constructions.stages import (
+    Step,
+    as_graph,
+    circuits_in,
+    code_of,
+    linked,
+    plan,
+    started,
+    step_weights,
 )
-from superposition.constructions.stages import Step, as_graph, layer_sums, linked, plan
 from superposition.maps import Code, GaussianCode, SparseCode
-from superposition.network import ResidualNetwork
-from superposition.sums import superpose
-from superposition.superposition import GraphSuperposition, ResidualSuperposition
+from superposition.network import residual_of
+from superposition.sums import Layer, Part, Sum
+from superposition.superposition import Gate, InputMap, ReadMap, Superposition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +35,27 @@ if TYPE_CHECKING:
     from superposition.predict.post import Sizes
 
 
+@dataclass(frozen=True, eq=False)
+class PostCodes:
+    """The codes of the post's construction.
+
+    stream: a code of T circuits of width d + 1 in D dimensions; None: one is drawn.
+    neurons: one code for each layer, of width m in M slots; None: they are drawn.
+    """
+
+    stream: Code | None = None
+    neurons: Sequence[Code] | None = None
+
+    @property
+    def both(self) -> tuple[Code, Sequence[Code]]:
+        """Both kinds, of which none is left to be drawn."""
+        assert self.stream is not None
+        assert self.neurons is not None
+        return self.stream, self.neurons
+
+
 @dataclass(frozen=True)
-class ResidualConstruction:
+class ResidualConstruction(Sized[Moments]):
     """The sizes of the post's construction (section *The construction*).
 
     stream_width: D, the dimensions of the large residual stream.
@@ -64,6 +86,10 @@ class ResidualConstruction:
     orthonormal: bool = True
     disjoint_carriers: bool = False
 
+    _kind = Moments
+    _size = "{0.stream_width} dimensions and {0.n_neurons} neurons"
+    _limit = f"{LARGEST} dimensions and neurons"
+
     def __post_init__(self) -> None:
         positive_int("stream_width", self.stream_width)
         positive_int("n_neurons", self.n_neurons)
@@ -84,13 +110,12 @@ class ResidualConstruction:
         circuits: ResidualCircuits | CircuitGraph,
         rng: np.random.Generator,
         *,
-        stream_code: Code | None = None,
-        neuron_codes: Sequence[Code] | None = None,
-    ) -> ResidualSuperposition:
+        codes: PostCodes | None = None,
+    ) -> Superposition:
         """Return one large network that computes all circuits, up to interference.
 
-        stream_code: a code of T circuits of width d + 1 in D dimensions; None: drawn with `rng`.
-        neuron_codes: one for each layer, of width m in M slots; None: drawn after the stream's.
+        codes: codes of the stream and of the neurons of each layer; what is None is drawn with
+            `rng`, the stream's code first.
 
         In each layer W_in = Σ_t V_t w_t E_t^T and W_out = Σ_t E_t w'_t V_t^+, for circuits that are
         given an indicator first. The large bias is −margin once for each neuron. For a graph, each
@@ -102,17 +127,55 @@ class ResidualConstruction:
         generator(rng)
         steps, checkpoints = plan(graph)
         check_residual(graph, steps, self.stream_width, self.n_neurons)
-        stream = stream_code if stream_code is not None else self._stream_code(graph, rng)
-        _fit("stream_code", stream, graph.n_circuits, graph.width + 1, self.stream_width)
-        if neuron_codes is None:
-            neuron_codes = [self._neuron_code(step, graph.dtype, rng) for step in steps]
-        self._check_neuron_codes(steps, neuron_codes)
-        reader = linked(graph, stream)
-        network = self._network(graph, (stream, reader), neuron_codes)
-        codes = stream, tuple(neuron_codes)
-        if isinstance(circuits, CircuitGraph):
-            return GraphSuperposition(circuits, self, network, checkpoints, *codes, reader)
-        return ResidualSuperposition(circuits, self, network, checkpoints, *codes)
+        given = PostCodes() if codes is None else codes
+        instance("codes", given, PostCodes)
+        stream = given.stream if given.stream is not None else self._stream_code(graph, rng)
+        _fit("codes.stream", stream, graph.n_circuits, graph.width + 1, self.stream_width)
+        neurons = given.neurons
+        if neurons is None:
+            neurons = tuple(self._neuron_code(step, graph.dtype, rng) for step in steps)
+        self._check_neuron_codes(steps, neurons)
+        every = (_in_precision(code, graph.dtype) for code in (stream, *neurons))
+        codes = PostCodes(next(every), tuple(every))
+        network = residual_of(self.layers(circuits, codes), len(steps))
+        return Superposition(circuits, self, network, checkpoints, codes)
+
+    def layers(
+        self, circuits: ResidualCircuits | CircuitGraph, codes: PostCodes
+    ) -> Iterator[Layer]:
+        """Yield the large layers, reading and writing as sums: (eq-weights), (eq-linked)."""
+        graph, (size, neurons) = as_graph(circuits), (self.stream_width, self.n_neurons)
+        stream, carriers = codes.both
+        reader, sizes = linked(graph, stream), (graph.dtype, graph.n_circuits)
+        for i, (step, carrier) in enumerate(zip(plan(graph)[0], carriers, strict=True)):
+            owners = circuits_in(graph, step)
+            read, write = step_weights(graph, step, self.margin)
+            to, of = (code_of(code, owners) for code in (stream, reader))
+            read_part = Part(carrier, read, of, owners)
+            write_part = Part(to, write, carrier, owners)
+            sums = (
+                Sum((neurons, size), (read_part,), None, *sizes, f"read_in[{i}]"),
+                Sum((size, neurons), (write_part,), None, *sizes, f"write_out[{i}]"),
+            )
+            yield Layer(sums, np.full(neurons, -self.margin, graph.dtype))
+
+    def input_map(self, circuits: ResidualCircuits | CircuitGraph, codes: PostCodes) -> InputMap:
+        """Return how inputs are written, with an indicator of 1 for each active circuit."""
+        return InputMap(codes.both[0], indicator=True)
+
+    def read_map(
+        self, circuits: ResidualCircuits | CircuitGraph, codes: PostCodes, layer: int
+    ) -> ReadMap:
+        """Return how states are read, without indicators.
+
+        Circuits of a graph are read with what edges lead to them, once they have started.
+        """
+        graph, stream = as_graph(circuits), codes.both[0]
+        return ReadMap(started(graph, stream, layer), graph.width)
+
+    def gates(self, circuits: object, codes: object, layer: int) -> tuple[Gate, ...]:
+        """Return no gates, for there are none."""
+        return ()
 
     def predict_paths(self, graph: CircuitGraph, n_paths: int) -> pd.DataFrame:
         """Predict what `path_errors` finds of a graph, without building a large network.
@@ -146,58 +209,7 @@ class ResidualConstruction:
         sizes = self.sizes(circuits.n_circuits, n_active)
         return predict_layers(sizes, default_moments(circuits))
 
-    def capacity(self, moments: Moments, n_active: int, tolerance: float) -> int:
-        """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
-
-        tolerance: the largest relative_mse after the last layer.
-
-        The result is at most 2^50.
-        Raises ValueError where the active circuits alone, without any others, have a larger error.
-        """
-        n_active, tolerance = check_question(moments, n_active, tolerance)
-        if (least := self._last_error(n_active, moments, n_active)) > tolerance:
-            raise ValueError(
-                f"tolerance: wanted at least {least:.3g}, the relative_mse of {n_active} active "
-                f"circuits with no others in {self.stream_width} dimensions and {self.n_neurons} "
-                f"neurons, got {tolerance}"
-            )
-        return largest_within(lambda n: self._last_error(n, moments, n_active), tolerance, n_active)
-
-    def size_for(
-        self, n_circuits: int, moments: Moments, n_active: int, tolerance: float
-    ) -> ResidualConstruction:
-        """Return the construction of fewest parameters that should hold n_circuits circuits.
-
-        Stream width and neurons are chosen. Everything else (redundancy, if set; margin; codes)
-        stays as it is here. Raises ValueError for n_active > n_circuits, or a tolerance that no
-        network of up to 2^24 dimensions and neurons meets.
-        """
-        n_circuits = positive_int("n_circuits", n_circuits)
-        n_active, tolerance = check_question(moments, n_active, tolerance)
-        positive_int("n_active", n_active, n_circuits, ", the number of circuits")
-        lowest = self.redundancy or 1
-        if self.disjoint_carriers:
-            lowest *= moments.n_neurons
-
-        def sized(width: int, neurons: int) -> ResidualConstruction:
-            return replace(self, stream_width=width, n_neurons=neurons)
-
-        def smallest_neurons(width: int) -> int | None:
-            def meets_tolerance(neurons: int) -> bool:
-                error = sized(width, neurons)._last_error(n_circuits, moments, n_active)
-                return error <= tolerance
-
-            return smallest_true(meets_tolerance, lowest, LARGEST)
-
-        size = fewest_parameters(smallest_neurons, moments.width + 1)
-        if size is None:
-            raise ValueError(
-                f"tolerance: wanted one that up to {LARGEST} dimensions and neurons can meet, got "
-                f"{tolerance}"
-            )
-        return sized(*size)
-
-    def _last_error(self, n_circuits: float, moments: Moments, n_active: int) -> float:
+    def predicted(self, moments: Moments, n_circuits: float, n_active: int) -> float:
         """Return the predicted relative_mse after the last layer, infinite where it overflows."""
 
         from superposition.predict.post import predict_layers
@@ -205,6 +217,21 @@ class ResidualConstruction:
         with np.errstate(over="ignore", invalid="ignore"):
             table = predict_layers(self.sizes(n_circuits, n_active), moments)
         return float(np.nan_to_num(table["relative_mse"].iloc[-1], nan=np.inf))
+
+    def resized(self, moments: Moments, n_circuits: int, meets: Meets) -> Self | None:
+        """Return the construction of fewest parameters that meets the tolerance, or None.
+
+        Stream width and neurons are chosen.
+        """
+        lowest = self.redundancy or 1
+        if self.disjoint_carriers:
+            lowest *= moments.n_neurons
+
+        def fits(width: int, neurons: int) -> bool:
+            return meets(replace(self, stream_width=width, n_neurons=neurons))
+
+        size = fewest_parameters(fits, moments.width + 1, lowest)
+        return size and replace(self, stream_width=size[0], n_neurons=size[1])
 
     def sizes(self, n_circuits: float, n_active: int) -> Sizes:
         """Return what predictions know of this construction with so many circuits."""
@@ -223,11 +250,11 @@ class ResidualConstruction:
         )
 
     def _check_neuron_codes(self, steps: Sequence[Step], codes: Sequence[Code]) -> None:
-        instance("neuron_codes", codes, Sequence)
+        instance("codes.neurons", codes, Sequence)
         if len(codes) != len(steps):
-            raise ValueError(f"neuron_codes: wanted {len(steps)}, one per layer, got {len(codes)}")
+            raise ValueError(f"codes.neurons: wanted {len(steps)}, one per layer, got {len(codes)}")
         for i, (step, code) in enumerate(zip(steps, codes, strict=True)):
-            name = f"neuron_codes[{i}]"
+            name = f"codes.neurons[{i}]"
             _fit(name, code, step.n_circuits, step.n_neurons, self.n_neurons)
             if getattr(code, "redundancy", self.n_carriers) != self.n_carriers:
                 raise ValueError(f"{name}: wanted redundancy {self.n_carriers}, as constructed")
@@ -253,22 +280,16 @@ class ResidualConstruction:
             dtype=dtype,
         )
 
-    def _network(
-        self, graph: CircuitGraph, stream: tuple[Code, Code], neuron_codes: Sequence[Code]
-    ) -> ResidualNetwork:
-        """Return the large network.
 
-        stream: the code by which circuits write, and the code by which they read.
-        """
-        shape = len(neuron_codes), self.n_neurons, self.stream_width
-        read_in = np.empty(shape, graph.dtype)
-        write_out = np.empty((shape[0], shape[2], shape[1]), graph.dtype)
-        sums = layer_sums(graph, self.margin, stream, neuron_codes)
-        for i, (_, read_sum, write_sum) in enumerate(sums):
-            read_in[i] = superpose(*read_sum)  # one after the other: in memory there is one copy
-            write_out[i] = superpose(*write_sum)
-        bias = np.full(shape[:2], -self.margin, graph.dtype)
-        return ResidualNetwork(read_in, bias, write_out)
+def _in_precision(code: Code, dtype: DTypeLike) -> Code:
+    """Return a given code with numbers in the circuits' precision."""
+    if code.dtype == dtype:
+        return code
+    if isinstance(code, SparseCode):
+        return replace(code, dtype=np.dtype(dtype))
+    if isinstance(code, GaussianCode):
+        return GaussianCode(code.directions.astype(dtype))
+    return code
 
 
 def _fit(name: str, code: Code, n_circuits: int, width: int, size: int) -> None:

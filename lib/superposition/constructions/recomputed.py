@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 from scipy.special import roots_hermitenorm
 
-from superposition._check import Floats, Integers, instance, positive_int
+from superposition._check import Floats, Integers, instance, positive_int, whole_array
+from superposition.circuits import MLPCircuits
 from superposition.circuits.conditional import check_step, step_bias
-from superposition.maps import SparseCode
-from superposition.network import MLPNetwork
-from superposition.readers import shared_weights
-from superposition.superposition import GatedSuperposition, Superposition
+from superposition.maps import SparseCode, TwoCodes
+from superposition.network import mlp_of
+from superposition.readers import SlotReader, shared_weights
+from superposition.sums import Layer, Part, Sum, placed
+from superposition.superposition import Gate, InputMap, ReadMap, Superposition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,24 +46,64 @@ class RecomputedGates:
         """Return gates in [0, 1] from the inputs of their slots."""
         return np.clip(self.gain * (inputs - self.threshold) + 0.5, 0, 1)
 
-    def rebuild(self, gated: GatedSuperposition) -> RecomputedSuperposition:
+    def rebuild(self, gated: Superposition) -> Superposition:
         """Return the same large network, but without copied gates: (eq-recomputed).
+
+        gated: a superposition by `GatedConstruction`.
 
         Layers get one more block of neurons. Gates of the code to come are the difference of two
         neurons. Each layer passes them on as gates of its own code. It computes those of the next
         code from them, by the sequel's weights (eq-capped) between the slots of the two codes.
+        The new network is told only at its input which circuits are active.
         """
-        instance("gated", gated, GatedSuperposition)
-        slots = [_slots(code) for code in (gated.codes[0], gated.codes[1])]
+        instance("gated", gated, Superposition)
+        instance("gated.codes", gated.codes, TwoCodes)
+        network = mlp_of(self.layers(gated.circuits, gated))
+        return Superposition(gated.circuits, self, network, gated.checkpoints, gated)
+
+    def layers(self, circuits: MLPCircuits, codes: Superposition) -> Iterator[Layer]:
+        """Yield the large layers; `codes` is the gated superposition that was rebuilt.
+
+        Circuits' parts are those of its layers. A gate "not in use" was one less the difference of
+        the pair of neurons that has its place.
+        """
+        two: TwoCodes = codes.codes
+        n, slots = two.n_slots, [two.slots(i) for i in (0, 1)]
         # from the code of odd layers to that of even ones, and the other way round
         shared = [shared_weights(slots[i], slots[1 - i]) for i in (0, 1)]
-        layers = [
-            self._layer(gated, layer, shared[layer % 2]) for layer in range(gated.network.n_layers)
-        ]
-        network = MLPNetwork([layer[0] for layer in layers], [layer[1] for layer in layers])
-        codes = tuple(_with_gate(code, slots[i % 2]) for i, code in enumerate(gated.codes))
-        checkpoints = gated.checkpoints
-        return RecomputedSuperposition(gated.circuits, self, network, checkpoints, gated, codes)
+        old = codes.construction.layers(circuits, two)
+        for i, ((before, after), ((only,), constant)) in enumerate(
+            zip(pairwise(circuits.widths), old, strict=True)
+        ):
+            rows, shape = after * n, ((after + 3) * n, (before + 3) * n)
+            closing = only.rest.tocsr()[:rows, two.gates(i + 1, before)]
+            pair = sparse.vstack(
+                [-closing, sparse.eye_array(n), *[sparse.csr_array(self.gain * shared[i % 2])] * 2]
+            ).tocoo()
+            found = (before + 1) * n + pair.col
+            places = [(pair.row, found, pair.data), (pair.row, found + n, -pair.data)]
+            parts = tuple(_moved(part, i, n, before, shape) for part in only.parts)
+            rest = placed(places, shape, only.dtype)
+            biases = np.zeros(shape[0], only.dtype)
+            biases[:rows] = constant[:rows] + closing.sum(axis=1)
+            biases[(after + 1) * n :] = np.repeat(step_bias(self.threshold, self.gain), n)
+            sizes = only.dtype, only.n_circuits, only.name
+            yield Layer((Sum(shape, parts, rest, *sizes),), biases)
+
+    def input_map(self, circuits: MLPCircuits, codes: Superposition) -> RecomputedInput:
+        """Return how inputs are written: as in the gated network, with pairs for later gates."""
+        return RecomputedInput(codes.input_map, codes.codes.n_slots)
+
+    def read_map(self, circuits: MLPCircuits, codes: Superposition, layer: int) -> ReadMap:
+        """Return how states are read: as in the gated network, with gates of the layer's code."""
+        old, n = codes.read_maps[layer], codes.codes.n_slots
+        slots = codes.codes.slots(layer).slots + n * np.arange(old.width + 1)[:, None]
+        code = SparseCode(slots, n * (old.width + 3), circuits.dtype)
+        return ReadMap(code, old.width, offset=old.offset)
+
+    def gates(self, circuits: object, codes: object, layer: int) -> tuple[Gate, ...]:
+        """Return no gates, since they may be wrong; `gate_values` reads them."""
+        return ()
 
     def follow(
         self, n_slots: int, redundancy: int, connected: float, n_active: int, n_layers: int
@@ -106,71 +151,41 @@ class RecomputedGates:
         chances = binom.pmf(joined, n, connected)[:, None] * weights / weights.sum()
         return float((chances * gates).sum()), float((chances * gates**2).sum())
 
-    def _layer(
-        self, gated: GatedSuperposition, layer: int, shared: Floats
-    ) -> tuple[Floats, Floats]:
-        """Return weights and biases of entries, gates, and two neurons for each next gate."""
-        before, after = gated.circuits.widths[layer : layer + 2]
-        copied, constant = gated.network.weights[layer], gated.network.biases[layer]
-        n = len(shared)
-        entries, own, other = np.split(copied[: after * n], [before * n, (before + 1) * n], axis=1)
-        if layer % 2:  # gates of odd layers' code are the last block
-            own, other = other, own
-        dtype = copied.dtype
-        weights = np.zeros(((after + 3) * n, (before + 3) * n), dtype)
-        biases = np.zeros(len(weights), dtype)
-        found = slice((before + 1) * n, (before + 2) * n), slice((before + 2) * n, None)
-        weights[: after * n, : before * n] = entries
-        weights[: after * n, before * n : (before + 1) * n] = own
-        pair = np.vstack([-other, np.eye(n), self.gain * shared, self.gain * shared])
-        weights[:, found[0]], weights[:, found[1]] = pair, -pair
-        # a gate "not in use" was one less the difference of the pair
-        biases[: after * n] = constant[: after * n] + other.sum(axis=1)
-        biases[(after + 1) * n :] = np.repeat(step_bias(self.threshold, self.gain), n)
-        return weights, biases
 
+@dataclass(frozen=True, eq=False)
+class RecomputedInput:
+    """How inputs enter: the gated network's first state, with pairs of neurons for later gates.
 
-@dataclass(frozen=True, eq=False, repr=False)
-class RecomputedSuperposition(Superposition):
-    """MLP circuits in an MLP that is told only at its input which circuits are active.
-
-    gated: the superposition from which it was made.
-    codes: after 0 … L layers, where states are read: their entries, then the gates of the code.
+    gated: how inputs enter the gated network.
+    n_slots: the slots of one block.
     """
 
-    gated: GatedSuperposition
-    codes: tuple[SparseCode, ...]
+    gated: InputMap
+    n_slots: int
 
-    def embed(self, inputs: Floats, active: Integers) -> Floats:
-        """Return the gated superposition's first state, with pairs of neurons for later gates.
-
-        Raises as the gated superposition's `embed` does.
-        """
-        state = self.gated.embed(inputs, active)
-        n = _slots(self.gated.codes[0]).size
+    def write(self, inputs: Floats, active: Integers) -> Floats:
+        """Return first states (batch, D) for inputs (batch, k, d_0) of active circuits."""
+        state, n = self.gated.write(inputs, active), self.n_slots
         return np.hstack([state[:, :-n], 1 - state[:, -n:], np.zeros_like(state[:, -n:])])
 
-    def read(self, state: Floats, which: Integers, layer: int) -> Floats:
-        layer = self._layer(layer)
-        return self.gated.without_offset(self.codes[layer].decode(state, which), layer)
 
-    def read_all(self, state: Floats, layer: int) -> Floats:
-        layer = self._layer(layer)
-        return self.gated.without_offset(self.codes[layer].decode_all(state), layer)
-
-    def gates(self, state: Floats, layer: int) -> Floats:
-        """Return gates (batch, n) of `layer`'s code, from a state (batch, D) after that layer."""
-        n = _slots(self.gated.codes[0]).size
-        start = self.circuits.widths[self._layer(layer)] * n
-        return state[:, start : start + n]
+def gate_values(recomputed: Superposition, state: Floats, layer: int) -> Floats:
+    """Return gates (batch, n) of `layer`'s code, from a state (batch, D) after that layer."""
+    layer = int(whole_array("layer", layer, "", {}, len(recomputed.checkpoints)))
+    n = recomputed.codes.codes.n_slots
+    start = recomputed.circuits.widths[layer] * n
+    return state[:, start : start + n]
 
 
-def _slots(code: SparseCode) -> SparseCode:
-    """Return one block of a code with a block of slots for each entry and two for gates."""
-    return SparseCode(code.slots[:, :1], code.size // (code.width + 1), code.dtype)
-
-
-def _with_gate(code: SparseCode, slots: SparseCode) -> SparseCode:
-    """Return a gated layer's code of entries and gates, with room for one more block of neurons."""
-    starts = slots.size * np.arange(code.width)[:, None]
-    return SparseCode(slots.slots + starts, slots.size * (code.width + 2), code.dtype)
+def _moved(part: Part, layer: int, n: int, before: int, shape: tuple[int, int]) -> Part:
+    """Return a gated layer's part where a layer has gates of its own code first, then pairs."""
+    assert isinstance(part.write, SparseCode)
+    write = SparseCode(part.write.slots, shape[0], part.write.dtype)
+    away = np.zeros(before + 1, int)
+    away[-1] = -n * (layer % 2)  # gates of odd layers' code were the last block
+    if isinstance(part.read, SlotReader):
+        read = replace(part.read, starts=part.read.starts + away, size=shape[1])
+        return Part(write, part.weights, read, part.owners)
+    assert isinstance(part.read, SparseCode)
+    moved = SparseCode(part.read.slots + away[:, None], shape[1], part.read.dtype)
+    return Part(write, part.weights, moved, part.owners)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from scipy import sparse
 
 from superposition._check import Floats, generator, instance, positive_int, positive_real
 from superposition.circuits import MLPCircuits
 from superposition.circuits.moments import MLPMoments
 from superposition.circuits.rotations import rotation_step
 from superposition.constructions.needs import check_mlp
-from superposition.constructions.sizing import WIDEST, check_question, smallest_true
+from superposition.constructions.sizing import WIDEST, Meets, Sized, first_of
 from superposition.maps import SparseCode
-from superposition.network import MLPNetwork
+from superposition.network import mlp_of
 from superposition.packings import PACKINGS, packing
-from superposition.readers import mean_apart
-from superposition.sums import superpose
-from superposition.superposition import MLPSuperposition
+from superposition.readers import SlotReader, shared_weights
+from superposition.sums import Layer, Part, Sum
+from superposition.superposition import Gate, InputMap, ReadMap, Superposition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ LAWS = ("followed", "published", "small noise")
 
 
 @dataclass(frozen=True)
-class MLPConstruction:
+class MLPConstruction(Sized[MLPMoments]):
     """The sizes of the sequel's construction (chapter *A construction that survives depth*).
 
     width: D, the neurons in each layer of the large network.
@@ -53,6 +54,8 @@ class MLPConstruction:
     code: str = "prime_step"
     suppression: float = 1.0
 
+    _all = ", the capacity of {0.code!r}"
+
     def __post_init__(self) -> None:
         width = positive_int("width", self.width)
         positive_int("redundancy", self.redundancy, width, ", the number of neurons")
@@ -65,56 +68,24 @@ class MLPConstruction:
         sizes = {positive_int("widths", width) for width in widths[1:]}
         return min(SparseCode.capacity(self.code, d, self.width, self.redundancy) for d in sizes)
 
-    def capacity(self, moments: MLPMoments, n_active: int, tolerance: float) -> int:
-        """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
+    def predicted(self, moments: MLPMoments, n_circuits: int, n_active: int) -> float:
+        """Return the predicted relative_mse after the last layer.
 
-        tolerance: the largest relative_mse after the last layer.
-
-        The result is never more than the codes hold. For conditional rotations false indicators are
-        followed. For other circuits only the small-noise law is known, and the result is an upper
-        bound.
-        Raises ValueError where the active circuits alone have a larger error.
+        For conditional rotations false indicators are followed. For other circuits only the
+        small-noise law is known, so that fewer may fit than it says.
         """
-        n_active, tolerance = self._question(moments, n_active, tolerance)
-        most = self.holds(moments.widths)
-        n_active = positive_int("n_active", n_active, most, f", the capacity of {self.code!r}")
-        if (least := self._last_error(n_active, moments, n_active)) > tolerance:
-            raise ValueError(
-                f"tolerance: wanted at least {least:.3g}, the relative_mse of {n_active} active "
-                f"circuits with no others in {self.width} neurons, got {tolerance}"
-            )
-        first_over = smallest_true(
-            lambda n: self._last_error(n, moments, n_active) > tolerance, n_active + 1, most
-        )
-        return most if first_over is None else first_over - 1
 
-    def size_for(
-        self, n_circuits: int, moments: MLPMoments, n_active: int, tolerance: float
-    ) -> MLPConstruction:
-        """Return the narrowest construction in which n_circuits circuits fit.
+        from superposition.predict.sequel import last_error, small_noise_law
 
-        All but its width stays as it is here.
-        Raises ValueError for n_active > n_circuits, or a tolerance that no width up to 2^13 meets.
-        """
-        n_active, tolerance = self._question(moments, n_active, tolerance)
-        n_circuits = positive_int("n_circuits", n_circuits)
-        positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+        if moments.step is not None:
+            return last_error(self.follow(n_circuits, len(moments.growth), n_active, *moments.step))
+        law = small_noise_law(n_circuits, moments, self.width, self.redundancy, n_active)
+        return last_error(law)
+
+    def resized(self, moments: MLPMoments, n_circuits: int, meets: Meets) -> Self | None:
+        """Return the narrowest construction that meets the tolerance, or None."""
         lowest = self.redundancy * max(moments.widths[1:])
-
-        def meets_tolerance(width: int) -> bool:
-            sized = replace(self, width=width)
-            try:
-                if sized.holds(moments.widths) < n_circuits:
-                    return False
-            except ValueError:  # too narrow for the code's sets
-                return False
-            return sized._last_error(n_circuits, moments, n_active) <= tolerance
-
-        if (width := smallest_true(meets_tolerance, lowest, WIDEST)) is None:
-            raise ValueError(
-                f"tolerance: wanted one that up to {WIDEST} neurons can meet, got {tolerance}"
-            )
-        return replace(self, width=width)
+        return first_of([replace(self, width=w) for w in range(lowest, WIDEST + 1)], meets)
 
     def compress(
         self,
@@ -122,7 +93,7 @@ class MLPConstruction:
         rng: np.random.Generator,
         *,
         codes: Sequence[SparseCode] | None = None,
-    ) -> MLPSuperposition:
+    ) -> Superposition:
         """Return one large MLP that computes all circuits, up to interference: (eq-mlp-weights).
 
         codes: one code for each layer; None: codes drawn with `rng`.
@@ -140,17 +111,47 @@ class MLPConstruction:
         if codes is None:
             codes = [self._code(circuits, width, rng) for width in circuits.widths[1:]]
         self._check_codes(circuits, codes)
-        codes = [replace(code, dtype=circuits.dtype) for code in codes]
+        codes = tuple(replace(code, dtype=circuits.dtype) for code in codes)
         # one block of memory: the system hands out large ones faster than many of middle size
-        weights = np.zeros((circuits.n_layers, self.width, self.width), circuits.dtype)
-        np.fill_diagonal(weights[0], 1)
-        for layer in range(1, circuits.n_layers):
-            small, codes_here = circuits.weights[layer], (codes[layer], codes[layer - 1])
-            self._add_weights(weights[layer], small, *codes_here)
-        biases = [_spread(bias[0], self.width, circuits.dtype) for bias in circuits.biases]
-        network = MLPNetwork(list(weights), biases)
-        checkpoints = tuple(range(circuits.n_layers + 1))
-        return MLPSuperposition(circuits, self, network, checkpoints, tuple(codes))
+        network = mlp_of(self.layers(circuits, codes), together=circuits.n_layers)
+        return Superposition(circuits, self, network, tuple(range(circuits.n_layers + 1)), codes)
+
+    def layers(self, circuits: MLPCircuits, codes: Sequence[SparseCode]) -> Iterator[Layer]:
+        """Yield the large layers, of which the first only adds the bias: (eq-mlp-weights).
+
+        The others are w̄ ⊗ 𝒲, which belongs to no circuit, and circuits' weights less their mean.
+        """
+        shape, owners = (self.width, self.width), np.arange(circuits.n_circuits)
+        for layer, bias in enumerate(circuits.biases):
+            parts: tuple[Part, ...] = ()
+            rest = sparse.eye_array(self.width, dtype=circuits.dtype, format="csr")
+            if layer:
+                write, read, small = codes[layer], codes[layer - 1], circuits.weights[layer]
+                mean, shared = small.mean(axis=0), shared_weights(write, read, self.suppression)
+                own = Part(write, small - mean, read, owners)
+                parts, rest = (_of_all(mean, shared, shape), own), None
+            sizes = circuits.dtype, circuits.n_circuits
+            one = Sum(shape, parts, rest, *sizes, f"weights[{layer}]")
+            yield Layer((one,), _spread(bias[0], self.width, circuits.dtype))
+
+    def input_map(self, circuits: MLPCircuits, codes: Sequence[SparseCode]) -> InputMap:
+        """Return how inputs are written, after the first layer's weights: (eq-layer-zero)."""
+        return InputMap(codes[0], circuits.weights[0])
+
+    def read_map(self, circuits: MLPCircuits, codes: Sequence[SparseCode], layer: int) -> ReadMap:
+        """Return how states are read: as means over slots.
+
+        At layer 0 the first layer's weights w_t are undone. This is exact where w_t is injective.
+        Otherwise it is the shortest state that w_t maps to what is there.
+        """
+        if layer == 0:
+            undo = np.linalg.pinv(circuits.weights[0])
+            return ReadMap(codes[0], circuits.widths[0], undo)
+        return ReadMap(codes[layer - 1], circuits.widths[layer])
+
+    def gates(self, circuits: object, codes: object, layer: int) -> tuple[Gate, ...]:
+        """Return no gates, for there are none."""
+        return ()
 
     def predict_error(
         self, circuits: MLPCircuits, n_active: int, law: str = "followed"
@@ -212,20 +213,12 @@ class MLPConstruction:
         return table
 
     def _question(self, moments: MLPMoments, n_active: int, tolerance: float) -> tuple[int, float]:
-        question = check_question(moments, n_active, tolerance, MLPMoments)
+        question = super()._question(moments, n_active, tolerance)
         if set(moments.activations) != {"relu"}:
             raise ValueError(
                 f"moments: wanted those of ReLU circuits, got activations {moments.activations}"
             )
         return question
-
-    def _last_error(self, n_circuits: int, moments: MLPMoments, n_active: int) -> float:
-        from superposition.predict.sequel import last_error, small_noise_law
-
-        if moments.step is not None:
-            return last_error(self.follow(n_circuits, len(moments.growth), n_active, *moments.step))
-        sizes = self.width, self.redundancy, n_active
-        return last_error(small_noise_law(n_circuits, moments, *sizes))
 
     def _code(self, circuits: MLPCircuits, width: int, rng: np.random.Generator) -> SparseCode:
         n_circuits = circuits.n_circuits
@@ -244,16 +237,14 @@ class MLPConstruction:
                     f"codes[{i}]: wanted (circuits, width, redundancy, size) = {wanted}, got {got}"
                 )
 
-    def _add_weights(
-        self, large: Floats, small: Floats, write: SparseCode, read: SparseCode
-    ) -> None:
-        """Add w̄ ⊗ 𝒲 + (1/r) Σ_t Δw_t ⊗ e_t e_t^T, (eq-mlp-weights), to an array of zeros."""
-        own, mean, shared = mean_apart(small, write, read, self.suppression)
-        rows, columns = shared.shape
-        for i, j in np.ndindex(mean.shape):
-            block = large[i * rows : (i + 1) * rows, j * columns : (j + 1) * columns]
-            np.multiply(mean[i, j], shared, out=block)
-        superpose(*own, onto=large)
+
+def _of_all(mean: Floats, shared: Floats, shape: tuple[int, int]) -> Part:
+    """Return w̄ ⊗ 𝒲 as a part: each slot of a block reads the slots before it by a row of 𝒲."""
+    (rows, columns), (after, before) = shared.shape, mean.shape
+    slots = np.arange(rows)[:, None, None] + rows * np.arange(after)[:, None]
+    read = SlotReader(shared, columns * np.arange(before), shape[1], np.arange(rows))
+    weights = np.broadcast_to(mean, (rows, after, before))
+    return Part(SparseCode(slots, shape[0], mean.dtype), weights, read)
 
 
 def _spread(bias: Floats, size: int, dtype: np.dtype[np.floating]) -> Floats:

@@ -1,55 +1,222 @@
-"""How many circuits fit into a network, and how large a network they need, by predicted errors."""
+"""How many circuits fit into a network, and how large a network they need, once for all."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 
 from superposition._check import instance, positive_int, positive_real
 from superposition.circuits.moments import MLPMoments, Moments
+from superposition.maps import GATES
+from superposition.packings import smallest_plane
 
 LARGEST = 2**24  # dimensions or neurons, beyond which no construction is looked for
 MOST_CIRCUITS = 2**50
 WIDEST = 2**13  # neurons in a layer of an MLP, beyond which none is looked for
 
+M = TypeVar("M", Moments, MLPMoments)
+S = TypeVar("S")
+Meets = Callable[[Any], bool]  # whether a construction holds the circuits, within tolerance
 
-def check_question(
-    moments: Moments | MLPMoments, n_active: int, tolerance: float, kind: type = Moments
-) -> tuple[int, float]:
-    """Return n_active and tolerance, or raise an error that names the argument.
 
-    Moments of another kind than `kind` are refused, too.
+@dataclass(frozen=True)
+class Sized(ABC, Generic[M]):
+    """A construction whose predicted errors say how many circuits fit, and in which size.
+
+    A construction says how many circuits it `holds`, which error is `predicted`, and by which sizes
+    it is `resized`. From these, `capacity` and `size_for` answer the two questions.
     """
-    if hasattr(moments, "moments"):
-        given = type(moments).__name__
-        raise TypeError(f"moments: wanted {kind.__name__}, got {given}: pass its moments(rng)")
-    instance("moments", moments, kind)
-    return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
+
+    _kind: ClassVar[type] = MLPMoments
+    # how errors speak of the size, of why no more circuits can be active, of the least tolerance
+    # that can be met, and of the largest size that is looked for
+    _size: ClassVar[str] = "{0.width} neurons"
+    _all: ClassVar[str] = ", all that the width holds"
+    _least: ClassVar[str] = "at least {error:.3g}, the relative_mse of {who}"
+    _limit: ClassVar[str] = f"{WIDEST} neurons"
+
+    def holds(self, widths: Any, /) -> int | None:
+        """Return how many circuits of these widths fit, whatever the error; None for any number."""
+        return None
+
+    @abstractmethod
+    def predicted(self, moments: M, n_circuits: int, n_active: int) -> float:
+        """Return the predicted relative_mse after the last layer, or the chance of a failure."""
+
+    @abstractmethod
+    def resized(self, moments: M, n_circuits: int, meets: Meets) -> Self | None:
+        """Return the construction in the smallest size that meets the tolerance, or None.
+
+        meets: whether a construction holds the circuits and is predicted to be within tolerance.
+        """
+
+    def capacity(self, moments: M, n_active: int, tolerance: float) -> int:
+        """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
+
+        tolerance: the largest relative_mse after the last layer, or failure probability of chains.
+
+        The result is never more than the construction `holds`, nor more than 2^50.
+        Raises TypeError for moments of other circuits. Raises ValueError for a construction without
+        a width, for more active circuits than it holds, or where the active circuits alone, without
+        any others, have a larger error.
+        """
+        n_active, tolerance = self._question(moments, n_active, tolerance)
+        most = self.holds(_widths(moments))
+        n_active = positive_int("n_active", n_active, most, self._all.format(self))
+        fit = largest_within(
+            lambda n: self.predicted(moments, n, n_active), tolerance, n_active, most
+        )
+        if fit < n_active:
+            alone = self.predicted(moments, n_active, n_active)
+            who = f"{n_active} active circuits with no others in {self._size.format(self)}"
+            least = self._least.format(error=alone, who=who)
+            raise ValueError(f"tolerance: wanted {least}, got {tolerance}")
+        return fit
+
+    def size_for(self, n_circuits: int, moments: M, n_active: int, tolerance: float) -> Self:
+        """Return the smallest construction in which n_circuits circuits should fit.
+
+        tolerance: the largest relative_mse after the last layer, or failure probability of chains.
+
+        Only the size is chosen, the rest stays as it is here. The smallest is the narrowest or,
+        where both dimensions and neurons are chosen, what has the fewest parameters.
+        Raises TypeError for moments of other circuits. Raises ValueError for n_active > n_circuits,
+        for more circuits than the largest size holds, or a tolerance that no size meets. The
+        largest size is 2^13 neurons in a layer, 2^13 dimensions of a gated stream, or 2^24 of both
+        in the post's construction.
+        """
+        n_active, tolerance = self._question(moments, n_active, tolerance)
+        n_circuits = positive_int("n_circuits", n_circuits)
+        positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+
+        def meets(sized: Self) -> bool:
+            try:
+                most = sized.holds(_widths(moments))
+            except ValueError:  # too small for its codes
+                return False
+            room = most is None or most >= n_circuits
+            return room and sized.predicted(moments, n_circuits, n_active) <= tolerance
+
+        if (sized := self.resized(moments, n_circuits, meets)) is None:
+            met = f"up to {self._limit} can meet"
+            raise ValueError(f"tolerance: wanted one that {met}, got {tolerance}")
+        return sized
+
+    def _question(self, moments: M, n_active: int, tolerance: float) -> tuple[int, float]:
+        """Return n_active and tolerance, or raise an error that names the argument.
+
+        Moments of another kind are refused, too.
+        """
+        if hasattr(moments, "moments"):
+            kinds = f"wanted {self._kind.__name__}, got {type(moments).__name__}"
+            raise TypeError(f"moments: {kinds}: pass its moments(rng)")
+        instance("moments", moments, self._kind)
+        return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
 
 
-def largest_within(error: Callable[[float], float], tolerance: float, low: int) -> int:
-    """Return the largest n ≥ low with error(n) ≤ tolerance, at most `MOST_CIRCUITS`.
+@dataclass(frozen=True)
+class OnPlane(Sized[M]):
+    """A construction whose circuits are points of a plane over a prime, (eq-plane)."""
+
+    _field: ClassVar[str] = "width"  # which sets the size
+    _least = "one that {who} meet"
+
+    @abstractmethod
+    def _plane(self, widths: Any) -> tuple[int, int, str]:
+        """Return the slopes of all codes, how wide one line of each is, and the codes in words."""
+
+    def holds(self, widths: Any) -> int:
+        """Return q², (eq-plane), how many circuits of these widths fit, whatever the error.
+
+        Raises ValueError for a construction without a width, or where that is too small for the
+        codes.
+        """
+        if getattr(self, self._field) is None:
+            raise ValueError(f"{self._field}: wanted one, to say how many circuits it holds")
+        return self._largest_prime(widths) ** 2
+
+    def resized(self, moments: M, n_circuits: int, meets: Meets) -> Self | None:
+        """Return the construction over the smallest plane that meets the tolerance, or None."""
+        widths = _widths(moments)
+        most = replace(self, **{self._field: WIDEST}).holds(widths)
+        positive_int("n_circuits", n_circuits, most, f", all that {self._limit} hold")
+        sizes, tried = self._planes(widths, n_circuits), 1
+        while tried < len(sizes) and not meets(sizes[tried - 1]):
+            tried *= 2  # the geometry of larger planes takes longer to count
+        return first_of(sizes[:tried], meets)
+
+    def _planes(self, widths: Any, n_circuits: int) -> list[Self]:
+        """Return the construction over each prime that has enough points and slopes."""
+        slopes, per_line, _ = self._plane(widths)
+        found = primes(smallest_plane(n_circuits, slopes), WIDEST // per_line)
+        return [replace(self, **{self._field: prime * per_line}) for prime in found]
+
+    def _largest_prime(self, widths: Any) -> int:
+        """Return the prime of the largest plane that the width has room for."""
+
+        from sympy import prevprime
+
+        slopes, per_line, codes = self._plane(widths)
+        width, least = getattr(self, self._field), smallest_plane(1, slopes)
+        if width < least * per_line:
+            wanted = f"{least * per_line} for {codes}"
+            raise ValueError(f"{self._field}: wanted at least {wanted}, got {width}")
+        return int(prevprime(width // per_line + 1))
+
+    def _prime(self, widths: Any, n_circuits: int) -> int:
+        """Return the prime of the least plane that holds the circuits, or the largest that fits."""
+        if getattr(self, self._field) is None:
+            return smallest_plane(n_circuits, self._plane(widths)[0])
+        prime = self._largest_prime(widths)
+        why = f", all that a plane over {prime} holds, in {self._size.format(self)}"
+        positive_int("n_circuits", n_circuits, prime**2, why)
+        return prime
+
+
+def neurons_of_slot(widths: Sequence[int]) -> int:
+    """Return the neurons of one slot in the widest layer: one for each entry, and two gates."""
+    return max(positive_int("widths", width) for width in widths) + GATES
+
+
+def primes(first: int, last: int) -> list[int]:
+    """Return all primes from `first` to `last`."""
+
+    from sympy import primerange
+
+    return [int(prime) for prime in primerange(first, last + 1)]
+
+
+def first_of(sizes: Sequence[S], meets: Callable[[S], bool]) -> S | None:
+    """Return the first of the sizes that meets a tolerance, or None; all later ones must, too."""
+    least = smallest_true(lambda i: meets(sizes[i]), 0, len(sizes) - 1)
+    return None if least is None else sizes[least]
+
+
+def _widths(moments: Moments | MLPMoments) -> int | tuple[int, ...]:
+    """Return the widths of a circuit's states, or the one width of all."""
+    return moments.width if isinstance(moments, Moments) else moments.widths
+
+
+def largest_within(
+    error: Callable[[int], float], tolerance: float, low: int, most: int | None = None
+) -> int:
+    """Return the largest n ≥ low with error(n) ≤ tolerance, at most `most`, or low − 1.
 
     error: a function that rises with n, and may be infinite.
+    most: the largest n; None: `MOST_CIRCUITS`, approached from `low` by factors of 8.
     """
-    high = 8 * low
-    while error(high) <= tolerance:
-        if high >= MOST_CIRCUITS:
-            return MOST_CIRCUITS
-        low, high = high, 8 * high
-    from scipy.optimize import brentq  # slow to load, and seldom needed
-
-    def excess(x: float) -> float:
-        return float(np.log(min(error(np.exp(x)), 1e300) / tolerance))
-
-    n = int(np.exp(brentq(excess, np.log(low) - 1e-9, np.log(high), xtol=1e-15, rtol=1e-15)))
-    while error(n) > tolerance:
-        n -= 1
-    while error(n + 1) <= tolerance:
-        n += 1
-    return n
+    if most is None:
+        most = 8 * low
+        while most < MOST_CIRCUITS and error(most) <= tolerance:
+            low, most = most, 8 * most
+        most = min(most, MOST_CIRCUITS)
+    first = smallest_true(lambda n: not error(n) <= tolerance, low, most)  # NaN is not within it
+    return most if first is None else first - 1
 
 
 def smallest_true(holds: Callable[[int], bool], low: int, limit: int) -> int | None:
@@ -62,37 +229,35 @@ def smallest_true(holds: Callable[[int], bool], low: int, limit: int) -> int | N
 
 
 def fewest_parameters(
-    smallest_neurons: Callable[[int], int | None], lowest: int
+    fits: Callable[[int, int], bool], least_width: int, least_neurons: int
 ) -> tuple[int, int] | None:
-    """Return (D, M) with the fewest weights and biases, where M = smallest_neurons(D), or None.
+    """Return (D, M), D ≥ least_width and M ≥ least_neurons, that fit with the fewest parameters.
 
-    A coarse search tries widths D that grow by factors of 1.5. A fine search follows between the
-    best one's neighbours.
+    The result is None where nothing fits. A coarse search tries widths D that grow by factors of
+    1.5, each with the fewest neurons M. A fine search follows between the best one's neighbours.
     """
 
-    def parameters(width: int) -> float:
-        neurons = smallest_neurons(width)
-        return np.inf if neurons is None else (2 * width + 1) * neurons
+    def tried(width: int) -> tuple[float, int, int]:
+        neurons = smallest_true(lambda n: fits(width, n), least_neurons, LARGEST)
+        if neurons is None:
+            return np.inf, width, 0
+        return (2 * width + 1) * neurons, width, neurons
 
-    found: list[tuple[float, int]] = []
-    width = lowest
-    while width <= LARGEST:
-        found.append((parameters(width), width))
-        if len(found) > 3 and found[-1][0] > 4 * min(found)[0]:
-            break  # far past the smallest
+    found: list[tuple[float, int, int]] = []
+    width = least_width
+    # until the last is far past the smallest
+    while width <= LARGEST and not (len(found) > 3 and found[-1][0] > 4 * min(found)[0]):
+        found.append(tried(width))
         width = max(width + 1, round(1.5 * width))
-    best, at = min(found)
-    if not np.isfinite(best):
+    parameters, at, _ = best = min(found)
+    if not np.isfinite(parameters):
         return None
-    bounds = np.log([max(lowest, at / 1.5), min(LARGEST, 1.5 * at)])
     from scipy.optimize import minimize_scalar  # slow to load, and seldom needed
 
     fine = minimize_scalar(
-        lambda x: np.log(parameters(round(np.exp(x)))),
-        bounds=bounds,
+        lambda x: np.log(tried(round(np.exp(x)))[0]),
+        bounds=np.log([max(least_width, at / 1.5), min(LARGEST, 1.5 * at)]),
         method="bounded",
         options={"xatol": 1e-3},
     )
-    width = min((best, at), (parameters(round(np.exp(fine.x))), round(np.exp(fine.x))))[1]
-    neurons = smallest_neurons(width)
-    return None if neurons is None else (width, neurons)
+    return min(best, tried(round(np.exp(fine.x))))[1:]

@@ -6,7 +6,6 @@ read its state are its own directions and, through the maps, those of all circui
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,6 @@ from superposition._check import Floats, Integers, instance
 from superposition.circuits import ResidualCircuits, with_indicator
 from superposition.circuits.graph import CircuitGraph, Stage
 from superposition.maps import Code, GaussianCode
-from superposition.sums import CircuitSum
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def linked(graph: CircuitGraph, code: Code) -> Code:
     """
     if not graph.n_edges:
         return code
-    instance("stream_code", code, GaussianCode)
+    instance("codes.stream", code, GaussianCode)
     directions = np.array(code.matrix.reshape(code.n_circuits, code.width, code.size))
     for layer in range(graph.n_layers):
         for edges in graph.edges_into(layer):
@@ -102,15 +100,16 @@ def linked(graph: CircuitGraph, code: Code) -> Code:
     return GaussianCode(directions)
 
 
-def layer_sums(
-    graph: CircuitGraph, margin: float, stream: tuple[Code, Code], neuron_codes: Sequence[Code]
-) -> Iterator[tuple[Integers, CircuitSum, CircuitSum]]:
-    """Yield each large layer's circuits, and what they read and write, as sums: (eq-linked).
+def started(graph: CircuitGraph, code: Code, layer: int) -> Code:
+    """Return the code by which all circuits' states are read after `layer` layers of the graph.
 
-    stream: the code by which circuits write, and the code by which they read.
+    Circuits that have started are read with what edges lead to them, (eq-linked), and others as
+    they are in the stream.
     """
-    for step, neurons in zip(plan(graph)[0], neuron_codes, strict=True):
-        owners = circuits_in(graph, step)
-        read, write = step_weights(graph, step, margin)
-        to, of = (code_of(code, owners) for code in stream)
-        yield owners, CircuitSum(neurons, read, of), CircuitSum(to, write, neurons)
+    if not graph.n_edges:
+        return code
+    reader = linked(graph, code)
+    counts = [stage.circuits.n_circuits for stage in graph.stages.values()]
+    begun = np.repeat([stage.start <= layer for stage in graph.stages.values()], counts)
+    parts = (each.matrix.reshape(code.n_circuits, code.width, -1) for each in (reader, code))
+    return GaussianCode(np.where(begun[:, None, None], *parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -18,7 +18,11 @@ from numpy.typing import NDArray
 
 from superposition._check import instance, whole_number
 from superposition._memory import check_memory
+from superposition.constructions.graphs import GraphCodes
+from superposition.constructions.post import PostCodes
+from superposition.constructions.stages import as_graph
 from superposition.interop.rows import RowInputs
+from superposition.maps import TwoCodes
 from superposition.results import atomic_write, check_writable, named
 from superposition.superposition import Superposition
 
@@ -39,6 +43,7 @@ def _kinds() -> dict[str, type]:
         for name, value in vars(module).items():
             if isinstance(value, type) and value.__module__ == module.__name__ and name[0] != "_":
                 found |= {name: value} if is_dataclass(value) else {}
+    del found["NetworkInFactors"]  # it follows from the rest
     return found
 
 
@@ -91,9 +96,40 @@ def unpacked(tree: Tree, arrays: Mapping[str, NDArray[Any]]) -> Any:
         return tuple(items) if kind == "tuple" else items
     if kind == "dict":
         return {key: unpacked(item, arrays) for key, item in tree["items"].items()}
-    if kind not in KINDS:
+    if kind not in KINDS and kind not in _FIRST_VERSION:
         raise ValueError(f"wanted one of {sorted(KINDS)}, got {kind!r}")
-    return KINDS[kind](**{name: unpacked(item, arrays) for name, item in tree["fields"].items()})
+    fields = {name: unpacked(item, arrays) for name, item in tree["fields"].items()}
+    if kind in _FIRST_VERSION:
+        same = ("circuits", "construction", "network", "checkpoints")
+        kept = {name: fields[name] for name in same}
+        return Superposition(**kept, codes=_FIRST_VERSION[kind](fields))
+    return KINDS[kind](**fields)
+
+
+def _two_codes(fields: Mapping[str, Any]) -> TwoCodes:
+    even, odd = (code.slots[:, 0] for code in fields["codes"][:2])
+    door = fields["door"]
+    return TwoCodes((even, odd), door.size // door.width, door.dtype)
+
+
+def _one_stage(fields: Mapping[str, Any]) -> GraphCodes:
+    return GraphCodes(as_graph(fields["circuits"]), {"circuits": fields["codes"]}, ())
+
+
+# version 0.1 had a class for each kind of superposition: what its fields are as codes
+_FIRST_VERSION: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    **dict.fromkeys(
+        ("ResidualSuperposition", "GraphSuperposition"),
+        lambda fields: PostCodes(fields["stream_code"], fields["neuron_codes"]),
+    ),
+    **dict.fromkeys(
+        ("MLPSuperposition", "ChainSuperposition", "GatedGraphSuperposition"),
+        lambda fields: fields["codes"],
+    ),
+    "GatedSuperposition": _two_codes,
+    "GatedResidualSuperposition": _one_stage,
+    "RecomputedSuperposition": lambda fields: fields["gated"],
+}
 
 
 def _dataclass(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
@@ -102,6 +138,8 @@ def _dataclass(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
         more = ""
         if label.endswith("sampler"):
             more = "; give the circuits a sampler of the library, or None, before compressing them"
+        if kind == "NetworkInFactors":
+            more = "; save the dense superposition, and call `in_factors` after loading it"
         raise TypeError(f"{label}: wanted something of the library's, got {kind}{more}")
     parts = {
         field.name: packed(getattr(value, field.name), f"{label}.{field.name}", arrays)
@@ -207,9 +245,10 @@ def load(path: str | Path) -> Superposition:
         superposition = unpacked(about["tree"], arrays)
         instance("superposition", superposition, Superposition)
         circuits = superposition.circuits  # its parts fit together if it runs
-        superposition.run(
-            np.zeros((1, 1, circuits.widths[0]), circuits.dtype), np.zeros((1, 1), int)
-        )
+        inputs = np.zeros((1, 1, circuits.widths[0]), circuits.dtype)
+        states = superposition.run(inputs, np.zeros((1, 1), int))
+        if len(states) != circuits.n_layers + 1:
+            raise ValueError(f"checkpoints: wanted {circuits.n_layers + 1}, got {len(states)}")
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
         text = f"path: wanted a superposition, got something else in {path}: {error}"
         raise ValueError(text) from error

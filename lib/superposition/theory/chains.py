@@ -139,10 +139,14 @@ def placements(n_chains: int, n_active: int, chance: sp.Expr | float = pair) -> 
 
 
 def in_logarithms(expression: sp.Expr) -> sp.Expr:
-    """Write binomial coefficients as exponentials of log Γ; they may be too large for a float."""
+    """Write binomial coefficients as exponentials of log Γ; they may be too large for a float.
+
+    A coefficient is 0 where more are chosen than there are: there Γ has a pole.
+    """
 
     def gamma(n: sp.Expr, m: sp.Expr) -> sp.Expr:
-        return sp.exp(sp.loggamma(n + 1) - sp.loggamma(m + 1) - sp.loggamma(n - m + 1))
+        left = sp.loggamma(sp.Max(n - m + 1, 0))
+        return sp.exp(sp.loggamma(sp.Max(n + 1, 1)) - sp.loggamma(m + 1) - left)
 
     ratio = expression.replace(sp.binomial, gamma)
     return sp.powsimp(ratio)
