@@ -98,6 +98,14 @@ def test_factors_compute_what_the_dense_network_does(made, rng, make_circuits):
     pd.testing.assert_frame_equal(*tables, rtol=1e-9, atol=1e-20)
 
 
+def test_networks_and_circuits_say_how_large_they_are(rng, make_circuits):
+    flat, stream = gated(rng, None), post(rng, make_circuits)
+    assert repr(flat.network) == "MLPNetwork(widths 25 → 30 → 20 → 35)"
+    assert repr(flat.in_factors().network) == "NetworkInFactors(widths 25 → 30 → 20 → 35)"
+    assert repr(stream.network) == "ResidualNetwork(2 layers, stream 30, neurons 40)"
+    assert repr(stream.circuits) == "ResidualCircuits(6 circuits, 2 layers, width 3, neurons 4)"
+
+
 def test_factors_of_float32_stay_float32(rng):
     circuits = rotation_circuits(9, 3, rng).astype(np.float32)
     quick = MLPConstruction(63, 3).compress(circuits, rng).in_factors()
@@ -150,3 +158,13 @@ def test_a_certificate_wants_dense_weights(rng):
     quick = GatedConstruction().compress(MLPCircuits.random(9, (2, 2), rng), rng).in_factors()
     with pytest.raises(TypeError, match="network: wanted MLPNetwork, got NetworkInFactors"):
         quick.certificate(1)
+
+
+def test_sums_of_the_sequel_are_as_large_and_precise_as_its_layers(rng):
+    circuits = silent_circuits(rng).astype(np.float32)
+    first, *later = MLPConstruction(62, 2, "finite_plane").compress(circuits, rng).sums
+    assert first.rest.dtype == np.float32
+    for one in later:
+        shared = one.parts[0] if one.parts[0].owners is None else one.parts[1]
+        assert (shared.write.size, shared.read.size) == one.shape
+        assert shared.write.dtype == np.float32

@@ -402,3 +402,20 @@ def test_what_a_sparse_code_is_given_is_kept_as_checked():
     message = r"^weights: wanted shape \(circuits = 1, outputs = 1, inputs = 1\), got \(1, 1, 2\)$"
     with pytest.raises(ValueError, match=message):
         superpose(one, np.ones((1, 1, 2)), one)
+
+
+def test_circuits_are_taken_by_number(rng):
+    """In that order, with the code's precision; refused word for word."""
+    for code in (
+        GaussianCode.draw(3, 2, 20, rng, dtype=np.float32),
+        SparseCode.draw("random", 3, 2, 20, 2, rng, dtype=np.float32),
+    ):
+        taken = code.take([2, 0])
+        wanted = code.matrix.toarray() if hasattr(code.matrix, "toarray") else code.matrix
+        found = taken.matrix.toarray() if hasattr(taken.matrix, "toarray") else taken.matrix
+        np.testing.assert_array_equal(found, np.vstack([wanted[4:], wanted[:2]]))
+        assert taken.dtype == np.float32
+        with pytest.raises(ValueError, match=r"^which: wanted entries from 0 to 2, got 3"):
+            code.take([3])
+        with pytest.raises(ValueError, match=r"^which: wanted shape \(n\), got \(1, 1\)"):
+            code.take([[1]])

@@ -6,6 +6,7 @@ import pytest
 
 from superposition import (
     GatedConstruction,
+    MLPCircuits,
     ResidualCircuits,
     ResidualConstruction,
     SparseCode,
@@ -14,7 +15,7 @@ from superposition import (
 )
 from superposition import measure as measure_module
 from superposition.circuits.inputs import UnitInputs, sample_active
-from superposition.measure import doing_nothing, read_in_interference
+from superposition.measure import _errors, doing_nothing, read_in_interference
 
 
 @pytest.fixture
@@ -224,3 +225,23 @@ def test_counts_that_are_too_large_are_refused_word_for_word(superposition, rng)
 def test_what_doing_nothing_costs_is_in_double_precision(rng):
     circuits = ResidualCircuits.random(3, 2, 2, 1, rng).astype(np.float32)
     assert doing_nothing(circuits, 5, rng).dtype == np.float64
+
+
+def test_errors_by_hand():
+    """In double precision whatever states are in; without a relative error of states of zero."""
+    zero, found = np.zeros((2, 2), np.float32), np.array([[1, 1e-4], [0, 1e-3]], np.float32)
+    mse, relative, worst, exact = _errors(zero, found, float(found[1, 1]))
+    small, tiny = float(found[1, 1]), float(found[0, 1])
+    assert mse == pytest.approx((1 + tiny**2 + small**2) / 2, rel=1e-12)
+    assert np.isnan(relative)
+    assert worst == pytest.approx(np.sqrt(1 + tiny**2), rel=1e-12)
+    assert exact == 0.5
+    mse, relative, _, _ = _errors(found, zero, 0.0)
+    assert relative == pytest.approx(1, rel=1e-12)
+    assert mse / relative == pytest.approx((1 + tiny**2 + small**2) / 2, rel=1e-12)
+
+
+def test_interference_is_that_of_the_posts_construction(rng):
+    gated = GatedConstruction().compress(MLPCircuits.random(5, [2, 2], rng), rng)
+    with pytest.raises(TypeError, match=r"^superposition\.codes: wanted PostCodes, got TwoCodes$"):
+        read_in_interference(gated, np.ones((1, 1, 2)), np.array([[0]]))

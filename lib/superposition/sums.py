@@ -164,7 +164,7 @@ class Sum:
     def pieces(self) -> Iterator[tuple[Floats, Floats]]:
         """Yield left (D_out, R) and right (R, D_in) of each piece, in the order of `owners`."""
         for part in self._of_circuits:
-            yield from (part.factors(piece) for piece in range(_count(part)))
+            yield from (part.factors(i) for i in range(len(np.asarray(part.owners))))
 
     def factors(self, circuit: int) -> tuple[Floats, Floats]:
         """Return the circuit's component as left (D_out, R) and right (R, D_in): left @ right.
@@ -272,7 +272,7 @@ def _add_rows(write: Code, weights: Floats, read: SlotReader, onto: Floats) -> N
     """
     assert isinstance(write, SparseCode)
     slots, n_slots = write.slots[:, :, 0], read.n_slots
-    if len(weights) > 1 and not weights.strides[0]:  # all rows have one small matrix: by blocks
+    if not weights.strides[0]:  # all rows have one small matrix: by blocks
         first = slots[0]
         for i, j in np.ndindex(weights.shape[1:]):
             above, left = first[i], read.starts[j]
@@ -313,11 +313,6 @@ def _read_rows(read: Code | SlotReader, state: Floats) -> Floats:
     if isinstance(read, SlotReader):
         return read.read_rows(state)
     return np.asarray(read.reader @ state).reshape(read.n_circuits, read.width, -1)
-
-
-def _count(part: Part) -> int:
-    """Return how many pieces a part has."""
-    return 0 if part.owners is None else len(part.owners)
 
 
 def _rows(matrix: Any, number: int, width: int) -> Floats:

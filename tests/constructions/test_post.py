@@ -223,3 +223,20 @@ def test_the_size_is_one_that_is_needed(make_circuits, rng):
     assert ResidualConstruction(5, 5, 2).size_for(20, moments, 2, error) == found
     fewer = replace(found, n_neurons=found.n_neurons - 1)
     assert fewer.predicted(moments, 20, 2) > 0.5
+
+
+def test_given_codes_are_kept_in_the_circuits_precision(make_circuits, rng):
+    stream = GaussianCode.draw(6, 4, 30, rng)
+    neurons = [SparseCode.draw("random", 6, 4, 40, 3, rng) for _ in range(2)]
+    large = ResidualConstruction(30, 40, 3).compress(
+        make_circuits().astype(np.float32), rng, codes=PostCodes(stream, neurons)
+    )
+    assert [code.dtype for code in (large.codes.stream, *large.codes.neurons)] == [np.float32] * 3
+    np.testing.assert_array_equal(large.codes.neurons[1].slots, neurons[1].slots)
+
+
+def test_every_circuit_owns_its_part(make_circuits, rng):
+    large = ResidualConstruction(30, 40, 3).compress(make_circuits(), rng)
+    assert [one.owners.tolist() for one in large.sums] == [list(range(6))] * 4
+    with pytest.raises(TypeError, match=r"^codes: wanted PostCodes, got int$"):
+        ResidualConstruction(30, 40, 3).compress(make_circuits(), rng, codes=3)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from mutants import Mutant, excuses, not_killed, read_mutants
 from score import below, report, write_table
@@ -98,7 +99,25 @@ def mutmut(copy: Path, modules: list[str], only_left: bool) -> None:
     if not only_left:
         call(copy, [])
     if left:
+        before = {path: json.loads(path.read_text()) for path in copy.rglob("*.py.meta")}
         call(copy, left)
+        for path, notes in before.items():
+            remember(path, notes)
+
+
+def remember(path: Path, before: dict[str, dict[str, Any]]) -> None:
+    """Gives back verdicts that mutmut drops where it is asked for other mutants alone.
+
+    Those on functions that have changed since are of other mutants, and stay away.
+    """
+    notes = json.loads(path.read_text())
+    hashes = [each["hash_by_function_name"] for each in (before, notes)]
+    for name, status in notes["exit_code_by_key"].items():
+        function = name.rpartition(".")[2].partition("__mutmut_")[0]
+        same = hashes[0].get(function) == hashes[1].get(function)
+        if status is None and same:
+            notes["exit_code_by_key"][name] = before["exit_code_by_key"].get(name)
+    path.write_text(json.dumps(notes))
 
 
 def call(copy: Path, names: list[str]) -> None:

@@ -154,3 +154,17 @@ def test_too_few_kills_fail_and_so_does_a_survivor_without_an_excuse():
     some = made(8, 2)
     assert score.below(some, {mutant.key: "why" for mutant in some})
     assert "| a | 10 | 8 | 0 | 2 | 0 | 80.0% |" in score.table(some, {})
+
+
+def test_verdicts_outlive_a_run_that_asks_for_others(tmp_path):
+    """But not those on a function that has changed."""
+    path = tmp_path / "sums.py.meta"
+    statuses = {"sums.x_a__mutmut_1": 1, "sums.x_a__mutmut_2": 0, "sums.x_b__mutmut_1": 1}
+    before = {"exit_code_by_key": statuses, "hash_by_function_name": {"x_a": "1", "x_b": "1"}}
+    after = {
+        "exit_code_by_key": {name: 1 if name.endswith("2") else None for name in statuses},
+        "hash_by_function_name": {"x_a": "1", "x_b": "2"},
+    }
+    path.write_text(run.json.dumps(after))
+    run.remember(path, before)
+    assert list(run.json.loads(path.read_text())["exit_code_by_key"].values()) == [1, 1, None]
