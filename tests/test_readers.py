@@ -40,7 +40,7 @@ def test_rows_that_take_much_memory_are_found_again(two, monkeypatch):
     np.testing.assert_array_equal(anew.weights, kept.weights)
     readers_of = [SlotReader(rows, np.array([0, 14]), 28, rows.circuits) for rows in (kept, anew)]
     for (part, weights), (other, again) in zip(
-        *(reader.by_slot(kept.slots) for reader in readers_of), strict=True
+        *(reader.by_slot(kept.slots[:, None]) for reader in readers_of), strict=True
     ):
         assert part == other
         np.testing.assert_array_equal(weights, again)
@@ -105,8 +105,10 @@ def test_rows_of_a_piece_are_in_order():
 def test_rows_by_slot_by_hand():
     weights = np.array([[1.0], [2], [3]])
     reader = SlotReader(weights, np.array([0]), 1, np.arange(3))
-    found = [(part, rows.tolist()) for part, rows in reader.by_slot(np.array([0, 1, 1]))]
+    found = [(part, rows.tolist()) for part, rows in reader.by_slot(np.array([[0], [1], [1]]))]
     assert found == [(slice(0, 1), [[1]]), (slice(1, 3), [[2], [3]])]
+    found = [part for part, _ in reader.by_slot(np.array([[0, 1], [0, 1], [0, 2]]))]
+    assert found == [slice(0, 2), slice(2, 3)]
 
 
 def test_it_is_asked_whether_rows_are_spare(two, monkeypatch):

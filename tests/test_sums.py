@@ -117,3 +117,15 @@ def test_slots_that_read_alike_are_one_factor():
         left, right = part.factors(0)
         assert left.shape == (3, rank)
         np.testing.assert_array_equal(left @ right, [[5, 10], [0, 0], np.multiply(5, second)])
+
+
+@pytest.mark.parametrize("slots", [[2, 3, 4], [4, 0, 4], [1, 3, 0]])
+def test_rows_with_one_small_matrix_may_be_written_anywhere(slots, rng):
+    """Dense weights are those of the run in factors, whether slots are in a row or not."""
+    write = SparseCode(np.array([[[slot], [9 - slot]] for slot in slots]), 10)
+    shared = np.broadcast_to(rng.standard_normal((2, 1)), (3, 2, 1))
+    reader = SlotReader(rng.standard_normal((3, 4)), np.array([0]), 4, np.arange(3))
+    one = Sum((10, 4), (Part(write, shared, reader, np.arange(3)),), None, np.dtype(float), 3)
+    np.testing.assert_allclose(one.dense().T, one(np.eye(4)), atol=1e-14)
+    own = [one.component(t) for t in range(3)]
+    np.testing.assert_allclose(sum(own), one.dense(), atol=1e-14)

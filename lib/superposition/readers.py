@@ -84,15 +84,15 @@ class SlotReader:
         return self.of.read.size if isinstance(self.of, SlotRows) else self.of.shape[1]
 
     def by_slot(self, slots: Integers) -> Iterator[tuple[slice, Floats]]:
-        """Yield the rows of each slot that is written, and their weights.
+        """Yield rows that follow each other and are written to the same slots, and their weights.
 
-        slots: (n,), the slot that each row is written to, ascending.
+        slots: (n, d'), the slots that each row is written to.
         """
         if isinstance(self.of, SlotRows) and self.of.kept is None:
             yield from self.of.by_slot()
             return
-        ends = np.flatnonzero(np.diff(slots, append=-1)) + 1
-        for part in map(slice, [0, *ends[:-1]], ends):
+        starts = [0, *np.flatnonzero(np.diff(slots, axis=0).any(axis=1)) + 1]
+        for part in map(slice, starts, [*starts[1:], len(slots)]):
             yield part, self.weights[part]
 
     def read_rows(self, state: Floats) -> Floats:

@@ -272,8 +272,9 @@ def _add_rows(write: Code, weights: Floats, read: SlotReader, onto: Floats) -> N
     """
     assert isinstance(write, SparseCode)
     slots, n_slots = write.slots[:, :, 0], read.n_slots
-    if not weights.strides[0]:  # all rows have one small matrix: by blocks
-        first = slots[0]
+    first = slots[0]
+    # all rows have one small matrix, and slots in a row: by blocks
+    if not weights.strides[0] and np.array_equal(slots, first + np.arange(len(slots))[:, None]):
         for i, j in np.ndindex(weights.shape[1:]):
             above, left = first[i], read.starts[j]
             onto[above : above + len(weights), left : left + n_slots] += (
@@ -281,7 +282,7 @@ def _add_rows(write: Code, weights: Floats, read: SlotReader, onto: Floats) -> N
             )
         return
     columns = (read.starts[:, None] + np.arange(n_slots)).ravel()
-    for part, rows in read.by_slot(slots[:, 0]):
+    for part, rows in read.by_slot(slots):
         values = np.einsum("tij,ts->ijs", weights[part], rows)
         own = slots[part.start]
         onto[own[:, None], columns] += values.reshape(len(own), -1)
