@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -110,6 +111,11 @@ class ResidualNetwork:
         return self.read_in.shape[2]
 
     @property
+    def matrices(self) -> tuple[Floats, ...]:
+        """The weight matrices in the order of layers: each reads, then writes."""
+        return tuple(chain.from_iterable(zip(self.read_in, self.write_out, strict=True)))
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """The width of the state after 0 … L layers, which is always D."""
         return (self.stream_width,) * (self.n_layers + 1)
@@ -172,6 +178,11 @@ class MLPNetwork:
     def n_layers(self) -> int:
         """The number of layers of the large network."""
         return len(self.weights)
+
+    @property
+    def matrices(self) -> tuple[Floats, ...]:
+        """The weight matrices in the order of layers."""
+        return tuple(self.weights)
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -198,7 +198,10 @@ class Superposition:
 
     @property
     def sums(self) -> tuple[Sum, ...]:
-        """The large weight matrices as sums over circuits, in the order of the layers."""
+        """The large weight matrices as sums over circuits, in the order of the layers.
+
+        Raises ValueError where `network` has other weights, so that these are not its sums.
+        """
         return tuple(chain.from_iterable(layer.sums for layer in self._layers()))
 
     @cached_property
@@ -284,13 +287,37 @@ class Superposition:
         circuits do: each reads its slots, multiplies by its own weights and writes. The new
         `network.n_parameters` says how many products one sample takes. Factors are cheaper where
         that number is far smaller, since a product with a sparse matrix takes a few times as long
-        as one with a dense matrix.
+        as one with a dense matrix. Raises ValueError where `network` has other weights.
         """
         names = getattr(self.network, "activations", None)
         return replace(self, network=NetworkInFactors(tuple(self._layers()), names))
 
     def _layers(self) -> Iterator[Layer]:
-        return self.construction.layers(self.circuits, self.codes)
+        """Yield the layers that the construction makes, if they are those of the network."""
+        wanted = "superposition.network: wanted the weights that its construction makes, got"
+        dense = not isinstance(self.network, NetworkInFactors)
+        matrices = iter(self.network.matrices if dense else ())
+        for layer in self.construction.layers(self.circuits, self.codes):
+            for one in layer.sums:
+                if dense and not _equal(one, next(matrices, None)):
+                    raise ValueError(f"{wanted} others in {one.name}")
+            yield layer
+        if next(matrices, None) is not None:
+            raise ValueError(f"{wanted} more layers")
 
     def _layer(self, layer: int) -> int:
         return int(whole_array("layer", layer, "", {}, len(self.checkpoints)))
+
+
+def _equal(one: Sum, weights: Floats | None) -> bool:
+    """Return whether a matrix is a sum, by a product of both with the same vector.
+
+    A row may differ by the square root of the precision, times its length, and by rounding.
+    """
+    if weights is None or one.shape != weights.shape:
+        return False
+    probe = np.cos(np.arange(1.0, one.shape[1] + 1)).astype(one.dtype)
+    differ = np.abs(one(probe[None])[0] - weights @ probe)
+    rows = np.sqrt(np.einsum("ij,ij->i", weights, weights)) * np.linalg.norm(probe)
+    eps = np.finfo(one.dtype).eps
+    return bool((differ <= np.sqrt(eps) * rows + 1000 * eps * rows.max()).all())

@@ -1,5 +1,7 @@
 """Ground truth: components sum to the weights, labels are right, directions read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from superposition import (
     GatedResidualConstruction,
     MLPCircuits,
     MLPConstruction,
+    MLPNetwork,
     ResidualConstruction,
     rotation_circuits,
 )
@@ -238,3 +241,27 @@ def test_a_superposition_says_in_one_line_what_it_is(make):
     assert said.startswith("Superposition(MLPCircuits(11 circuits, widths 3 → 4 → 2) in MLPNet")
     assert said.endswith(" by GatedConstruction)")
     assert repr(make("residual")).startswith("Superposition(ResidualCircuits(")
+
+
+@pytest.mark.parametrize("kind", [GatedConstruction(), GatedConstruction(redundancy=2)])
+def test_there_is_no_truth_of_other_weights(kind, rng):
+    """A network that was changed is not the sum that its construction makes."""
+    large = kind.compress(MLPCircuits.random(9, [2, 3, 2], rng), rng)
+    weights = [np.array(each) for each in large.network.weights]
+    weights[1][4, 3] += 0.1
+    other = replace(large, network=MLPNetwork(weights, large.network.biases))
+    words = r"^superposition\.network: wanted the weights that its construction makes, got "
+    for call in (lambda: ground_truth(other), other.in_factors, lambda: other.sums):
+        with pytest.raises(ValueError, match=words + r"others in weights\[1\]$"):
+            call()
+    weights, biases = large.network.weights, large.network.biases
+    narrow = [np.eye(3)], [np.zeros(3)]
+    longer = [*weights, np.eye(len(weights[-1]))], [*biases, biases[-1]]
+    for arrays, found in (
+        (narrow, r"others in weights\[0\]$"),
+        ((weights[:1], biases[:1]), r"others in weights\[1\]$"),
+        (longer, "more layers$"),
+    ):
+        with pytest.raises(ValueError, match=words + found):
+            ground_truth(replace(large, network=MLPNetwork(*arrays)))
+    assert ground_truth(large.in_factors()).n_circuits == 9

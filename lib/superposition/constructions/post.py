@@ -20,9 +20,9 @@ from superposition.constructions.stages import (
     circuits_in,
     code_of,
     linked,
-    plan,
     started,
     step_weights,
+    steps_of,
 )
 from superposition.maps import Code, GaussianCode, SparseCode
 from superposition.network import residual_of
@@ -125,7 +125,7 @@ class ResidualConstruction(Sized[Moments]):
         """
         graph = as_graph(circuits)
         generator(rng)
-        steps, checkpoints = plan(graph)
+        steps, checkpoints = steps_of(graph)
         check_residual(graph, steps, self.stream_width, self.n_neurons)
         given = PostCodes() if codes is None else codes
         instance("codes", given, PostCodes)
@@ -147,7 +147,7 @@ class ResidualConstruction(Sized[Moments]):
         graph, (size, neurons) = as_graph(circuits), (self.stream_width, self.n_neurons)
         stream, carriers = codes.both
         reader, sizes = linked(graph, stream), (graph.dtype, graph.n_circuits)
-        for i, (step, carrier) in enumerate(zip(plan(graph)[0], carriers, strict=True)):
+        for i, (step, carrier) in enumerate(zip(steps_of(graph)[0], carriers, strict=True)):
             owners = circuits_in(graph, step)
             read, write = step_weights(graph, step, self.margin)
             to, of = (code_of(code, owners) for code in (stream, reader))

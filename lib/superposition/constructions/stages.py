@@ -38,7 +38,7 @@ def as_graph(circuits: ResidualCircuits | CircuitGraph) -> CircuitGraph:
     return CircuitGraph({"circuits": Stage(circuits)})
 
 
-def plan(graph: CircuitGraph) -> tuple[tuple[Step, ...], tuple[int, ...]]:
+def steps_of(graph: CircuitGraph) -> tuple[tuple[Step, ...], tuple[int, ...]]:
     """Return the large layers in order, and their number at 0 … L layers of the graph."""
     steps: list[Step] = []
     checkpoints = [0]
