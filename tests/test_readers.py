@@ -118,14 +118,6 @@ def test_it_is_asked_whether_rows_are_spare(two, monkeypatch):
     assert asked == [8 * 80 * 14]
 
 
-def test_codes_that_cannot_be_told_apart_are_refused():
-    """Two circuits on the same two slots, both written to slot 0."""
-    same = SparseCode(np.array([[[0, 1]], [[0, 1]]]), 4)
-    message = "codes: wanted two in which circuits that share a slot can be told apart"
-    with pytest.raises(ValueError, match=f"^{message}$"):
-        list(reading_weights(same, same, True))
-
-
 def test_shared_weights_keep_the_precision():
     code = SparseCode(np.array([[[0]], [[1]]]), 3, np.float32)
     assert shared_weights(code, code).dtype == np.float32

@@ -15,7 +15,7 @@ from superposition.circuits.inputs import sample_active
 from superposition.constructions import GatedConstruction
 from superposition.maps import SparseCode, TwoCodes, draw_codes
 from superposition.measure import measure_error
-from superposition.readers import least_crosstalk
+from superposition.readers import reading_weights
 from superposition.superposition import Superposition
 from superposition.theory import limits, symbols
 from superposition.theory.derivation import evaluate
@@ -75,7 +75,7 @@ def squared_crosstalk(two: TwoCodes, quiet: bool) -> list[float]:
     read = two.slots(0).matrix.toarray().astype(float)
     n, r = len(read), two.sets[0].shape[1]
     own, each, same = 0.0, np.zeros((n, n)), np.zeros((n, n))
-    for _, on, weights in least_crosstalk(two, 0, quiet):
+    for _, on, weights in reading_weights(two.slots(0), two.slots(1), quiet):
         parts = read @ weights / r  # u, v: what v's weights make of u's state
         own += (len(on) - 1) * (parts**2).sum()  # by others than v
         each[:, on] += parts  # by v itself, on all its slots

@@ -10,7 +10,7 @@ import numpy as np
 
 from superposition._check import Floats, Integers
 from superposition._memory import check_memory, is_spare
-from superposition.maps import SparseCode, TwoCodes
+from superposition.maps import SparseCode
 
 
 def shared_weights(write: SparseCode, read: SparseCode, suppression: float = 1.0) -> Floats:
@@ -187,15 +187,6 @@ class SlotRows:
 
 
 RIDGE = 0.1  # noise on slots that quiet weights allow for, as a share of what they hold
-
-_PAIRS = 2**23  # pairs of circuits that are measured, at most
-
-
-def least_crosstalk(
-    two: TwoCodes, layer: int, quiet: bool
-) -> Iterator[tuple[int, Integers, Floats]]:
-    """Yield how each slot that layer `layer` writes reads the slots before it."""
-    return reading_weights(two.slots(layer), two.slots(layer + 1), quiet)
 
 
 def reading_weights(

@@ -120,7 +120,7 @@ def test_what_is_heard_is_the_square_of_all_that_weights_do(quiet, rng):
     total, same = 0.0, np.zeros((12, 12))
     for circuit in range(12):
         heard = np.zeros((12, 12))
-        for _slot, on, weights in readers.least_crosstalk(two, 0, quiet):
+        for _slot, on, weights in readers.reading_weights(two.slots(0), two.slots(1), quiet):
             if circuit in on:
                 parts = read @ weights[:, list(on).index(circuit)] / 2
                 for listener in on:

@@ -27,7 +27,7 @@ from superposition.constructions import gated
 from superposition.maps import TwoCodes, draw_codes
 from superposition.packings import plane_lines
 from superposition.predict.gated import coupling, crosstalk, gated_law, shared_slots
-from superposition.readers import least_crosstalk
+from superposition.readers import reading_weights
 
 SEEDS = st.integers(0, 2**32)
 PLANES = {1: (2, 3, 7, 11), 2: (3, 5, 7, 11), 3: (5, 7, 11)}  # with slopes for r
@@ -487,7 +487,7 @@ def test_inputs_a_rounding_error_longer_than_the_bound_open_no_gate(redundancy, 
 def test_gates_are_no_larger_than_weights_of_any_sign_can_need(q, r, n, rng):
     """The largest |Σ of a slot's weights for a circuit on it| · what it makes, over circuits."""
     two, needed = draw_codes(q, r, n, np.random.default_rng(0)), 0.0
-    for _, on, weights in least_crosstalk(two, 0, True):
+    for _, on, weights in reading_weights(two.slots(0), two.slots(1), True):
         heard = np.abs(two.slots(0).matrix @ weights).sum(axis=1)
         needed = max(needed, np.delete(heard, on).max())
     circuits = MLPCircuits([np.ones((n, 1, 1))], [np.zeros((n, 1))])
@@ -505,7 +505,7 @@ def test_gates_are_large_enough_for_quiet_weights(rng):
     """
     two = draw_codes(11, 6, 100, np.random.default_rng(0))
     most, signs, place = 0.0, np.ones(100), (0, 0)
-    for slot, on, weights in least_crosstalk(two, 0, True):
+    for slot, on, weights in reading_weights(two.slots(0), two.slots(1), True):
         through = two.slots(0).matrix @ weights
         through[on] = 0
         loudest = int(np.abs(through).sum(axis=1).argmax())

@@ -11,11 +11,12 @@ import pandas as pd
 from superposition._check import Floats, Integers
 from superposition.circuits.moments import MLPMoments
 from superposition.maps import SparseCode, TwoCodes
-from superposition.readers import _PAIRS, least_crosstalk, reading_weights
+from superposition.readers import reading_weights
 from superposition.theory import gated, symbols
 from superposition.theory.derivation import evaluate
 
 _SAMPLED = 400  # circuits whose crosstalk on others is measured
+_PAIRS = 2**23  # pairs of circuits that are measured, at most
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _through(two: TwoCodes, layer: int, some: Integers, quiet: bool) -> Floats:
     place = np.full(two.slots(layer).n_circuits, -1)
     place[some] = np.arange(len(some))
     arrived = np.zeros((3, len(some), len(some)))
-    for _, on, weights in least_crosstalk(two, layer, quiet):
+    for _, on, weights in reading_weights(two.slots(layer), two.slots(layer + 1), quiet):
         chosen = place[on] >= 0
         at, elsewhere = place[on[chosen]], np.ones(len(some))
         elsewhere[at] = 0
