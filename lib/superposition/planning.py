@@ -21,7 +21,7 @@ from superposition.constructions import (
     ResidualConstruction,
 )
 from superposition.constructions.gated_residual import cleaners
-from superposition.constructions.sequel import _check_alike, _check_silent
+from superposition.constructions.sequel import check_alike, check_silent
 from superposition.constructions.sizing import WIDEST, Sized, neurons_of_slot
 from superposition.maps import GATES
 
@@ -169,8 +169,8 @@ def short(construction: Any) -> str:
 
 def _mlp_choices(circuits: MLPCircuits, n_active: int) -> Iterable[_Choice]:
     def refuse() -> None:
-        _check_alike(circuits)
-        _check_silent(circuits)
+        check_alike(circuits)
+        check_silent(circuits)
 
     def sequel(sized: MLPConstruction) -> Row:
         large = [sized.width] * (circuits.n_layers + 1)

@@ -58,39 +58,6 @@ def make(rng, make_circuits):
     return made
 
 
-def matrix_of(network, name):
-    kind, layer = name.removesuffix("]").split("[")
-    return getattr(network, kind)[int(layer)]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_components_and_the_rest_sum_to_the_weights(kind, make):
-    large = make(kind)
-    truth = ground_truth(large)
-    for matrix in truth.matrices:
-        weights = matrix_of(large.network, matrix.name)
-        parts = [matrix.component(t) for t in range(truth.n_circuits)]
-        size = np.abs(weights).max()
-        rest = matrix.of_no_circuit().dense()
-        np.testing.assert_allclose(sum(parts) + rest, weights, atol=1e-13 * size)
-        np.testing.assert_allclose(matrix.dense(), weights, atol=1e-13 * size)
-        assert truth[matrix.name] is matrix
-        assert matrix.shape == weights.shape
-    layers = {name.split("[")[1] for name in (m.name for m in truth.matrices)}
-    assert layers == {f"{i}]" for i in range(large.network.n_layers)}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_components_are_of_low_rank_and_factors_multiply_to_them(kind, make):
-    large = make(kind)
-    most = 2 * (max(large.circuits.widths) + 1)
-    for matrix in ground_truth(large).matrices:
-        left, right = matrix.factors(4)
-        assert left.shape[1] == right.shape[0]
-        np.testing.assert_array_equal(left @ right, matrix.component(4))
-        assert np.linalg.matrix_rank(matrix.component(4)) <= most
-
-
 def test_components_are_the_circuits_own(rng):
     """One circuit changed: nobody else's component is, and its own is by its change."""
     circuits = MLPCircuits.random(11, (3, 4, 2), rng)

@@ -371,6 +371,8 @@ def test_components_and_a_rest_sum_to_the_weights(name):
     has_part = np.zeros(large.circuits.n_circuits, bool)
     for matrix in truth.matrices:
         weights = matrix_of(large.network, matrix.name)
+        assert matrix.shape == weights.shape
+        assert truth[matrix.name] is matrix
         total = matrix.of_no_circuit().dense()
         for t in range(truth.n_circuits):
             component = matrix.component(t)

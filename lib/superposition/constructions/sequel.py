@@ -105,8 +105,8 @@ class MLPConstruction(Sized[MLPMoments]):
         """
         instance("circuits", circuits, MLPCircuits)
         generator(rng)
-        _check_alike(circuits)
-        _check_silent(circuits)
+        check_alike(circuits)
+        check_silent(circuits)
         check_mlp(circuits, self.width)
         if codes is None:
             codes = [self._code(circuits, width, rng) for width in circuits.widths[1:]]
@@ -182,7 +182,7 @@ class MLPConstruction(Sized[MLPMoments]):
         because = ", the number of circuits"
         n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
         if law == "small noise":
-            _check_silent(circuits)
+            check_silent(circuits)
             moments = circuits.moments(np.random.default_rng(0))
             shape = self.width, self.redundancy, n_active
             return small_noise_law(circuits.n_circuits, moments, *shape)
@@ -255,7 +255,8 @@ def _spread(bias: Floats, size: int, dtype: np.dtype[np.floating]) -> Floats:
     return large
 
 
-def _check_alike(circuits: MLPCircuits) -> None:
+def check_alike(circuits: MLPCircuits) -> None:
+    """Raise ValueError for circuits whose biases differ, since they share neurons."""
     for layer, bias in enumerate(circuits.biases):
         if (spread := float(np.ptp(bias, axis=0).max())) > 0:
             raise ValueError(
@@ -264,7 +265,8 @@ def _check_alike(circuits: MLPCircuits) -> None:
             )
 
 
-def _check_silent(circuits: MLPCircuits) -> None:
+def check_silent(circuits: MLPCircuits) -> None:
+    """Raise ValueError for circuits that are not silent while they are inactive."""
     for layer, (bias, name) in enumerate(zip(circuits.biases, circuits.activations, strict=True)):
         if name != "relu":
             raise ValueError(
