@@ -167,10 +167,9 @@ def test_of_a_width_that_does_not_fit_the_largest_that_does_is_named(name):
         found = re.match(rf"{argument}: .*; a width of ([\d,]+), for ([\d,]+) circ", message)
         width, holds = (int(number.replace(",", "")) for number in found.groups())
         sized(width).compress(few, rng())
-        widest = max(few.widths) if name != "streams" else few.width
-        room = sized(width).holds(few.widths if name != "streams" else widest)
-        assert room == holds
-        larger = nextprime(round(holds**0.5)) * width // round(holds**0.5)
+        widths = few.width if name == "streams" else few.widths
+        assert sized(width).holds(widths) == holds
+        larger = nextprime(round(holds**0.5)) * sized(width)._plane(widths)[1]
         assert f"a width of {width:,}, for" in refused(sized(larger).compress, few, rng())
         sized(larger - 1).compress(few, rng())
 

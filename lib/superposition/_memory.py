@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from math import inf
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 _GROUPS = Path("/sys/fs/cgroup")
 # limit, use and the latter's name, of both kinds of control groups; caches do not count as used
@@ -18,6 +19,7 @@ _LIMITS = (
 )
 _LARGEST = 2**53  # no size beyond is looked at
 _SMALL = 2**24  # bytes: to ask what is free would take longer than to make it
+_NETWORK = "a network"
 _KEPT = 31 * 2**20  # bytes: the C library's own bound, below which it learns
 
 
@@ -49,6 +51,33 @@ def check_memory(
     )
 
 
+def check_network(
+    name: str,
+    size: int,
+    shapes: Callable[[int], Sequence[tuple[int, int]]],
+    dtype: DTypeLike,
+    *,
+    fits: Callable[[int], str],
+    more: int = 1,
+) -> None:
+    """Raise MemoryError unless all layers fit, and the largest of them once more.
+
+    shapes: the shapes of all layers' weights by size.
+    more: how many times the largest layer is needed besides, while layers are made.
+
+    The other arguments are as of `check_memory`.
+    """
+
+    def needs(size: int) -> float:
+        layers = [float(rows * columns) for rows, columns in shapes(size)]
+        return np.dtype(dtype).itemsize * (sum(layers) + more * max(layers))
+
+    layers = shapes(size)
+    rows, columns = (max(axis) for axis in zip(*layers, strict=True))
+    made = layers_in_words(len(layers), rows, columns, dtype)
+    check_memory(name, size, needs, fits=fits, kind=_NETWORK, made=made)
+
+
 def is_spare(needed: float) -> bool:
     """Return whether so many bytes are a small part of the memory that is free."""
     return needed < _SMALL or 4 * needed <= free_memory()
@@ -78,9 +107,9 @@ def reuse_freed_memory() -> None:
     np.empty(_KEPT, np.uint8)
 
 
-def layers_in_words(n_layers: int, rows: int, columns: int, dtype: object) -> str:
+def layers_in_words(n_layers: int, rows: int, columns: int, dtype: DTypeLike) -> str:
     """Describe a network's layers for an error message."""
-    return f"{n_layers} layers of {rows:,} × {columns:,} {dtype}"
+    return f"{n_layers} layers of {rows:,} × {columns:,} {np.dtype(dtype)}"
 
 
 def _of_system() -> float:

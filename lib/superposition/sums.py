@@ -129,8 +129,8 @@ class Sum:
             fits = "{:,} weights".format
             check_memory("shape", self.shape[0] * self.shape[1], self._bytes, fits=fits)
             out = np.zeros(self.shape, self.dtype)
-        for part in self.parts:
-            _add(part, out)
+        for i, part in enumerate(self.parts):
+            _add(part, out, empty=i == 0)
         if self.rest is not None:
             rest = self.rest.tocoo()
             out[rest.row, rest.col] += rest.data
@@ -254,18 +254,21 @@ def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None =
     return onto
 
 
-def _add(part: Part, onto: Floats) -> None:
-    """Add a part of a sum to a large matrix, in the way that its codes allow."""
+def _add(part: Part, onto: Floats, empty: bool = False) -> None:
+    """Add a part of a sum to a large matrix, in the way that its codes allow.
+
+    empty: whether the matrix is all zeros so far.
+    """
     write, weights, read, _ = part
     if isinstance(read, SlotReader):
-        _add_rows(write, weights, read, onto)
+        _add_rows(write, weights, read, onto, empty)
     elif isinstance(write, SparseCode) and isinstance(read, SparseCode):
         _scatter(write, weights, read, onto)
     else:
         onto += _product(write, weights, read)
 
 
-def _add_rows(write: Code, weights: Floats, read: SlotReader, onto: Floats) -> None:
+def _add_rows(write: Code, weights: Floats, read: SlotReader, onto: Floats, empty: bool) -> None:
     """Add rows that read blocks of slots, each written to one slot, slot by slot.
 
     The rows of one slot follow each other.
@@ -275,11 +278,13 @@ def _add_rows(write: Code, weights: Floats, read: SlotReader, onto: Floats) -> N
     first = slots[0]
     # all rows have one small matrix, and slots in a row: by blocks
     if not weights.strides[0] and np.array_equal(slots, first + np.arange(len(slots))[:, None]):
+        scratch = np.empty((0 if empty else len(weights), n_slots), onto.dtype)
         for i, j in np.ndindex(weights.shape[1:]):
             above, left = first[i], read.starts[j]
-            onto[above : above + len(weights), left : left + n_slots] += (
-                weights[0, i, j] * read.weights
-            )
+            block = onto[above : above + len(weights), left : left + n_slots]
+            np.multiply(weights[0, i, j], read.weights, out=block if empty else scratch)
+            if not empty:
+                block += scratch
         return
     columns = (read.starts[:, None] + np.arange(n_slots)).ravel()
     for part, rows in read.by_slot(slots):

@@ -29,8 +29,13 @@ from superposition.chain_maps import (
 from superposition.circuits import MLPCircuits
 from superposition.circuits.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.circuits.moments import MLPMoments
-from superposition.constructions.gated import gated_input, gated_layers, gates_of, offsets_of
-from superposition.constructions.needs import check_chains, check_gated
+from superposition.constructions.gated import (
+    check_slots,
+    gated_input,
+    gated_layers,
+    gates_of,
+    offsets_of,
+)
 from superposition.constructions.sizing import (
     WIDEST,
     Meets,
@@ -38,6 +43,7 @@ from superposition.constructions.sizing import (
     first_of,
     neurons_of_slot,
     primes,
+    slot_shapes,
 )
 from superposition.network import mlp_of
 from superposition.placing import NOWHERE, place
@@ -328,11 +334,15 @@ class ChainConstruction(OnPlane[MLPMoments]):
         generator(rng)
         if codes is None:
             slots = self._slots(circuits.n_circuits, circuits.widths)
-            check_chains(circuits, self.width, slots, self.n_chains, self.buckets)
+
+            def shapes(of_one: int) -> list[tuple[int, int]]:
+                return slot_shapes(circuits.widths, self.n_chains * of_one)
+
+            self._check_memory(slots, shapes, circuits.dtype, circuits.widths)
             codes = self.draw(circuits.n_circuits, circuits.widths, rng)
         else:
             self._check(codes, circuits)
-            check_gated(circuits, "codes", codes.n_chains * codes.n_slots)
+            check_slots(circuits, codes.n_chains * codes.n_slots)
         network = mlp_of(self.layers(circuits, codes))
         return Superposition(circuits, self, network, tuple(range(circuits.n_layers + 1)), codes)
 

@@ -18,11 +18,11 @@ from superposition._check import (
     positive_int,
     positive_real,
 )
+from superposition._memory import check_network
 from superposition.circuits import MLPCircuits
 from superposition.circuits.bounds import ROUNDED, largest_pre_activations, largest_states
 from superposition.circuits.moments import MLPMoments
-from superposition.constructions.needs import check_gated, check_plane
-from superposition.constructions.sizing import OnPlane, neurons_of_slot
+from superposition.constructions.sizing import OnPlane, neurons_of_slot, slot_shapes
 from superposition.maps import SparseCode, TwoCodes, draw_codes
 from superposition.network import mlp_of
 from superposition.readers import SlotRows
@@ -122,6 +122,15 @@ def gates_of(two: TwoCodes, layer: int, width: int) -> tuple[Gate, ...]:
     )
 
 
+def check_slots(circuits: MLPCircuits, n_slots: int) -> None:
+    """Raise MemoryError for given codes of too many slots."""
+
+    def shapes(slots: int) -> list[tuple[int, int]]:
+        return slot_shapes(circuits.widths, slots)
+
+    check_network("codes", n_slots, shapes, circuits.dtype, fits="codes of {:,} slots".format)
+
+
 @dataclass(frozen=True)
 class GatedConstruction(OnPlane[MLPMoments]):
     """The sizes of gated superposition (chapter *Gated superposition*).
@@ -214,11 +223,15 @@ class GatedConstruction(OnPlane[MLPMoments]):
         generator(rng)
         if codes is None:
             prime = self._prime(circuits.widths, circuits.n_circuits)
-            check_plane(circuits, self.width, prime, self.redundancy)
+
+            def shapes(lines: int) -> list[tuple[int, int]]:
+                return slot_shapes(circuits.widths, self.redundancy * lines)
+
+            self._check_memory(prime, shapes, circuits.dtype, circuits.widths)
             two = draw_codes(prime, self.redundancy, circuits.n_circuits, rng, circuits.dtype)
         else:
             two = self._given(circuits, codes)
-            check_gated(circuits, "codes", two.n_slots)
+            check_slots(circuits, two.n_slots)
         network = mlp_of(self.layers(circuits, two))
         return Superposition(circuits, self, network, tuple(range(circuits.n_layers + 1)), two)
 

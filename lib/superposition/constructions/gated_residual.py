@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from superposition._check import Floats, Integers, generator, instance, positive_int, positive_real
-from superposition._memory import check_memory, layers_in_words
+from superposition._memory import check_network
 from superposition.circuits import CircuitGraph, ResidualCircuits
 from superposition.circuits.bounds import ROUNDED, residual_bounds
 from superposition.circuits.moments import Moments
@@ -21,7 +21,6 @@ from superposition.constructions.graphs import (
     StageGate,
     draw_graph_codes,
 )
-from superposition.constructions.needs import check_stream, check_stream_plane
 from superposition.constructions.sizing import WIDEST, OnPlane
 from superposition.constructions.stages import as_graph
 from superposition.maps import SparseCode, StreamCodes, draw_stream_codes
@@ -221,14 +220,12 @@ class GatedStream:
     def check_memory(self) -> None:
         """Raise MemoryError unless all layers fit, and pieces as large as two more layers."""
         n_layers, neurons, width = len(self.tasks), self.n_neurons, self.codes.size
-        item = self.graph.dtype.itemsize
 
-        def needs(size: int) -> float:
-            return 2 * (n_layers + 2) * item * size**2 * neurons / width
+        def shapes(size: int) -> list[tuple[int, int]]:
+            return [(-(-2 * neurons * size // width), size)] * n_layers
 
-        made = layers_in_words(n_layers, 2 * neurons, width, self.graph.dtype)
         fits = "a stream width of {:,}".format
-        check_memory("stream_width", width, needs, fits=fits, kind="a network", made=made)
+        check_network("stream_width", width, shapes, self.graph.dtype, fits=fits, more=2)
 
 
 # a code of width 1, where its blocks start, and of how many neurons or dimensions
@@ -260,6 +257,18 @@ def cleaners(circuits: ResidualCircuits, sparing: bool) -> int:
     if circuits.n_layers == 1:
         return 0
     return circuits.width + 1 if sparing else 2 * circuits.width
+
+
+def stream_shapes(
+    circuits: ResidualCircuits, cleaners: int, slots: int, neuron_slots: int
+) -> list[tuple[int, int]]:
+    """Return the shapes of layers' weights, reading and writing as one.
+
+    cleaners: how many neurons clean a slot of the stream.
+    """
+    neurons = max(circuits.n_neurons * neuron_slots, cleaners * slots)
+    width = (circuits.width + 1) * slots + neuron_slots
+    return [(2 * neurons, width)] * (2 * circuits.n_layers - 1)
 
 
 @dataclass(frozen=True)
@@ -410,11 +419,22 @@ class GatedResidualConstruction(OnPlane[Moments]):
         many = cleaners(circuits, self.sparing)
         if codes is None:
             prime = self._prime(circuits.width, circuits.n_circuits)
-            drawn = prime, *self._redundancies, circuits.n_circuits
-            check_stream_plane(circuits, many, self.stream_width, drawn[:3])
-            return draw_stream_codes(*drawn, rng, circuits.dtype)
+            r, more = self._redundancies
+
+            def shapes(lines: int) -> list[tuple[int, int]]:
+                return stream_shapes(circuits, many, r * lines, more * lines)
+
+            self._check_memory(prime, shapes, circuits.dtype, circuits.width)
+            n = circuits.n_circuits
+            return draw_stream_codes(prime, r, more, n, rng, circuits.dtype)
         both = self._given(circuits, cast(tuple[SparseCode, SparseCode], codes))
-        check_stream(circuits, many, (both.stream.size, both.neurons.size))
+        slots, neurons = both.stream.size, both.neurons.size
+
+        def smaller(n: int) -> list[tuple[int, int]]:
+            return stream_shapes(circuits, many, n, -(-neurons * n // slots))
+
+        fits = "codes of {:,} slots of the stream".format
+        check_network("codes", slots, smaller, circuits.dtype, fits=fits)
         return both
 
     def _law(self, moments: Moments, prime: int, n_circuits: int, n_active: int) -> pd.DataFrame:

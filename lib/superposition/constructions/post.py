@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from superposition._check import generator, instance, positive_int, positive_real
+from superposition._memory import check_memory, layers_in_words
 from superposition.circuits import CircuitGraph, ResidualCircuits
 from superposition.circuits.moments import Moments
-from superposition.constructions.needs import check_residual
 from superposition.constructions.sizing import LARGEST, Meets, Sized, fewest_parameters
 from superposition.constructions.stages import (
     Step,
@@ -126,7 +126,7 @@ class ResidualConstruction(Sized[Moments]):
         graph = as_graph(circuits)
         generator(rng)
         steps, checkpoints = steps_of(graph)
-        check_residual(graph, steps, self.stream_width, self.n_neurons)
+        self._check_memory(graph, steps)
         given = PostCodes() if codes is None else codes
         instance("codes", given, PostCodes)
         stream = given.stream if given.stream is not None else self._stream_code(graph, rng)
@@ -258,6 +258,28 @@ class ResidualConstruction(Sized[Moments]):
             _fit(name, code, step.n_circuits, step.n_neurons, self.n_neurons)
             if getattr(code, "redundancy", self.n_carriers) != self.n_carriers:
                 raise ValueError(f"{name}: wanted redundancy {self.n_carriers}, as constructed")
+
+    def _check_memory(self, graph: CircuitGraph, steps: Sequence[Step]) -> None:
+        """Raise MemoryError unless all layers and all directions of the stream fit."""
+        item, width, neurons = graph.dtype.itemsize, self.stream_width, self.n_neurons
+        entries = graph.n_circuits * (graph.width + 1)
+        spread = max(step.n_circuits * step.n_neurons for step in steps)  # each reads the stream
+
+        def beside(stream: int) -> int:
+            return -(-neurons * stream // width)
+
+        def needs(stream: int) -> float:
+            matrix, directions = beside(stream) * stream, entries * stream
+            made = item * ((2 * len(steps) + 1) * matrix + directions + spread * stream)
+            # directions are drawn in float64, then made orthonormal
+            return max(made, 3 * 8 * directions)
+
+        def fits(stream: int) -> str:
+            return f"a stream width of {stream:,} with {beside(stream):,} neurons"
+
+        made = layers_in_words(len(steps), 2 * neurons, width, graph.dtype)
+        name = "stream_width, n_neurons"
+        check_memory(name, width, needs, fits=fits, kind="a network", made=made)
 
     def _stream_code(self, graph: CircuitGraph, rng: np.random.Generator) -> GaussianCode:
         return GaussianCode.draw(

@@ -10,10 +10,10 @@ import numpy as np
 from scipy import sparse
 
 from superposition._check import Floats, generator, instance, positive_int, positive_real
+from superposition._memory import check_network
 from superposition.circuits import MLPCircuits
 from superposition.circuits.moments import MLPMoments
 from superposition.circuits.rotations import rotation_step
-from superposition.constructions.needs import check_mlp
 from superposition.constructions.sizing import WIDEST, Meets, Sized, first_of
 from superposition.maps import SparseCode
 from superposition.network import mlp_of
@@ -107,7 +107,15 @@ class MLPConstruction(Sized[MLPMoments]):
         generator(rng)
         check_alike(circuits)
         check_silent(circuits)
-        check_mlp(circuits, self.width)
+        sizes = circuits.n_layers, circuits.dtype
+        check_network(
+            "width",
+            self.width,
+            lambda width: [(width, width)] * sizes[0],
+            sizes[1],
+            fits="a width of {:,}".format,
+            more=2 * (sizes[0] > 1),
+        )
         if codes is None:
             codes = [self._code(circuits, width, rng) for width in circuits.widths[1:]]
         self._check_codes(circuits, codes)
@@ -161,11 +169,11 @@ class MLPConstruction(Sized[MLPMoments]):
         Three laws are known:
 
         "followed" is for conditional rotations. False indicators and their effects are followed
-        through the layers, in `constructions.seizure`.
+        through the layers, in `predict.rotations`.
 
         "published" is for conditional rotations, too: (eq-rotation-law). It takes noise as small.
 
-        "small noise" is the same law for any circuits, by their moments, in `constructions.laws`.
+        "small noise" is the same law for any circuits, by their moments, in `predict.sequel`.
         The moments are sampled from one fixed seed.
 
         The columns are layer, mse, relative_mse and inactive_mse. For rotations these are of the

@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from superposition._check import instance, positive_int, positive_real
+from superposition._memory import check_network
 from superposition.circuits.moments import MLPMoments, Moments
 from superposition.maps import GATES
 from superposition.packings import smallest_plane
@@ -150,6 +153,31 @@ class OnPlane(Sized[M]):
             tried *= 2  # the geometry of larger planes takes longer to count
         return first_of(sizes[:tried], meets)
 
+    def _check_memory(
+        self,
+        prime: int,
+        shapes: Callable[[int], Sequence[tuple[int, int]]],
+        dtype: DTypeLike,
+        widths: Any,
+    ) -> None:
+        """Raise MemoryError for slots that are too many, and say how many circuits would fit.
+
+        prime: how many slots a line has.
+        shapes: the shapes of all layers' weights by that number.
+        """
+        name, per_line = self._field, self._plane(widths)[1]
+        given = getattr(self, name) is not None
+
+        def fits(lines: int) -> str:
+            try:
+                sized = replace(self, **{name: lines * per_line})
+                circuits = f"{sized.holds(widths):,} circuits"
+            except ValueError:  # too small for the codes
+                return "no circuit"
+            return f"a width of {lines * per_line:,}, for {circuits}," if given else circuits
+
+        check_network(name if given else "circuits", prime, shapes, dtype, fits=fits)
+
     def _planes(self, widths: Any, n_circuits: int) -> list[Self]:
         """Return the construction over each prime that has enough points and slopes."""
         slopes, per_line, _ = self._plane(widths)
@@ -181,6 +209,12 @@ class OnPlane(Sized[M]):
 def neurons_of_slot(widths: Sequence[int]) -> int:
     """Return the neurons of one slot in the widest layer: one for each entry, and two gates."""
     return max(positive_int("widths", width) for width in widths) + GATES
+
+
+def slot_shapes(widths: Sequence[int], n_slots: int) -> list[tuple[int, int]]:
+    """Return the shapes of layers whose states have so many slots for each entry and gate."""
+    sizes = [(width + GATES) * n_slots for width in widths]
+    return [(after, before) for before, after in pairwise(sizes)]
 
 
 def primes(first: int, last: int) -> list[int]:
