@@ -26,12 +26,14 @@ HEART = (
 # What each may hold. The aims were 6,500 for the library and 1,800 for its heart. Of the heart
 # nearly half is what constructions say beside their weights: refusals, memory, sizes, predictions.
 # Of the rest of the library 1,200 lines are derivations, 1,000 predictions, 1,000 circuits. Before
-# the sums were kept, the heart alone had 3,200, and four other modules derived them anew.
+# the sums were kept, the heart alone had 3,200, and four other modules derived them anew. Then 850
+# lines came for what had been silently wrong: the form in which circuits are held, bounds on
+# rounding, sampled predictions, errors circuit by circuit.
 BUDGETS = {
-    "heart": 2_950,
-    "lib/superposition": 8_960,
+    "heart": 3_040,
+    "lib/superposition": 9_800,
     "lib/companion": 5_550,
-    "tests": 16_450,
+    "tests": 17_100,
     "book/tools": 950,
 }
 _SILENT = {

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 import superposition
-from superposition import MLPCircuits, MLPConstruction, ResidualCircuits, plan, rotation_circuits
+from superposition import (
+    MLPCircuits,
+    MLPConstruction,
+    ResidualCircuits,
+    measure_error,
+    plan,
+    rotation_circuits,
+)
 
 TINY = MLPCircuits.random(3, [2, 3, 1], np.random.default_rng(1))
 CASES = {
@@ -178,15 +185,41 @@ def test_what_cannot_be_had_stays_in_the_table_with_its_reason():
 
 
 def test_a_sweep_takes_the_cheapest():
-    """No other redundancy has fewer parameters."""
+    """No other redundancy has fewer parameters, where the mean counts and holds as derived."""
     circuits, n_active, tolerance = CASES["mlp"]
     moments = circuits.moments(RNG())
     widths = []
     for r in (2, 3, 4):
         start = superposition.GatedConstruction(redundancy=r)
-        widths.append(start.size_for(40, moments, n_active, tolerance).width)
-    best = [c for _, c in rows("mlp") if getattr(c, "quiet", False) and c.redundancy > 1]
+        sized = start.size_for(40, moments, n_active, tolerance)
+        assert sized.predict_error(circuits, n_active)["relative_mse"].iloc[-1] < tolerance
+        widths.append(sized.width)
+    found = plan(circuits, n_active, tolerance, quantile="mean")
+    made = [eval(name, vars(superposition)) for name in found["construction"] if "Gated" in name]
+    best = [c for c in made if c.quiet and c.redundancy > 1]
     assert [c.width for c in best] == [min(widths)]
+
+
+def test_no_circuit_is_ruined_in_a_plan():
+    """Four of forty have answers a hundred times as large; the mean alone would hide the others."""
+    drawn = MLPCircuits.random(40, [3, 6, 2], np.random.default_rng(8))
+    times = np.where(np.arange(40) % 10 == 0, 100.0, 1.0)
+    weights = [drawn.weights[0], drawn.weights[1] * times[:, None, None]]
+    biases = [drawn.biases[0], drawn.biases[1] * times[:, None]]
+    circuits = MLPCircuits(weights, biases, ["relu", "linear"])
+    found = {q: plan(circuits, 2, 0.1, quantile=q) for q in ("worst", "median", "mean")}
+    sizes = {}
+    for quantile, planned in found.items():
+        row = planned[planned["construction"].str.match(r"GatedConstruction\(width=\d+\)")].iloc[0]
+        sizes[quantile] = row["parameters"]
+        large = eval(row["construction"], vars(superposition)).compress(circuits, RNG())
+        last = measure_error(large, 2, 1000, RNG()).iloc[-1]
+        assert last["relative_mse"] < 0.2
+        if quantile != "mean":
+            column = f"circuit_{quantile}"
+            assert row[column] <= 0.1
+            assert last[column] < 0.2
+    assert sizes["worst"] >= sizes["median"] >= sizes["mean"]
 
 
 def test_gates_are_made_for_all_active_circuits():
@@ -199,10 +232,9 @@ def test_gates_are_made_for_all_active_circuits():
 
 def test_given_moments_are_used(monkeypatch):
     circuits, n_active, tolerance = CASES["one layer"]
-    moments = circuits.moments(RNG())
+    moments, wanted = circuits.moments(RNG()), table("one layer")
     monkeypatch.setattr(ResidualCircuits, "moments", None)
-    again = plan(circuits, n_active, tolerance, moments=moments)
-    assert again.equals(table("one layer"))
+    assert plan(circuits, n_active, tolerance, moments=moments).equals(wanted)
 
 
 BAD = [
@@ -212,6 +244,10 @@ BAD = [
     (lambda: plan(TINY, 1.5, 0.1), "n_active: wanted a whole number, got 1.5"),
     (lambda: plan(TINY, 1, 0), "tolerance: wanted a finite number above 0, got 0.0"),
     (lambda: plan(TINY, 1, "0.1"), "tolerance: wanted a number, got '0.1'"),
+    (
+        lambda: plan(TINY, 1, 0.1, quantile="best"),
+        "quantile: wanted one of ('worst', 'median', 'mean'), got 'best'",
+    ),
     (
         lambda: plan(TINY.take(np.array([0])), 1, 0.1),
         "circuits: wanted at least two, to measure pairs",

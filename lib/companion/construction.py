@@ -11,7 +11,7 @@ from superposition._check import Floats, Integers
 from superposition.circuits import ResidualCircuits
 from superposition.circuits.inputs import UnitInputs, sample_active
 from superposition.constructions import ResidualConstruction
-from superposition.measure import doing_nothing, measure_error, read_in_interference
+from superposition.measure import MEANS, doing_nothing, measure_error, read_in_interference
 from superposition.predict.post import symbol_values
 from superposition.superposition import Superposition
 from superposition.theory import writing_back
@@ -68,7 +68,7 @@ def depth_errors(
     """
     circuits = ResidualCircuits.random(n_circuits, 4, 8, 4, rng).astype(dtype)
     superposition = ResidualConstruction(512, 1024).compress(circuits, rng)
-    errors = measure_error(superposition, 1, 300, rng)
+    errors = measure_error(superposition, 1, 300, rng)[MEANS]
     return errors.assign(nothing=doing_nothing(circuits, 1000, rng))
 
 

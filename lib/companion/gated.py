@@ -138,7 +138,8 @@ def measured_and_predicted(
     """Measure errors with 500 samples, beside the relative error that is `predicted`."""
     superposition = construction.compress(circuits, rng)
     table = measure_error(superposition, n_active, 500, rng)
-    return table.assign(predicted=construction.predict_error(circuits, n_active)["relative_mse"])
+    law = construction.predict_error(circuits, n_active, law="derived")
+    return table.assign(predicted=law["relative_mse"])
 
 
 def without_cleaning(superposition: Superposition) -> Superposition:
@@ -171,7 +172,7 @@ def gated_errors(
     superposition, tables = construction.compress(circuits, rng), []
     for k in (1, 2, 3, 5):
         table = measure_error(superposition, k, N_SAMPLES, rng)
-        table["predicted"] = construction.predict_error(circuits, k)["mse"]
+        table["predicted"] = construction.predict_error(circuits, k, law="derived")["mse"]
         tables.append(
             table[["layer", "mse", "relative_mse", "worst", "predicted"]].assign(n_active=k)
         )

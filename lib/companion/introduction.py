@@ -10,7 +10,7 @@ import pandas as pd
 from companion._study import Study
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
-from superposition.measure import doing_nothing, measure_error
+from superposition.measure import MEANS, doing_nothing, measure_error
 from superposition.sweep import Setting
 
 
@@ -98,7 +98,7 @@ def claim_error(
     """
     circuits = ResidualCircuits.random(n_circuits, 4, 8, n_layers, rng).astype(np.float32)
     construction = ResidualConstruction(stream_width, 2 * stream_width)
-    errors = measure_error(construction.compress(circuits, rng), 1, 300, rng).tail(1)
+    errors = measure_error(construction.compress(circuits, rng), 1, 300, rng)[MEANS].tail(1)
     change = doing_nothing(circuits, 1000, rng)[-1]
     return errors.drop(columns="layer").assign(nothing=change)
 

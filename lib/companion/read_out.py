@@ -11,7 +11,7 @@ import pandas as pd
 from companion._study import Study, data
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
-from superposition.measure import measure_error
+from superposition.measure import MEANS, measure_error
 from superposition.results import read_table
 from superposition.sweep import Setting
 from superposition.theory import evaluate, read_in_variance, symbols
@@ -48,7 +48,7 @@ def random_errors(
         carriers == "disjoint",
     )
     superposition = construction.compress(circuits.astype(np.float32), rng)
-    return measure_error(superposition, n_active, n_samples, rng)
+    return measure_error(superposition, n_active, n_samples, rng)[MEANS]
 
 
 def measure_one_layer(*, rng: np.random.Generator, **setting: Any) -> pd.DataFrame:

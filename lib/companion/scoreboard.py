@@ -162,7 +162,7 @@ def gated(circuits: MLPCircuits, weights: int, n_active: int, rng: np.random.Gen
     errors are few and large, so their mean does not say what to expect.
     """
     made = [GatedConstruction(isqrt(weights), r) for r in REDUNDANCIES[n_active > 1 :]]
-    construction = _best(made, lambda one: one.predict_error(circuits, n_active))
+    construction = _best(made, lambda one: one.predict_error(circuits, n_active, law="derived"))
     return from_superposition(construction.compress(circuits, rng))
 
 

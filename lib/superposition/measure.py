@@ -13,22 +13,26 @@ from superposition._check import Floats, Integers, instance, positive_int, real_
 from superposition._memory import check_memory, reuse_freed_memory
 from superposition.circuits import CircuitGraph, Circuits, ResidualCircuits, with_indicator
 from superposition.circuits.graph import sample_paths
-from superposition.circuits.inputs import InputSampler, sample_active
+from superposition.circuits.inputs import InputSampler, NumberActive, sample_active, shares_of
 from superposition.constructions.post import PostCodes
+from superposition.predict.by_circuit import (
+    Observer,
+    by_circuit,
+    own_errors,
+)
 from superposition.superposition import Superposition
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Observer = Callable[[Floats], Floats]
-
+MEANS = ["layer", "mse", "relative_mse", "worst", "inactive_mse", "firing"]  # over all circuits
 _CHUNK = 1024  # samples that run through the network at once
 _READS = 2**21  # bytes that are read at once: they stay in the cache
 
 
 def measure_error(
     superposition: Superposition,
-    n_active: int,
+    n_active: NumberActive,
     n_samples: int,
     rng: np.random.Generator,
     *,
@@ -37,7 +41,9 @@ def measure_error(
 ) -> pd.DataFrame:
     """Measure the errors of the circuits' states, in one row for each small layer 0 … L.
 
-    Each of `n_samples` samples has `n_active` random circuits active.
+    Each of `n_samples` samples has `n_active` random circuits active. This is one number, or a
+    mapping of numbers to the shares of samples in which so many are active, such as
+    `circuits.numbers_active` makes of a probability.
 
     sample_inputs: (active, rng) → (batch, k, d); None: the circuits' own inputs.
     observe: a map of states (…, d) to what is compared; None: the states themselves.
@@ -49,7 +55,20 @@ def measure_error(
     worst: the largest ‖δ‖.
     inactive_mse: the mean of ‖what an inactive circuit reads‖²; NaN if all circuits are active.
     firing: the share of large neurons above zero on the way to that small layer; NaN at layer 0.
+    circuit_median: the median over circuits of a circuit's mse over the square of its own spread.
+    circuit_worst: the largest of these.
+    circuit_lost: the share of circuits of which it is above 1: their mean would be a better answer.
+    rounding: about the root of the relative_mse that rounding alone makes, in small networks and
+        in large ones that are exact, as `rounding_estimate` says.
 
+    low, high: between which relative_mse is expected in 95 % of such measurements, from how it
+        varies over samples.
+
+    A circuit's spread is how far its states are from their mean over its inputs, in the root mean
+    square; circuits whose states do not vary are left out. Means over all circuits hide those that
+    are ruined, so the three columns count each circuit once that was active, with the samples in
+    which it was. Inputs by which a spread is measured are drawn for the library's own samplers;
+    otherwise they are those of the samples.
     Raises TypeError or ValueError for counts ≤ 0, n_active > T, an `rng` that is no Generator,
     samples or observations of another shape; MemoryError for more samples than fit.
 
@@ -66,25 +85,38 @@ def measure_error(
 
     import pandas as pd
 
+    from superposition.predict.rounding import rounding_estimate
+
     instance("superposition", superposition, Superposition)
     circuits = superposition.circuits
-    because = ", the number of circuits"
-    n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
+    shares = shares_of(n_active, circuits.n_circuits)
     n_samples = positive_int("n_samples", n_samples)
-    check_memory(
-        "n_samples", n_samples, _bytes_needed(circuits, n_active), fits="{:,} samples".format
-    )
-    active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
+    needs = _bytes_needed(circuits, max(shares))
+    check_memory("n_samples", n_samples, needs, fits="{:,} samples".format)
     sample_inputs = circuits.default_inputs if sample_inputs is None else sample_inputs
-    sizes = {"samples": n_samples, "active": n_active, "width": circuits.widths[0]}
-    inputs = real_array("sample_inputs", sample_inputs(active, rng), "samples active width", sizes)
     reuse_freed_memory()
     tallies = [_Tally() for _ in superposition.checkpoints]
-    for start in range(0, n_samples, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        _add_chunk(tallies, superposition, inputs[part], active[part], _checked(observe))
-    rows = [{"layer": layer, **tally.row()} for layer, tally in enumerate(tallies)]
-    return pd.DataFrame(rows)
+    every: list[tuple[Floats, Integers]] = []
+    for k, count in _counts(shares, n_samples).items():
+        active = sample_active(circuits.n_circuits, k, count, rng)
+        sizes = {"samples": count, "active": k, "width": circuits.widths[0]}
+        drawn = sample_inputs(active, rng)
+        inputs = real_array("sample_inputs", drawn, "samples active width", sizes)
+        for start in range(0, count, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            _add_chunk(tallies, superposition, inputs[part], active[part], _checked(observe))
+        every.append((inputs, active))
+    table = pd.DataFrame([{"layer": layer, **tally.row()} for layer, tally in enumerate(tallies)])
+    errors = [np.concatenate(tally.errors) for tally in tallies]
+    own = own_errors(circuits, every, errors, sample_inputs, _checked(observe))
+    return table.join(by_circuit(own)).assign(rounding=rounding_estimate(circuits, (), every[0]))
+
+
+def _counts(shares: dict[int, float], n_samples: int) -> dict[int, int]:
+    """Return how many samples have so many active circuits, as near to the shares as can be."""
+    ends = np.rint(n_samples * np.cumsum(list(shares.values()))).astype(int)
+    counts = np.diff(ends, prepend=0).tolist()
+    return {k: count for k, count in zip(shares, counts, strict=True) if count}
 
 
 def doing_nothing(
@@ -165,8 +197,8 @@ class _Tally:
         self.n_inactive += n_inactive
 
     def row(self) -> dict[str, float]:
-        squared = np.concatenate(self.errors)
-        mse, truth = float(squared.mean()), float(np.concatenate(self.truths).mean())
+        squared, truths = np.concatenate(self.errors), np.concatenate(self.truths)
+        mse, truth = float(squared.mean()), float(truths.mean())
         firing = np.average(self.firing, weights=self.n_samples) if self.firing else np.nan
         return {
             "mse": mse,
@@ -174,7 +206,20 @@ class _Tally:
             "worst": float(np.sqrt(squared.max())),
             "inactive_mse": self.inactive_sum / self.n_inactive if self.n_inactive else np.nan,
             "firing": float(firing),
+            **_interval(squared, truths),
         }
+
+
+def _interval(squared: Floats, truths: Floats) -> dict[str, float]:
+    """Return `low` and `high`, from the variance of the ratio of two means, on a log scale."""
+    mse, truth = float(squared.mean()), float(truths.mean())
+    if not (truth > 0 and mse > 0):
+        same = 0.0 if truth > 0 else np.nan
+        return {"low": same, "high": same}
+    relative = mse / truth
+    share = float(np.std(squared - relative * truths)) / np.sqrt(len(squared)) / mse
+    far = np.exp(min(1.96 * share, 50.0))
+    return {"low": float(relative / far), "high": float(relative * far)}
 
 
 def _add_chunk(

@@ -32,6 +32,7 @@ AT_INPUT, PLACES, NOTHING = "who is active at the input", "placement of all acti
 REDUNDANCIES = (2, 3, 4)  # that are tried of gated superposition
 OF_SEQUEL = (2, 3, 4, 6, 8)
 MOST_CHAINS = 6
+QUANTILES = ("worst", "median", "mean")
 COLUMNS = {
     "construction": "",
     "neurons": np.nan,
@@ -40,6 +41,8 @@ COLUMNS = {
     "multiplications": np.nan,
     "in_factors": np.nan,
     "predicted_error": np.nan,
+    "circuit_median": np.nan,
+    "circuit_worst": np.nan,
     "failure_probability": np.nan,
     "exact_for_one": False,
     "told": "",
@@ -69,6 +72,7 @@ def plan(
     tolerance: float,
     *,
     moments: MLPMoments | Moments | None = None,
+    quantile: str = "worst",
 ) -> pd.DataFrame:
     """Return what each construction would cost for these circuits, the fewest parameters first.
 
@@ -77,6 +81,8 @@ def plan(
         failure probability.
     moments: what `circuits.moments` returned; None: moments sampled here from one fixed seed, as
         `predict_error` does.
+    quantile: whose error must be within the tolerance, too, over its own spread as `measure_error`
+        has it: of the "worst" circuit or the "median" one; "mean": nobody's but the mean.
 
     The table has a row for each construction, in the smallest size that meets the tolerance by its
     own predictions, and for two baselines: "separately", each circuit by itself, and "side by
@@ -90,6 +96,8 @@ def plan(
     multiplications: for one input in the dense network, or of the active circuits, separately.
     in_factors: the same where the network is kept in factors, NaN where that is no cheaper.
     predicted_error: the relative_mse after the last layer, 0 for chains that do not fail.
+    circuit_median, circuit_worst: a circuit's error over its own spread, where that is predicted:
+        for gated superposition of MLPs. For other constructions the mean alone counts.
     failure_probability: the chance that active circuits cannot be read exactly, for chains. With a
         local embedding they are read by `read_undisturbed`.
     exact_for_one: whether a single active circuit is computed without error, up to rounding.
@@ -98,8 +106,8 @@ def plan(
 
     Inputs may be as long as a construction's `input_bound`, which changes no size; gates are made
     for all active circuits. Many circuits take minutes, as their `size_for` does.
-    Raises TypeError for other circuits or moments, ValueError for n_active > T, a tolerance ≤ 0, or
-    a single MLP circuit, of which there are no moments.
+    Raises TypeError for other circuits or moments, ValueError for n_active > T, a tolerance ≤ 0,
+    another quantile, or a single MLP circuit, of which there are no moments.
 
     >>> import numpy
     >>> from superposition import MLPCircuits, plan
@@ -119,6 +127,8 @@ def plan(
     because = ", the number of circuits"
     n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
     tolerance = positive_real("tolerance", tolerance)
+    if quantile not in QUANTILES:
+        raise ValueError(f"quantile: wanted one of {QUANTILES}, got {quantile!r}")
     moments = circuits.moments(np.random.default_rng(0)) if moments is None else moments
     if isinstance(circuits, MLPCircuits):
         rows, choices = _mlp_baselines(circuits, n_active), _mlp_choices(circuits, n_active)
@@ -127,14 +137,17 @@ def plan(
             _residual_baselines(circuits, n_active),
             _residual_choices(circuits, n_active),
         )
-    question = circuits.n_circuits, moments, n_active, tolerance
+    question = circuits, moments, n_active, tolerance, quantile
     rows += [_row(choice, *question) for choice in choices]
     table = pd.DataFrame([{**COLUMNS, **row} for row in rows])
     return table.sort_values("parameters", kind="stable", ignore_index=True)
 
 
-def _row(choice: _Choice, n_circuits: int, moments: Any, n_active: int, tolerance: float) -> Row:
+def _row(
+    choice: _Choice, circuits: Any, moments: Any, n_active: int, tolerance: float, quantile: str
+) -> Row:
     """Return the row of the smallest construction, or of why there is none."""
+    n_circuits = circuits.n_circuits
     row: Row = {"told": choice.told, "exact_for_one": choice.exact}
     found: list[tuple[Row, Sized[Any]]] = []
     reasons: list[str] = []
@@ -142,7 +155,12 @@ def _row(choice: _Choice, n_circuits: int, moments: Any, n_active: int, toleranc
         try:
             choice.refuse()
             sized = start.size_for(n_circuits, moments, n_active, tolerance)
-            found.append((choice.price(sized), sized))
+            errors: Row = {}
+            if isinstance(sized, GatedConstruction):
+                sized, errors = _by_circuit(
+                    start, sized, circuits, moments, n_active, tolerance, quantile
+                )
+            found.append((choice.price(sized) | errors, sized))
         except (ValueError, MemoryError) as error:
             reasons.append(str(error))
     if not found:
@@ -154,6 +172,33 @@ def _row(choice: _Choice, n_circuits: int, moments: Any, n_active: int, toleranc
     else:
         row |= {"predicted_error": predicted}
     return row | price | {"construction": short(best)}
+
+
+def _by_circuit(
+    start: Any,
+    sized: GatedConstruction,
+    circuits: MLPCircuits,
+    moments: MLPMoments,
+    n_active: int,
+    tolerance: float,
+    quantile: str,
+) -> tuple[GatedConstruction, Row]:
+    """Return a construction in which the circuits that count are within tolerance, and its errors.
+
+    The derived law says the sizes, for tolerances that are made smaller until sampled errors are
+    within the tolerance that is wanted. Raises ValueError where they never are.
+    """
+    asked = tolerance
+    while True:
+        last = sized.predict_error(circuits, n_active).iloc[-1]
+        row: Row = {"predicted_error": float(last["relative_mse"])}
+        row |= {name: float(last[name]) for name in ("circuit_median", "circuit_worst")}
+        counted = [row["predicted_error"], row.get(f"circuit_{quantile}", 0.0)]
+        largest = np.nanmax(counted)
+        if largest <= tolerance:
+            return sized, row
+        asked *= min(max(tolerance / largest, 0.05), 0.8)
+        sized = start.size_for(circuits.n_circuits, moments, n_active, asked)
 
 
 def short(construction: Any) -> str:
@@ -177,12 +222,14 @@ def _mlp_choices(circuits: MLPCircuits, n_active: int) -> Iterable[_Choice]:
         return _cheaper(_of_layers(large), _sequel_in_factors(circuits, sized))
 
     def gated(sized: GatedConstruction | ChainConstruction) -> Row:
-        slots = (sized.width or 0) // neurons_of_slot(circuits.widths)
-        row = _of_layers([slots * (width + GATES) for width in circuits.widths])
+        neurons = circuits.form.neurons(sized.input_bound, room=False)
+        slots = (sized.width or 0) // neurons_of_slot(neurons)
+        row = _of_layers([slots * (width + GATES) for width in neurons])
+        held = circuits.n_circuits, neurons
         if isinstance(sized, ChainConstruction):
-            return _cheaper(row, _gated_in_factors(circuits, slots, 1, sized.n_chains, False))
+            return _cheaper(row, _gated_in_factors(held, slots, 1, sized.n_chains, False))
         r = sized.redundancy
-        return _cheaper(row, _gated_in_factors(circuits, slots, r, 1, sized.quiet))
+        return _cheaper(row, _gated_in_factors(held, slots, r, 1, sized.quiet))
 
     def gates(redundancies: Iterable[int], quiet: bool = True) -> _Choice:
         made = [GatedConstruction(None, r, headroom=room, quiet=quiet) for r in redundancies]
@@ -295,12 +342,21 @@ def _between(n: int, r: int, slots: int, s: int, after: int, before: int, quiet:
     return n * (r * before + after * before + s * after)
 
 
-def _gated_in_factors(circuits: MLPCircuits, slots: int, r: int, chains: int, quiet: bool) -> int:
-    """Return the products of circuits, or of their copies in chains, and of gates."""
-    n = chains * circuits.n_circuits
+def _gated_in_factors(
+    held: tuple[int, tuple[int, ...]], slots: int, r: int, chains: int, quiet: bool
+) -> int:
+    """Return the products of circuits, or of their copies in chains, and of gates.
+
+    held: how many circuits, and how many neurons of a slot hold a state after each layer.
+
+    Where no two circuits of a plane share a slot, nothing arrives elsewhere by quiet weights, so
+    that no slot has to be closed.
+    """
+    n, neurons = chains * held[0], held[1]
+    closing = not quiet or n > slots // r
     return sum(
-        _between(n, r, slots, r, after, before + 1, quiet) + slots * (after + GATES)
-        for before, after in pairwise(circuits.widths)
+        _between(n, r, slots, r, after, before + 1, quiet) + slots * (closing * after + GATES)
+        for before, after in pairwise(neurons)
     )
 
 

@@ -131,9 +131,9 @@ class ReadMap:
     """How circuits' states are read from the large state: one linear map for each circuit.
 
     code: where the circuits' entries are read.
-    weights: (T, d, width), applied to what is read; None: the first d entries as they are.
-    width: d, the entries of a circuit's state.
-    offset: how many times the last entry, a gate, is taken off the others.
+    width: how many entries are read.
+    weights: (T, d, width), applied to what is read; None: the entries are the state.
+    offset: how many times one entry more, a gate, is taken off the others first.
     """
 
     code: Reads
@@ -143,17 +143,17 @@ class ReadMap:
 
     def read(self, state: Floats, which: Integers) -> Floats:
         """Return what circuits `which` (batch, j) read of states (batch, D), (batch, j, d)."""
-        read = self.code.decode(state, which)
-        if self.weights is not None:
-            return np.einsum("bkij,bkj->bki", self.weights[which], read)
-        return self._entries(read)
+        read = self._entries(self.code.decode(state, which))
+        if self.weights is None:
+            return read
+        return np.einsum("bkij,bkj->bki", self.weights[which], read)
 
     def read_all(self, state: Floats) -> Floats:
         """Return what every circuit reads of states (batch, D), (batch, T, d)."""
-        read = self.code.decode_all(state)
-        if self.weights is not None:
-            return np.matmul(self.weights, read.transpose(1, 2, 0)).transpose(2, 0, 1)
-        return self._entries(read)
+        read = self._entries(self.code.decode_all(state))
+        if self.weights is None:
+            return read
+        return np.matmul(self.weights, read.transpose(1, 2, 0)).transpose(2, 0, 1)
 
     def _entries(self, read: Floats) -> Floats:
         entries = read[..., : self.width]
@@ -259,13 +259,15 @@ class Superposition:
     def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
         """Return bounds on errors, by layer, for every active set and every input in bounds.
 
-        The bounds follow from the weights of `network` as they are, in exact arithmetic, for every
-        set of `n_active` circuits: (eq-certificate). There is a row for each small layer 0 …
-        n_layers, by default for all. The columns are these:
+        The bounds follow from the weights of `network` as they are, for every set of `n_active`
+        circuits: (eq-certificate). There is a row for each small layer 0 … n_layers, by default for
+        all. The columns are these:
 
         layer: the small layer.
-        bound: the bound on ‖δ‖, which is `worst` of `measure_error`.
+        bound: the bound on ‖δ‖, which is `worst` of `measure_error`, in exact arithmetic.
         size: the bound on the length of any state, (eq-value-bound).
+        rounding: the bound on what arithmetic in the circuits' precision adds to ‖δ‖, for the
+            circuit where it is largest: (eq-rounding).
         circuit: the circuit with the largest bound.
 
         The bound is zero for one active circuit if the weights say so. A slot's reading of its own

@@ -36,7 +36,14 @@ from superposition.bench.methods import (
     samples,
     svd,
 )
-from superposition.bench.targets import code_checksum, fit_side_by_side, naive_error, probe
+from superposition.bench.targets import (
+    _rounded,
+    code_checksum,
+    fit_side_by_side,
+    naive_error,
+    precision_needed,
+    probe,
+)
 from superposition.circuits.inputs import active_mask, sample_active
 
 SMALL = ["private", "ping-pong", "chains", "residual"]
@@ -56,6 +63,7 @@ def test_targets_are_what_their_cards_say(name):
     assert (card["error"] == 0) == exact
     assert card["error"] < 0.25
     assert card["hard"]
+    assert card["precision"] in ("bfloat16", "float32", "float64")
     if name == "private":
         assert card["naive"] == 0
     else:  # better than neurons for some and the best guess for the rest, by far
@@ -112,6 +120,27 @@ def test_the_naive_error_by_hand(rng):
     assert fit_side_by_side(shared) == 10
     wanted = (1 / 26) * 6 / 16
     assert naive_error(shared, rng) == pytest.approx(wanted, rel=0.1)
+
+
+def test_the_precision_that_is_needed(rng):
+    """Pairs need no offset, so a lone circuit stands bfloat16; an offset of 1e4 does not."""
+    drawn = MLPCircuits.random(25, [4, 4, 4], rng)
+    circuits = MLPCircuits(drawn.weights, drawn.biases, ["relu", "linear"])
+    paired = GatedConstruction().compress(circuits, rng)
+    assert precision_needed(paired, 1) == "bfloat16"
+    offset = GatedConstruction(width=30, headroom=1000.0).compress(circuits, rng)
+    assert offset.read_maps[-1].offset > 1000
+    assert precision_needed(offset, 1) == "float32"
+    far = GatedConstruction(width=30, headroom=1e8).compress(circuits, rng)
+    assert precision_needed(far, 1) == "float64"
+
+
+def test_numbers_are_rounded_to_significant_bits():
+    """3.14 is 11.001…₂: four bits leave 3.25, eight 3.140625; float32 is as NumPy has it."""
+    values = np.array([3.14, -3.14, 0.0, 1e30])
+    np.testing.assert_array_equal(_rounded(values, 4)[:3], [3.25, -3.25, 0])
+    np.testing.assert_array_equal(_rounded(values, 8)[0], 3.140625)
+    np.testing.assert_array_equal(_rounded(values, 24), values.astype(np.float32))
 
 
 @pytest.fixture(scope="module")

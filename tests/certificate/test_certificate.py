@@ -19,7 +19,12 @@ from superposition import (
     measure_error,
     rotation_circuits,
 )
-from superposition.certificate.certificate import CrosstalkBounds, error_bounds
+from superposition.certificate.certificate import (
+    CrosstalkBounds,
+    as_read,
+    error_bounds,
+    in_own_units,
+)
 from superposition.certificate.slots import slot_weights_of
 from superposition.certificate.worst_case import search_worst
 from superposition.circuits.bounds import value_bounds
@@ -71,11 +76,14 @@ def found(superposition, n_active, rng, n_samples=200):
 
 
 def by_layer(superposition, n_active):
-    """Bounds and sizes after every layer, vacuous ones too, up to where gates are sure to close."""
+    """Bounds, sizes, rounding after every layer, up to where gates are sure to close."""
     rows = []
     try:
-        for errors, sizes in error_bounds(superposition, n_active):
-            rows.append([errors.worst(n_active).max(), sizes.max()])
+        for layer, (errors, sizes) in enumerate(error_bounds(superposition, n_active)):
+            longer = in_own_units(superposition, layer)
+            rounding = as_read(superposition, layer, errors, sizes, n_active)
+            every = errors.worst(n_active), sizes, rounding
+            rows.append([(longer * each).max() for each in every])
     except ValueError as refused:
         if "network: wanted gates that close" not in str(refused):
             raise
@@ -93,8 +101,9 @@ def test_three_circuits_by_hand(rng):
     """
     superposition = three()
     table = superposition.certificate(2)
-    assert table.columns.tolist() == ["layer", "bound", "size", "circuit"]
-    np.testing.assert_allclose(table, [[0, 0, 1, 0], [1, 3, 10, 0], [2, 3, 10, 0]], atol=1e-12)
+    assert table.columns.tolist() == ["layer", "bound", "size", "rounding", "circuit"]
+    wanted = [[0, 0, 1, 0], [1, 3, 10, 0], [2, 3, 10, 0]]
+    np.testing.assert_allclose(table.drop(columns="rounding"), wanted, atol=1e-12)
     (_, *errors), sizes = zip(*error_bounds(superposition, 2), strict=True)
     np.testing.assert_allclose(errors[0].worst(2), [3, 2.5, 0], atol=1e-12)
     np.testing.assert_allclose(errors[1].worst(2), [3, 2.5, 0], atol=1e-12)
@@ -114,8 +123,10 @@ def by_hand(weights, biases, sets, n_slots, activations="relu"):
     weights = [np.reshape(weight, (-1, 1, 1)).astype(float) for weight in weights]
     biases = [np.reshape(bias, (-1, 1)).astype(float) for bias in biases]
     codes = tuple(SparseCode(np.array(one)[:, None], n_slots) for one in sets)
-    construction = GatedConstruction(redundancy=codes[0].redundancy, quiet=False)
+    width = 3 * n_slots  # no room for pairs
+    construction = GatedConstruction(width, codes[0].redundancy, quiet=False)
     circuits = MLPCircuits(weights, biases, activations)
+    circuits.__dict__["exponents"] = None  # where the property keeps it: held as they are
     return construction.compress(circuits, np.random.default_rng(0), codes=codes)
 
 
@@ -243,12 +254,11 @@ def test_no_error_exceeds_the_bound(
     n = max(2, round(share * q * q))
     superposition = drawn(rng, n, widths, names, q, redundancy, quiet, scale)
     k = min(n_active, n)
-    bounds, sizes = by_layer(superposition, k)
-    # rounding comes with offsets, which are a thousand times as large as values
-    dust = 1e-10 * np.maximum(sizes, np.array(offsets_of(superposition))[: len(sizes)])
-    assert (found(superposition, k, rng)[: len(bounds)] <= bounds + dust).all()
+    bounds, sizes, rounding = by_layer(superposition, k)
+    limits = bounds + 2 * rounding  # the truth is rounded, too
+    assert (found(superposition, k, rng)[: len(bounds)] <= limits).all()
     for layer in range(1, len(bounds)):
-        assert search_worst(superposition, k, layer, rng).error <= bounds[layer] + dust[layer]
+        assert search_worst(superposition, k, layer, rng).error <= limits[layer]
     truths = superposition.circuits.run(*full_inputs(superposition.circuits, rng))
     lengths = [np.linalg.norm(truth, axis=2).max() for truth in truths]
     assert (lengths[: len(sizes)] <= sizes * (1 + 1e-9)).all()
@@ -273,9 +283,9 @@ def test_no_error_of_a_network_that_was_tampered_with_exceeds_the_bound(seed, n_
 
     shaken = with_weights(superposition, shake, layer)
     for k in (1, n_active):
-        bounds, _ = by_layer(shaken, k)
+        bounds, _, rounding = by_layer(shaken, k)
         assert len(bounds) == 3
-        assert (found(shaken, k, rng) <= bounds + 1e-8).all()
+        assert (found(shaken, k, rng) <= bounds + 2 * rounding).all()
         assert bounds[layer + 1] > 1e-3
 
 
@@ -370,7 +380,7 @@ def test_gates_that_may_not_close_are_refused(rng):
 
 def test_a_vacuous_bound_is_refused_and_says_how_many_layers_are_not(rng):
     superposition = drawn(rng, 40, [3] * 5, ["relu"] * 4, 7, 2, True)
-    bounds, sizes = by_layer(superposition, 2)
+    bounds, sizes, _ = by_layer(superposition, 2)
     last = int(np.argmax(bounds >= sizes)) - 1
     assert 1 <= last < 4
     message = f"n_layers: wanted at most {last}, up to which errors of 2 active circuits are sure"

@@ -543,6 +543,7 @@ def test_errors_are_predicted_for_every_layer(name):
         assert (errors >= 0).all()
         if case.exact and n_active == 1:
             np.testing.assert_array_equal(errors, 0)
+            assert table["rounding"].between(1e-17, 1e-14).all()
     again = case.construction.predict_error(circuits, 2, **case.law)
     np.testing.assert_array_equal(again.to_numpy(), table.to_numpy())
 

@@ -88,7 +88,10 @@ def test_what_is_loaded_runs_bit_for_bit(name, rng, make_circuits, tmp_path):
 
 @pytest.mark.parametrize("path", sorted(OLD.glob("*.safetensors")), ids=lambda path: path.stem)
 def test_files_of_the_first_version_load_as_they_were(path, tmp_path):
-    """Every array is kept bit for bit; answers are the same to rounding, on any processor."""
+    """Every array is kept bit for bit; answers are the same to rounding, on any processor.
+
+    But networks with linear layers are built anew, with pairs of neurons in place of an offset.
+    """
     from safetensors.numpy import load_file
 
     answers, large = np.load(OLD / "answers.npz"), load(path)
@@ -98,12 +101,40 @@ def test_files_of_the_first_version_load_as_they_were(path, tmp_path):
     np.testing.assert_allclose(found, last, rtol=0, atol=100 * np.finfo(last.dtype).eps)
     save(tmp_path / "again", large)
     before, after = load_file(path), load_file(tmp_path / "again")
-    parts = ("superposition.network.", "superposition.circuits.")
+    anew = "linear" in getattr(large.circuits, "activations", ())
+    assert anew == (path.stem == "gated_float32")
+    parts = ("superposition.circuits.", *([] if anew else ["superposition.network."]))
     kept = [name for name in before if name.startswith(parts)]
     assert kept == [name for name in after if name.startswith(parts)]
     for name in kept:
         np.testing.assert_array_equal(before[name], after[name])
     assert describe(path)["written_by"]["superposition"] == "0.1.0"
+
+
+@pytest.mark.parametrize("kind", ["gated", "chains", "recomputed"])
+def test_networks_of_the_first_format_are_built_anew_where_states_are_held_otherwise(
+    kind, rng, tmp_path, monkeypatch
+):
+    """Circuits of very different sizes: the old network, as large as they are, would be misread."""
+    drawn = MLPCircuits.random(9, [2, 4, 1], rng)
+    sizes = np.where(np.arange(9) == 3, 1e6, 1.0)[:, None]
+    weights = [drawn.weights[0], drawn.weights[1] * sizes[:, None]]
+    biases = [drawn.biases[0], drawn.biases[1] * sizes]
+    circuits = MLPCircuits(weights, biases, ["relu", "linear"])
+    as_is = MLPCircuits(weights, biases, ["relu", "linear"])
+    as_is.__dict__["exponents"] = None  # where the property keeps it
+    construction = ChainConstruction(2) if kind == "chains" else GatedConstruction(66)
+    large = construction.compress(as_is, np.random.default_rng(0))
+    if kind == "recomputed":
+        large = RecomputedGates().rebuild(large)
+        large = replace(large, circuits=circuits, codes=replace(large.codes, circuits=circuits))
+    with monkeypatch.context() as patch:
+        patch.setattr("superposition.interop.files.FORMAT_VERSION", 1)
+        save(tmp_path / "old", replace(large, circuits=circuits))
+    found = load(tmp_path / "old")
+    inputs, active = np.full((9, 1, 2), 0.5), np.arange(9)[:, None]
+    truth, read = circuits.run(inputs, active)[-1], found.run(inputs, active)[-1]
+    np.testing.assert_allclose(read, truth, rtol=1e-12)
 
 
 def test_a_file_of_each_kind_of_the_first_version_is_kept():
@@ -204,9 +235,9 @@ def test_a_changed_tree_is_seen(one, tmp_path):
 def test_newer_files_are_named(one, tmp_path):
     path = tmp_path / "x"
     save(path, one)
-    rewritten(path, lambda about: about.update(version=2))
+    rewritten(path, lambda about: about.update(version=3))
     for read in (load, describe):
-        with pytest.raises(ValueError, match=r"^path: wanted a file of format 1 or older, got 2, "):
+        with pytest.raises(ValueError, match=r"^path: wanted a file of format 2 or older, got 3, "):
             read(path)
 
 

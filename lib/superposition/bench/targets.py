@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superposition._check import instance
+from superposition._check import Floats, instance
 from superposition.circuits import (
     MLPCircuits,
     ResidualCircuits,
     rotation_circuits,
     rotation_vector,
 )
+from superposition.circuits.inputs import sample_active
 from superposition.constructions import (
     ChainConstruction,
     GatedConstruction,
@@ -26,7 +27,9 @@ from superposition.constructions import (
 )
 from superposition.interop.files import packed
 from superposition.maps import SparseCode
-from superposition.measure import Observer, measure_error
+from superposition.measure import measure_error
+from superposition.network import ResidualNetwork, activate
+from superposition.predict.by_circuit import Observer
 from superposition.superposition import Superposition
 
 _SAMPLES = 300  # of active sets, by which a target's own error is measured
@@ -51,7 +54,7 @@ class Target:
     >>> from superposition.bench import TARGETS
     >>> target = TARGETS["ping-pong"]
     >>> target.n_active, target.build().network
-    (1, MLPNetwork(widths 66 → 66 → 66 → 66))
+    (1, MLPNetwork(widths 66 → 66 → 66 → 110))
     """
 
     name: str
@@ -90,6 +93,7 @@ class Target:
         n_active: how many circuits are active at once.
         error: relative_mse after the last layer, measured; 0 where only rounding is left.
         naive: the `naive_error`.
+        precision: the `precision_needed`, without which the network does not compute its circuits.
         hard: what makes the target hard.
         """
         large = self.build() if superposition is None else superposition
@@ -109,6 +113,7 @@ class Target:
             "n_active": self.n_active,
             "error": 0.0 if error < _EXACT else error,
             "naive": naive_error(large, rng, self.observe),
+            "precision": precision_needed(large, self.n_active, self.observe),
             "hard": self.hard,
         }
         return pd.DataFrame([row], index=pd.Index([self.name], name="target"))
@@ -130,6 +135,61 @@ def naive_error(
     each = states.reshape(circuits.n_circuits, _GUESSES, -1)
     left = np.var(each, axis=1, ddof=1).sum() / np.mean(each**2, axis=1).sum()
     return float(left) * (1 - min(fit_side_by_side(superposition) / circuits.n_circuits, 1))
+
+
+_BITS = {"bfloat16": 8, "float32": 24}  # of significands
+_ADDED = 1e-4  # by which an error may be larger in lower precision
+
+
+def precision_needed(
+    superposition: Superposition, n_active: int, observe: Observer | None = None
+) -> str:
+    """Return the lowest of bfloat16, float32 and float64 in which errors are about as small.
+
+    The relative error after the last layer, of 300 active sets of one fixed seed, may be 1e-4
+    larger than in double precision. Lower precision means, as trainers' autocast does it, that
+    states, weights and what a layer makes are rounded, and that sums are not.
+    """
+    circuits, rng = superposition.circuits, np.random.default_rng(0)
+    active = sample_active(circuits.n_circuits, n_active, _SAMPLES, rng)
+    inputs = circuits.default_inputs(active, rng).astype(circuits.dtype)
+    truth = circuits.run(inputs, active)[-1].astype(float)
+    first = np.asarray(superposition.embed(inputs, active), float)
+    last = circuits.n_layers
+    seen = (lambda states: states) if observe is None else observe
+
+    def error(bits: int) -> float:
+        state = _run_rounded(superposition, first, bits)
+        wrong = seen(superposition.read(state, active, last)) - seen(truth)
+        return float(np.sum(wrong**2) / np.sum(seen(truth) ** 2))
+
+    double = error(53)
+    for name, bits in _BITS.items():
+        if error(bits) <= double + _ADDED:
+            return name
+    return "float64"
+
+
+def _run_rounded(superposition: Superposition, state: Floats, bits: int) -> Floats:
+    """Return the last states (batch, D), with numbers of so many significant bits."""
+    network: Any = superposition.network
+    for layer in range(network.n_layers):
+        if isinstance(network, ResidualNetwork):
+            inner = _rounded(state, bits) @ _rounded(network.read_in[layer], bits).T
+            neurons = np.maximum(_rounded(_rounded(inner, bits) + network.bias[layer], bits), 0)
+            added = _rounded(neurons @ _rounded(network.write_out[layer], bits).T, bits)
+            state = _rounded(state + added, bits)
+        else:
+            inner = _rounded(state, bits) @ _rounded(network.weights[layer], bits).T
+            state = _rounded(_rounded(inner, bits) + network.biases[layer], bits)
+            activate(state, network.activations[layer])
+    return state
+
+
+def _rounded(values: Floats, bits: int) -> Floats:
+    """Return the nearest numbers with so many significant bits."""
+    shares, exponents = np.frexp(np.asarray(values, float))
+    return np.ldexp(np.rint(np.ldexp(shares, bits)), exponents - bits)
 
 
 def probe(superposition: Superposition) -> float:

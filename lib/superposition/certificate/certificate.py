@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from superposition._check import Floats, Integers, positive_int
+from superposition.certificate.rounding import Arithmetic, of_reading, of_sum, sum_of_largest
 from superposition.certificate.slots import SlotWeights, gated_codes, slot_weights_of
 from superposition.circuits.bounds import value_bounds
+from superposition.circuits.normal import input_bounds, scaled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,12 +31,14 @@ class ErrorBounds:
     slots: (T, r, T), what it can add to the error on each slot of t.
     own: (T,), the error of t's mean even when t is alone.
     own_slots: (T, r), the error on each slot of t even when t is alone.
+    rounding: (T, r), what arithmetic can add on each slot, whoever is active.
     """
 
     mean: Floats
     slots: Floats
     own: Floats
     own_slots: Floats
+    rounding: Floats
 
     def worst(self, n_active: int) -> Floats:
         """Return bounds (T,) on ‖δ‖ for every active set of that size."""
@@ -118,11 +122,13 @@ class CrosstalkBounds:
     def on_unused_slots(self) -> Floats:
         """Return the most that slots not in use can receive before gates close them, (n, d')."""
         rows = np.linalg.norm(self.matrices, axis=3)
-        received = rows * self.sizes[:, None] + self.biases
+        biases = np.abs(self.biases) if self.layer.signed else self.biases
+        received = rows * self.sizes[:, None] + biases
         received += self._from_several(self.n_active - 1)[:, :, None]
         received[self.layer.write.T, np.arange(len(self.sizes))] = -np.inf  # these would be in use
         largest = np.sort(received, axis=1)[:, -self.n_active :]
-        return np.asarray(self.layer.constant + largest.sum(axis=1))
+        always = np.abs(self.layer.constant) if self.layer.signed else self.layer.constant
+        return np.asarray(always + largest.sum(axis=1))
 
     def own_errors(self, weight: Floats, bias: Floats, offset: float) -> Floats:
         """Return by how much slots' readings of their own circuit differ from w a + b + offset.
@@ -244,14 +250,6 @@ def spectral_norms(matrices: Floats) -> Floats:
     return np.sqrt(np.maximum(np.linalg.eigvalsh(square)[..., -1], 0))
 
 
-def sum_of_largest(values: Floats, count: int) -> Floats:
-    """Return the sum of the `count` largest values along the last axis."""
-    if count == 1:
-        return np.asarray(values.max(axis=-1))
-    first = max(values.shape[-1] - count, 0)
-    return np.asarray(np.sort(values, axis=-1)[..., first:].sum(axis=-1))
-
-
 _ROUNDING = 1e-12  # of the values' own size: smaller differences of weights count as none
 
 
@@ -266,16 +264,35 @@ def gated_certificate(
     n_layers = depth if n_layers is None else positive_int("n_layers", n_layers, depth, ", all")
     rows: list[list[float]] = []
     for layer, (errors, sizes) in enumerate(error_bounds(superposition, n_active)):
-        worst, size = errors.worst(n_active), float(sizes.max())
-        if worst.max() >= size:
+        worst, longer = errors.worst(n_active), in_own_units(superposition, layer)
+        if worst.max() >= sizes.max():
             raise ValueError(
                 f"n_layers: wanted at most {layer - 1}, up to which errors of {n_active} active "
                 f"circuits are sure to be below the values' own size, got {n_layers}"
             )
-        rows.append([layer, float(worst.max()), size, int(worst.argmax())])
+        rounding = longer * as_read(superposition, layer, errors, sizes, n_active)
+        worst, size = longer * worst, float((longer * sizes).max())
+        rows.append([layer, float(worst.max()), size, float(rounding.max()), int(worst.argmax())])
         if layer == n_layers:
             break
-    return pd.DataFrame(rows, columns=["layer", "bound", "size", "circuit"])
+    return pd.DataFrame(rows, columns=["layer", "bound", "size", "rounding", "circuit"])
+
+
+def as_read(
+    superposition: Superposition, layer: int, errors: ErrorBounds, sizes: Floats, n_active: int
+) -> Floats:
+    """Return bounds on what rounding adds to states as they are read, (T,)."""
+    read = superposition.read_maps[layer]
+    held = sizes[:, None] + errors.worst_slots(n_active)
+    width, dtype = superposition.circuits.widths[layer], superposition.circuits.dtype
+    return of_reading(errors.rounding, held, read.offset, width, dtype)
+
+
+def in_own_units(superposition: Superposition, layer: int) -> Floats:
+    """Return how many times as long states may be in circuits' own units as they are held, (T,)."""
+    exponents = superposition.circuits.exponents
+    n = superposition.circuits.n_circuits
+    return np.ones(n) if exponents is None else np.ldexp(1.0, exponents[layer].max(axis=1))
 
 
 def error_bounds(
@@ -283,19 +300,30 @@ def error_bounds(
 ) -> Iterator[tuple[ErrorBounds, Floats]]:
     """Yield bounds on errors, and bounds (T,) on values, after 0, 1, … layers.
 
-    Raises ValueError for n_active > T, and for a network whose gates are not copied exactly, or may
-    leave a slot open.
+    They are of entries as the network holds them. Raises ValueError for n_active > T, and for a
+    network whose gates are not copied exactly, or may leave a slot open.
     """
-    circuits, two = superposition.circuits, gated_codes(superposition)
+    two, circuits = gated_codes(superposition), scaled(superposition.circuits)
     n_active = positive_int("n_active", n_active, circuits.n_circuits, ", the number of circuits")
-    sizes = value_bounds(circuits, superposition.construction.input_bound)
+    inputs = input_bounds(superposition.circuits, superposition.construction.input_bound)
+    sizes = value_bounds(circuits, inputs)
     errors = _at_the_input(two.sets[0], sizes[0])
+    held = sizes[0][:, None] + errors.worst_slots(n_active)
+    errors = replace(errors, rounding=of_sum(n_active - 1, circuits.dtype) * held)
     yield errors, sizes[0]
     for layer in range(circuits.n_layers):
-        weights = slot_weights_of(superposition, layer)
+        weights, offset = (
+            slot_weights_of(superposition, layer),
+            superposition.read_maps[layer].offset,
+        )
         crosstalk = CrosstalkBounds(weights, sizes[layer], errors if layer else None, n_active)
-        _check_closed(crosstalk, layer)
+        held = sizes[layer][:, None] + errors.worst_slots(n_active)
+        arithmetic = Arithmetic(
+            weights, crosstalk.slot_norms, held, errors.rounding, offset, n_active, circuits.dtype
+        )
+        _check_closed(crosstalk, arithmetic, layer)
         errors = _after(crosstalk, superposition, layer, sizes[layer + 1])
+        errors = replace(errors, rounding=errors.rounding + arithmetic.on_slots())
         yield errors, sizes[layer + 1]
 
 
@@ -307,8 +335,9 @@ def _at_the_input(sets: Integers, sizes: Floats) -> ErrorBounds:
     return _bounds(slots, slots.mean(axis=1), np.zeros(sets.shape))
 
 
-def _check_closed(crosstalk: CrosstalkBounds, layer: int) -> None:
+def _check_closed(crosstalk: CrosstalkBounds, arithmetic: Arithmetic, layer: int) -> None:
     most, closing = crosstalk.on_unused_slots(), crosstalk.layer.closing
+    most = most + arithmetic.on_unused_slots(most)
     worst = int((most - closing).argmax())
     if most.flat[worst] > closing.flat[worst]:
         raise ValueError(
@@ -321,18 +350,17 @@ def _after(
     crosstalk: CrosstalkBounds, superposition: Superposition, layer: int, sizes: Floats
 ) -> ErrorBounds:
     """Return bounds after a layer, (eq-certificate), from the crosstalk on its slots."""
-    circuits, offset = superposition.circuits, superposition.read_maps[layer + 1].offset
+    circuits, offset = scaled(superposition.circuits), superposition.read_maps[layer + 1].offset
     weight, linear = circuits.weights[layer], circuits.activations[layer] == "linear"
     each = crosstalk.own_errors(weight, circuits.biases[layer], offset)
-    each[each < _ROUNDING * (sizes.max() + offset)] = 0
-    each += crosstalk.own_errors_passed_on(weight)
+    dropped = np.where(each < _ROUNDING * (sizes.max() + offset), each, 0)
+    each = each - dropped + crosstalk.own_errors_passed_on(weight)
     slots, mean, size = _from_others(crosstalk, weight)
-    if (
-        linear
-        and offset >= (sizes + _bounds(slots, mean, each).worst_slots(crosstalk.n_active).T).max()
-    ):
-        return _bounds(slots, mean, each)  # nothing is cut off, so that errors are averaged
-    return _bounds(slots, (mean + size) / 2, each)
+    averaged = replace(_bounds(slots, mean, each), rounding=dropped)
+    largest = (sizes + averaged.worst_slots(crosstalk.n_active).T).max()
+    if linear and (crosstalk.layer.signed or offset >= largest):
+        return averaged  # nothing is cut off
+    return replace(averaged, mean=(mean + size) / 2)
 
 
 def _from_others(crosstalk: CrosstalkBounds, weight: Floats) -> tuple[Floats, Floats, Floats]:
@@ -346,4 +374,4 @@ def _from_others(crosstalk: CrosstalkBounds, weight: Floats) -> tuple[Floats, Fl
 
 
 def _bounds(slots: Floats, mean: Floats, each: Floats) -> ErrorBounds:
-    return ErrorBounds(mean, slots, each.mean(axis=1), each)
+    return ErrorBounds(mean, slots, each.mean(axis=1), each, np.zeros(each.shape))

@@ -12,6 +12,7 @@ from superposition._check import Floats, Integers, generator, positive_int
 from superposition.certificate.certificate import CrosstalkBounds
 from superposition.certificate.slots import SlotWeights, gated_codes, slot_weights_of
 from superposition.circuits.bounds import value_bounds
+from superposition.circuits.normal import held_states, input_bounds, scaled
 from superposition.superposition import Superposition
 
 _SETS, _STARTS = 160, 4  # active sets, and inputs to start from in each
@@ -63,7 +64,8 @@ def search_worst(
 def _candidates(superposition: Superposition, layers: list[SlotWeights], n_active: int) -> Integers:
     """Return active sets (sets, k) with the largest crosstalk on their first circuit."""
     circuits = superposition.circuits
-    sizes = value_bounds(circuits, superposition.construction.input_bound)
+    inputs = input_bounds(circuits, superposition.construction.input_bound)
+    sizes = value_bounds(scaled(circuits), inputs)
     crosstalk = np.sum(
         [
             _mean_crosstalk(CrosstalkBounds(layer, sizes[i], None, 2)) / sizes[i + 1].max()
@@ -104,6 +106,8 @@ class _Layer(NamedTuple):
 class _InUse:
     """Networks of the slots in use, and of the first circuit alone, one for each active set.
 
+    enter: (sets, 1, k, d_0), by what inputs are multiplied before they are written.
+    leave: (sets, 1, d), by what the first circuit's entries are multiplied to be states.
     written: (sets, k·r, k), which circuits' inputs each slot holds.
     large: the layers of slots; neurons are (circuit, slot, entry), flat.
     small: the first circuit's own layers.
@@ -112,6 +116,8 @@ class _InUse:
     Slots that two circuits share are read once.
     """
 
+    enter: Floats
+    leave: Floats
     written: Floats
     large: list[_Layer]
     small: list[_Layer]
@@ -119,33 +125,40 @@ class _InUse:
 
     def errors(self, inputs: Floats) -> tuple[Floats, Floats]:
         """Return ‖δ‖ of first circuits, (sets, starts), and its gradient (sets, starts, k, d)."""
+        inputs = inputs * self.enter
         batch, r = inputs.shape[:2], self.written.shape[1] // self.written.shape[2]
         slots = np.einsum("psu,pnuj->pnsj", self.written, inputs).reshape(*batch, -1)
         state, on = _forward(self.large, slots)
         truth, own_on = _forward(self.small, inputs[:, :, 0])
         mine = slice(0, r * truth.shape[2])
-        wrong = state[..., mine].reshape(*batch, r, -1).mean(axis=2) - truth
+        wrong = (state[..., mine].reshape(*batch, r, -1).mean(axis=2) - truth) * self.leave
         size = np.linalg.norm(wrong, axis=2)
-        unit = wrong / np.maximum(size, _TINY)[..., None]
+        unit = wrong / np.maximum(size, _TINY)[..., None] * self.leave
         back = np.zeros_like(state)
         back[..., mine] = np.tile(unit / r, r)
         slots = _backward(self.large, on, back).reshape(*batch, -1, inputs.shape[3])
         gradient = np.einsum("psu,pnsj->pnuj", self.written, slots)
         gradient[:, :, 0] -= _backward(self.small, own_on, unit)
-        return size, gradient
+        return size, gradient * self.enter
 
 
 def _in_use(superposition: Superposition, layers: list[SlotWeights], active: Integers) -> _InUse:
-    circuits, n_sets = superposition.circuits, len(active)
+    circuits, n_sets = scaled(superposition.circuits), len(active)
     slots = layers[0].read[active]  # sets, k, r
     there = slots.reshape(n_sets, -1)[:, :, None, None] == slots[:, None]
     large, small = [], []
     for i, layer in enumerate(layers):
-        large.append(_Layer(*_large(layer, active), False, superposition.read_maps[i + 1].offset))
+        offset = superposition.read_maps[i + 1].offset
+        large.append(_Layer(*_large(layer, active), layer.signed, offset))
         first, linear = active[:, 0], circuits.activations[i] == "linear"
         small.append(_Layer(circuits.weights[i][first], circuits.biases[i][first], linear, 0.0))
     bound = superposition.construction.input_bound
-    return _InUse(there.any(axis=3).astype(float), large, small, bound)
+    written = there.any(axis=3).astype(float)
+    given, ones = superposition.circuits, np.ones((n_sets, len(active[0]), circuits.widths[0]))
+    enter = held_states(given, ones, active, 0)[:, None]
+    ones = np.ones((n_sets, 1, circuits.widths[len(layers)]))
+    leave = 1 / held_states(given, ones, active[:, :1], len(layers))
+    return _InUse(enter, leave, written, large, small, bound)
 
 
 def _large(layer: SlotWeights, active: Integers) -> tuple[Floats, Floats]:

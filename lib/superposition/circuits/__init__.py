@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from superposition.circuits.convert import as_residual, switched
 from superposition.circuits.graph import CircuitGraph, Edges, Stage
+from superposition.circuits.inputs import numbers_active
 from superposition.circuits.mlp import MLPCircuits
 from superposition.circuits.residual import ResidualCircuits, with_indicator
 from superposition.circuits.rotations import on_indicator, rotation_circuits, rotation_vector
@@ -16,6 +17,7 @@ __all__ = [
     "ResidualCircuits",
     "Stage",
     "as_residual",
+    "numbers_active",
     "on_indicator",
     "rotation_circuits",
     "rotation_vector",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isclose
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from superposition._check import Floats, Integers, generator, positive_int
 
 InputSampler = Callable[[Integers, np.random.Generator], Floats]
+NumberActive = int | Mapping[int, float]
 
 
 def sample_active(
@@ -72,3 +74,45 @@ def take_inputs(sampler: InputSampler, which: Integers) -> InputSampler:
     """Return the sampler of circuits `which`, (n,), by its method `take`, if it has one."""
     take = getattr(sampler, "take", None)
     return sampler if take is None else take(which)
+
+
+def shares_of(n_active: NumberActive, n_circuits: int) -> dict[int, float]:
+    """Return the share of samples by how many circuits are active, from 1 on, adding up to 1.
+
+    n_active: one number for all samples, or a mapping of numbers to shares.
+
+    Raises TypeError or ValueError for other numbers, shares below zero, or that do not add up.
+    """
+    because = ", the number of circuits"
+    if not isinstance(n_active, Mapping):
+        return {positive_int("n_active", n_active, n_circuits, because): 1.0}
+    shares = {}
+    for number, share in n_active.items():
+        if not (isinstance(share, (int, float)) and 0 <= share <= 1):
+            raise ValueError(f"n_active: wanted shares from 0 to 1, got {share!r} for {number!r}")
+        if share > 0:
+            shares[positive_int("n_active", number, n_circuits, because)] = float(share)
+    if not isclose(total := sum(shares.values()), 1, rel_tol=1e-6):
+        raise ValueError(f"n_active: wanted shares that add up to 1, got {total:g}")
+    return shares
+
+
+def numbers_active(n_circuits: int, probability: float) -> dict[int, float]:
+    """Return the shares of 1, 2, … active circuits where each is active by itself, with a chance.
+
+    Samples without any active circuit are left out, and so are numbers of a share below 1e-4.
+
+    >>> from superposition.circuits import numbers_active
+    >>> {k: round(share, 2) for k, share in numbers_active(100, 0.01).items()}
+    {1: 0.58, 2: 0.29, 3: 0.1, 4: 0.02, 5: 0.0, 6: 0.0}
+    """
+    from scipy.stats import binom
+
+    n = positive_int("n_circuits", n_circuits)
+    if not 0 < probability <= 1:
+        raise ValueError(f"probability: wanted above 0 and at most 1, got {probability}")
+    numbers = np.arange(1, n + 1)
+    shares = binom.pmf(numbers, n, probability)
+    kept = shares >= 1e-4 * shares.sum()
+    normal = shares[kept] / shares[kept].sum()
+    return dict(zip(numbers[kept].tolist(), normal.tolist(), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +26,7 @@ from superposition._memory import check_circuits, check_memory
 from superposition.circuits.conditional import find_step
 from superposition.circuits.inputs import InputSampler, UnitInputs, sample_active, take_inputs
 from superposition.circuits.moments import MLPMoments, mlp_moments
+from superposition.circuits.normal import Form, exponents_of, form_of, held_states, scaled
 from superposition.network import activate, activation_names
 
 
@@ -123,6 +125,20 @@ class MLPCircuits:
         """The sampler, or random unit vectors."""
         return self.sampler or UnitInputs(self.widths[0])
 
+    @cached_property
+    def form(self) -> Form:
+        """How many neurons of a network of ReLUs hold states: signed ones may be in pairs."""
+        return form_of(self)
+
+    @cached_property
+    def exponents(self) -> tuple[Integers, ...] | None:
+        """Powers of two by which networks hold states smaller, L+1 arrays (T, d_l).
+
+        They are found from the weights and the inputs of `default_inputs`, and are None for
+        circuits that are held as they are, with entries of about one size.
+        """
+        return exponents_of(self)
+
     def astype(self, dtype: DTypeLike) -> MLPCircuits:
         """Return the same circuits in another precision."""
         weights = [weight.astype(dtype) for weight in self.weights]
@@ -144,8 +160,9 @@ class MLPCircuits:
     def moments(self, rng: np.random.Generator, *, n_samples: int = 2000) -> MLPMoments:
         """Return what predictions need to know, as means over `n_samples` random pairs of circuits.
 
-        Inputs are the circuits' own. Raises ValueError for a single circuit, MemoryError for more
-        samples than fit.
+        They are those of circuits as networks hold them, with entries of about one size where the
+        circuits' own are very different. Inputs are the circuits' own. Raises ValueError for a
+        single circuit, MemoryError for more samples than fit.
         """
         if self.n_circuits < 2:
             raise ValueError("circuits: wanted at least two, to measure pairs")
@@ -155,9 +172,10 @@ class MLPCircuits:
         check_memory("n_samples", n_samples, lambda n: n * one, fits="{:,} samples".format)
         which = sample_active(self.n_circuits, 2, n_samples, rng)
         states = self.run(self.default_inputs(which, rng), which)
-        step = find_step(self.weights, self.biases)
-        layers = self.weights, self.biases, tuple(self.activations)
-        return mlp_moments(*layers, which, states, step, rng)
+        step, kept = find_step(self.weights, self.biases), scaled(self)
+        layers = kept.weights, kept.biases, tuple(self.activations)
+        small = [held_states(self, state, which, i) for i, state in enumerate(states)]
+        return mlp_moments(*layers, which, small, step, rng, self.form, states)
 
     def run(self, inputs: Floats, active: Integers) -> tuple[Floats, ...]:
         """Return the exact states of the active circuits after 0 … L layers.

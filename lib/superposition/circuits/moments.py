@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from superposition._check import Floats, Integers, positive_int, real_array
+from superposition.circuits.normal import Form
 from superposition.network import activate
 
 AT_LAYERS = ("own2", "itself2", "own_bias2", "own_growth")
@@ -222,6 +223,8 @@ class MLPMoments:
     alike: (L+1,), the mean product of two circuits' states.
     activations: the activations of the layers.
     step: threshold and gain of conditional rotations, or None.
+    form: how networks hold the circuits; None: as they are, linear layers with an offset.
+    given2: (L+1,), |a|² in the circuits' own units; None: `state2`.
 
     An own part is what differs from the mean over circuits. Squares of own parts count neurons that
     are on. The first of the five vectors is the change of a state where a' is added. The second and
@@ -247,15 +250,23 @@ class MLPMoments:
     alike: Floats
     activations: tuple[str, ...]
     step: tuple[float, float] | None = None
+    form: Form | None = None
+    given2: Floats | None = None
 
     def __post_init__(self) -> None:
+        if self.given2 is None:
+            object.__setattr__(self, "given2", self.state2)
         sizes = {"layers": len(self.widths) - 1, "states": len(self.widths)}
         axes = dict.fromkeys(LAYER_SQUARES + AT_LAYERS, "layers")
-        axes |= dict.fromkeys(("state2", "both2", "alike"), "states")
+        axes |= dict.fromkeys(("state2", "both2", "alike", "given2"), "states")
         axes |= dict.fromkeys(("arrived", "arrived_apart"), "states five five")
         sizes["five"] = 5
         for name, wanted in axes.items():
             object.__setattr__(self, name, real_array(name, getattr(self, name), wanted, sizes))
+
+    def neurons(self, input_bound: float, *, room: bool = True) -> tuple[int, ...]:
+        """Return how many neurons hold a state after 0 … L layers, as `Form.neurons` does."""
+        return self.widths if self.form is None else self.form.neurons(input_bound, room=room)
 
 
 def mlp_moments(
@@ -266,11 +277,14 @@ def mlp_moments(
     states: Sequence[Floats],
     step: tuple[float, float] | None,
     rng: np.random.Generator,
+    form: Form | None = None,
+    given: Sequence[Floats] | None = None,
 ) -> MLPMoments:
     """Return moments of MLP circuits (arrays as in `MLPCircuits`) from sampled states of pairs.
 
     which: (n, 2), a circuit and another circuit.
     states: their states after 0 … L layers, (n, 2, d) each.
+    given: the same in the circuits' own units; None: these.
     """
     squares, thirds = [], []
     for w, b, name, state in zip(weights, biases, activations, states, strict=False):
@@ -280,7 +294,8 @@ def mlp_moments(
     state2 = np.array([_square(state) for state in states])
     by_name = {name: np.array([layer[name] for layer in squares]) for name in LAYER_SQUARES}
     by_name |= arrivals(weights, biases, activations, which, states, thirds)
-    return MLPMoments(widths, state2, **by_name, activations=activations, step=step)
+    by_name |= {} if given is None else {"given2": np.array([_square(state) for state in given])}
+    return MLPMoments(widths, state2, **by_name, activations=activations, step=step, form=form)
 
 
 def _layer_squares(

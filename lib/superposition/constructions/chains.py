@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,19 +27,22 @@ from superposition.chain_maps import (
     plane_chains,
 )
 from superposition.circuits import MLPCircuits
-from superposition.circuits.bounds import ROUNDED, largest_pre_activations, largest_states
+from superposition.circuits.bounds import largest_pre_activations
+from superposition.circuits.inputs import NumberActive
 from superposition.circuits.moments import MLPMoments
+from superposition.circuits.normal import entering, leaving
 from superposition.constructions.gated import (
     check_slots,
     gated_input,
     gated_layers,
     gates_of,
+    held_within,
     offsets_of,
 )
 from superposition.constructions.sizing import (
     WIDEST,
     Meets,
-    OnPlane,
+    OfReLUs,
     first_of,
     neurons_of_slot,
     primes,
@@ -47,6 +50,7 @@ from superposition.constructions.sizing import (
 )
 from superposition.network import mlp_of
 from superposition.placing import NOWHERE, place
+from superposition.predict.by_circuit import over_numbers
 from superposition.sums import Layer
 from superposition.superposition import Gate, InputMap, ReadMap, Superposition
 
@@ -159,7 +163,7 @@ def undisturbed(
     circuits, codes = superposition.circuits, superposition.codes
     layer = int(whole_array("layer", layer, "", {}, circuits.n_layers + 1))
     which = whole_array("which", which, "batch circuits", {}, circuits.n_circuits)
-    width = circuits.widths[layer]
+    width = superposition.read_maps[layer].copies.width
     size = (width + 2) * codes.n_slots * codes.n_chains
     state = real_array("state", state, "batch size", {"size": size, "batch": len(which)})
     two = codes.copies()
@@ -188,7 +192,7 @@ EMBEDDINGS = ("coordinated", "local")
 
 
 @dataclass(frozen=True)
-class ChainConstruction(OnPlane[MLPMoments]):
+class ChainConstruction(OfReLUs):
     """The sizes of r gated networks side by side (chapter *Chains*).
 
     n_chains: r, the networks; each holds every circuit, in one slot of each of two codes.
@@ -277,26 +281,32 @@ class ChainConstruction(OnPlane[MLPMoments]):
             return no_chain_left(prime, self.n_chains, n_circuits, n_active)
         return no_bucket_left(self.buckets or 1, self.n_chains, n_circuits, n_active)
 
-    def predict_error(self, circuits: MLPCircuits, n_active: int) -> pd.DataFrame:
+    def predict_error(self, circuits: MLPCircuits, n_active: NumberActive) -> pd.DataFrame:
         """Predict errors of circuits read from undisturbed chains, and how often there is none.
 
-        The columns are layer; mse and relative_mse, which are 0 by the theorem of the chapter; and
-        failure_probability, from the method of that name. There is no prediction of what the mean
+        The columns are layer; mse and relative_mse, which are 0 by the theorem of the chapter;
+        failure_probability, from the method of that name; and rounding, an estimate of the root of
+        the relative mean square that is left. There is no prediction of what the mean
         over all chains reads with a local embedding. Raises as `failure_probability` does.
         """
 
         import pandas as pd
 
         instance("circuits", circuits, MLPCircuits)
-        chance = self.failure_probability(circuits.n_circuits, n_active, circuits.widths)
+        if isinstance(n_active, Mapping):
+            each, n = self.predict_error, circuits.n_circuits
+            return over_numbers(lambda k: each(circuits, k), n_active, n)
+        widths = self._widths(circuits)
+        chance = self.failure_probability(circuits.n_circuits, n_active, widths)
         layers = np.arange(circuits.n_layers + 1)
-        return pd.DataFrame(
-            {"layer": layers, "mse": 0.0, "relative_mse": 0.0, "failure_probability": chance}
-        )
+        nothing = {"layer": layers, "mse": 0.0, "relative_mse": 0.0}
+        more = {"failure_probability": chance, "rounding": self._rounding(circuits)}
+        return pd.DataFrame(nothing | more)
 
     def predicted(self, moments: MLPMoments, n_circuits: int, n_active: int) -> float:
         """Return `failure_probability`: there is no other error, and only widths count."""
-        return self.failure_probability(n_circuits, n_active, moments.widths)
+        widths = self._widths(moments)
+        return self.failure_probability(n_circuits, n_active, widths)
 
     def resized(self, moments: MLPMoments, n_circuits: int, meets: Meets) -> Self | None:
         """Return the narrowest construction that meets the tolerance, or None.
@@ -304,8 +314,8 @@ class ChainConstruction(OnPlane[MLPMoments]):
         In a plane the prime is chosen, otherwise the number of buckets.
         """
         if self.buckets is None:
-            return first_of(self._planes(moments.widths, n_circuits), meets)
-        each = self.n_chains * neurons_of_slot(moments.widths)
+            return first_of(self._planes(self._neurons(moments, room=False), n_circuits), meets)
+        each = self.n_chains * neurons_of_slot(self._neurons(moments, room=False))
         found: list[tuple[int, int]] = []
         for number in (1, *primes(max(self.n_chains, 2), WIDEST // each)):
             width = number * bucket_slots(n_circuits, number) * each
@@ -332,31 +342,34 @@ class ChainConstruction(OnPlane[MLPMoments]):
         """
         instance("circuits", circuits, MLPCircuits)
         generator(rng)
+        widths = self._widths(circuits)
         if codes is None:
-            slots = self._slots(circuits.n_circuits, circuits.widths)
+            slots = self._slots(circuits.n_circuits, widths)
 
             def shapes(of_one: int) -> list[tuple[int, int]]:
-                return slot_shapes(circuits.widths, self.n_chains * of_one)
+                return slot_shapes(widths, self.n_chains * of_one)
 
-            self._check_memory(slots, shapes, circuits.dtype, circuits.widths)
-            codes = self.draw(circuits.n_circuits, circuits.widths, rng)
+            self._check_memory(slots, shapes, circuits.dtype, widths)
+            codes = self.draw(circuits.n_circuits, widths, rng)
         else:
             self._check(codes, circuits)
-            check_slots(circuits, codes.n_chains * codes.n_slots)
+            check_slots(widths, circuits.dtype, codes.n_chains * codes.n_slots)
         network = mlp_of(self.layers(circuits, codes))
         return Superposition(circuits, self, network, tuple(range(circuits.n_layers + 1)), codes)
 
     def layers(self, circuits: MLPCircuits, codes: ChainCodes) -> Iterator[Layer]:
         """Yield the large layers, those of a gated network of all circuits' copies."""
         owners = np.repeat(np.arange(codes.n_circuits), codes.n_chains)
-        bounds = largest_states(circuits, ROUNDED * self.input_bound)
-        sizes = self.headroom * largest_pre_activations(circuits, self._largest(circuits, bounds))
-        offsets, two = offsets_of(circuits, bounds), codes.copies(circuits.dtype)
-        return gated_layers(circuits.take(owners), two, False, sizes, offsets, owners)
+        two = codes.copies(circuits.dtype)
+        inner, bounds = held_within(circuits, self.pairs(circuits, two), self.input_bound)
+        sizes = self.headroom * largest_pre_activations(inner, self._largest(inner, bounds))
+        offsets = offsets_of(inner, bounds)
+        return gated_layers(inner.take(owners), two, False, sizes, offsets, owners)
 
     def input_map(self, circuits: MLPCircuits, codes: ChainCodes) -> ChainInput:
         """Return how inputs are written, into the chain where a circuit is placed, or into all."""
-        copies = gated_input(codes.copies(circuits.dtype), circuits.widths[0], self.input_bound)
+        two, weights = codes.copies(circuits.dtype), _repeated(entering(circuits), codes)
+        copies = gated_input(two, circuits.widths[0], weights, self.input_bound)
         coordinated = self.embedding == "coordinated"
         return ChainInput(codes, copies, self.headroom, coordinated, self.silent)
 
@@ -366,17 +379,19 @@ class ChainConstruction(OnPlane[MLPMoments]):
         A sum is exact if all but one of a circuit's slots are silent. Placements with `silent` see
         to that.
         """
-        width, offset = circuits.widths[layer], 0.0
+        two, offset = codes.copies(circuits.dtype), 0.0
+        pairs = self.pairs(circuits, two)
         if "linear" in circuits.activations:
-            bounds = largest_states(circuits, ROUNDED * self.input_bound)
-            offset = offsets_of(circuits, bounds)[layer]
-        code = codes.copies(circuits.dtype).state(layer, width)
-        copies = ReadMap(code, width, offset=offset)
+            offset = offsets_of(*held_within(circuits, pairs, self.input_bound))[layer]
+        width = circuits.widths[layer] * (1 + pairs[layer])
+        weights = _repeated(leaving(circuits, layer, pairs[layer]), codes)
+        copies = ReadMap(two.state(layer, width), width, weights, offset)
         return ChainRead(copies, codes.n_chains, self.embedding == "coordinated")
 
     def gates(self, circuits: MLPCircuits, codes: ChainCodes, layer: int) -> tuple[Gate, ...]:
         """Return the gates of circuits' copies after small layer `layer`."""
-        return gates_of(codes.copies(circuits.dtype), layer, circuits.widths[layer])
+        two = codes.copies(circuits.dtype)
+        return gates_of(two, layer, circuits.widths[layer] * (1 + self.pairs(circuits, two)[layer]))
 
     def _largest(self, circuits: MLPCircuits, alone: Floats) -> Floats:
         """Return bounds on what a slot in use holds after each layer, (L+1,): (eq-chain-bound).
@@ -400,7 +415,9 @@ class ChainConstruction(OnPlane[MLPMoments]):
         wanted, got = (circuits.n_circuits, self.n_chains), (codes.n_circuits, codes.n_chains)
         if got != wanted:
             raise ValueError(f"codes: wanted (circuits, chains) = {wanted}, got {got}")
-        needs = codes.n_chains * codes.n_slots * neurons_of_slot(circuits.widths)
+        needs = (
+            codes.n_chains * codes.n_slots * neurons_of_slot(self._neurons(circuits, room=False))
+        )
         if self.width is not None and needs > self.width:
             raise ValueError(f"codes: wanted at most {self.width} neurons, the width, got {needs}")
 
@@ -421,6 +438,11 @@ class ChainConstruction(OnPlane[MLPMoments]):
     def _plane(self, widths: Sequence[int]) -> tuple[int, int, str]:
         r = self.n_chains
         return 2 * r, r * neurons_of_slot(widths), f"{r} chains"
+
+
+def _repeated(weights: Floats | None, codes: ChainCodes) -> Floats | None:
+    """Return circuits' matrices once for each of their copies, next to each other."""
+    return None if weights is None else np.repeat(weights, codes.n_chains, axis=0)
 
 
 def copies_of_one(n_copies: int, **other: Any) -> ChainConstruction:

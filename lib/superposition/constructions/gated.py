@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from superposition._check import (
     Floats,
@@ -20,11 +21,19 @@ from superposition._check import (
 )
 from superposition._memory import check_network
 from superposition.circuits import MLPCircuits
-from superposition.circuits.bounds import ROUNDED, largest_pre_activations, largest_states
+from superposition.circuits.bounds import (
+    ROUNDED,
+    check_longest,
+    largest_pre_activations,
+    largest_states,
+)
+from superposition.circuits.inputs import NumberActive
 from superposition.circuits.moments import MLPMoments
-from superposition.constructions.sizing import OnPlane, neurons_of_slot, slot_shapes
+from superposition.circuits.normal import entering, held, input_bounds, leaving
+from superposition.constructions.sizing import OfReLUs, neurons_of_slot, slot_shapes
 from superposition.maps import SparseCode, TwoCodes, draw_codes
 from superposition.network import mlp_of
+from superposition.predict.by_circuit import over_numbers
 from superposition.readers import SlotRows
 from superposition.sums import Layer, Part, Sum, part_of_rows, placed
 from superposition.superposition import Gate, InputMap, ReadMap, Superposition
@@ -33,6 +42,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from superposition.predict.gated import Coupling, Crosstalk
+
+
+LAWS = ("sampled", "derived")
 
 
 def gated_layers(
@@ -104,9 +116,9 @@ def _of_one_slot(two: TwoCodes, layer: int) -> float:
     return float((together * of_others).max())
 
 
-def gated_input(two: TwoCodes, width: int, bound: float) -> InputMap:
+def gated_input(two: TwoCodes, width: int, weights: Floats | None, bound: float) -> InputMap:
     """Return how inputs are written, with gates of both codes: the second says what is closed."""
-    return InputMap(two.entries(0, width), gates=gates_of(two, 0, width), bound=bound)
+    return InputMap(two.entries(0, width), weights, gates=gates_of(two, 0, width), bound=bound)
 
 
 def offsets_of(circuits: MLPCircuits, sizes: Floats) -> tuple[float, ...]:
@@ -122,17 +134,26 @@ def gates_of(two: TwoCodes, layer: int, width: int) -> tuple[Gate, ...]:
     )
 
 
-def check_slots(circuits: MLPCircuits, n_slots: int) -> None:
+def check_slots(widths: Sequence[int], dtype: DTypeLike, n_slots: int) -> None:
     """Raise MemoryError for given codes of too many slots."""
 
     def shapes(slots: int) -> list[tuple[int, int]]:
-        return slot_shapes(circuits.widths, slots)
+        return slot_shapes(widths, slots)
 
-    check_network("codes", n_slots, shapes, circuits.dtype, fits="codes of {:,} slots".format)
+    check_network("codes", n_slots, shapes, dtype, fits="codes of {:,} slots".format)
+
+
+def held_within(
+    circuits: MLPCircuits, pairs: Sequence[bool], input_bound: float
+) -> tuple[MLPCircuits, Floats]:
+    """Return circuits as the network holds them, and bounds on the lengths of states, (L+1,)."""
+    check_longest(circuits, ROUNDED * input_bound)
+    inner = held(circuits, pairs)
+    return inner, largest_states(inner, input_bounds(circuits, ROUNDED * input_bound))
 
 
 @dataclass(frozen=True)
-class GatedConstruction(OnPlane[MLPMoments]):
+class GatedConstruction(OfReLUs):
     """The sizes of gated superposition (chapter *Gated superposition*).
 
     width: the most neurons in the widest layer; None: as many as the circuits need.
@@ -168,28 +189,63 @@ class GatedConstruction(OnPlane[MLPMoments]):
         if positive_real("headroom", self.headroom) < 1:
             raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
 
-    def predict_error(self, circuits: MLPCircuits, n_active: int) -> pd.DataFrame:
-        """Predict the errors that `measure_error` finds by layer 0 … L, while they are small.
+    def predict_error(
+        self, circuits: MLPCircuits, n_active: NumberActive, law: str = "sampled"
+    ) -> pd.DataFrame:
+        """Predict the errors that `measure_error` finds by layer 0 … L, in a drawing of codes.
 
-        The columns are layer, mse, relative_mse and inactive_mse: (eq-gated-law). They follow from
-        the geometry of the codes and the circuits' moments, sampled from one fixed seed. They are
-        zero for one active circuit. Where circuits' weights have a mean in common, the law falls
-        short of relative errors that are not small: of .1 by a third, of 1 by up to a half.
-        Raises ValueError for more circuits than `width` holds, n_active > T.
+        n_active: one number, or shares of samples by number, as of `measure_error`.
+
+        Two laws are known:
+
+        "sampled" follows random active sets through the slots that they use, with the circuits' own
+        weights and inputs, in codes that are drawn anew. It holds for circuits of any kind and
+        errors of any size. No large network is made, but all circuits on these slots are looked at.
+
+        "derived" is (eq-gated-law), from the geometry of the codes and the circuits' moments. It
+        holds while errors are small. Where circuits' weights have a mean in common, it falls short
+        of relative errors that are not small: of .1 by a third, of 1 by up to a half.
+
+        The columns are layer, mse, relative_mse and inactive_mse; from samples also low and high,
+        between which a measured relative_mse lies in 95 %, and circuit_median, circuit_worst and
+        circuit_lost, as of `measure_error`. Errors are zero for one active circuit, of which
+        `rounding` is all that is left: an estimate of the root of its relative mean square. Random
+        numbers are of one fixed seed.
+        Raises ValueError for another law, more circuits than `width` holds, n_active > T.
         """
+        instance("circuits", circuits, MLPCircuits)
+        if law not in LAWS:
+            raise ValueError(f"law: wanted one of {LAWS}, got {law!r}")
+        n = circuits.n_circuits
+        if isinstance(n_active, Mapping):
+            return over_numbers(lambda k: self.predict_error(circuits, k, law), n_active, n)
+        n_active = positive_int("n_active", n_active, n, ", the number of circuits")
+        prime = self._prime(self._widths(circuits), n)
+        table = self._predicted(circuits, prime, n_active, law)
+        return table.assign(rounding=self._rounding(circuits))
+
+    def _predicted(
+        self, circuits: MLPCircuits, prime: int, n_active: int, law: str
+    ) -> pd.DataFrame:
+        """Return `predict_error` for one number, in the plane over a prime."""
 
         import pandas as pd
 
-        instance("circuits", circuits, MLPCircuits)
+        from superposition.predict.sampled import NAMES, sampled_law
+
         n = circuits.n_circuits
-        n_active = positive_int("n_active", n_active, n, ", the number of circuits")
-        prime = self._prime(circuits.widths, n)
         if n == 1:  # there are no pairs to measure
-            names = ["mse", "relative_mse", "inactive_mse"]
-            nothing = pd.DataFrame(0.0, range(circuits.n_layers + 1), names)
+            nothing = pd.DataFrame(0.0, range(circuits.n_layers + 1), NAMES[1:])
             return nothing.rename_axis("layer").reset_index()
-        moments = circuits.moments(np.random.default_rng(0))
-        return self._law(moments, prime, n, n_active)
+        if law == "derived" or n_active == 1:
+            moments = circuits.moments(np.random.default_rng(0))
+            table = self._law(moments, prime, n, n_active)
+            return table if law == "derived" else table.reindex(columns=NAMES, fill_value=0.0)
+
+        def draw(rng: np.random.Generator) -> TwoCodes:
+            return draw_codes(prime, self.redundancy, n, rng)
+
+        return sampled_law(circuits, draw, self.quiet, n_active)
 
     def predicted(self, moments: MLPMoments, n_circuits: int, n_active: int) -> float:
         """Return the predicted relative_mse after the last layer, 0 for one active circuit.
@@ -201,7 +257,7 @@ class GatedConstruction(OnPlane[MLPMoments]):
 
         from superposition.predict.sequel import last_error
 
-        prime = self._prime(moments.widths, n_circuits)
+        prime = self._prime(self._widths(moments), n_circuits)
         return last_error(self._law(moments, prime, n_circuits, n_active))
 
     def compress(
@@ -222,44 +278,53 @@ class GatedConstruction(OnPlane[MLPMoments]):
         instance("circuits", circuits, MLPCircuits)
         generator(rng)
         if codes is None:
-            prime = self._prime(circuits.widths, circuits.n_circuits)
+            widths = self._widths(circuits)
+            prime = self._prime(widths, circuits.n_circuits)
 
             def shapes(lines: int) -> list[tuple[int, int]]:
-                return slot_shapes(circuits.widths, self.redundancy * lines)
+                return slot_shapes(widths, self.redundancy * lines)
 
-            self._check_memory(prime, shapes, circuits.dtype, circuits.widths)
+            self._check_memory(prime, shapes, circuits.dtype, widths)
             two = draw_codes(prime, self.redundancy, circuits.n_circuits, rng, circuits.dtype)
         else:
             two = self._given(circuits, codes)
-            check_slots(circuits, two.n_slots)
+            check_slots(self._neurons(circuits, room=True), circuits.dtype, two.n_slots)
         network = mlp_of(self.layers(circuits, two))
         return Superposition(circuits, self, network, tuple(range(circuits.n_layers + 1)), two)
 
     def layers(self, circuits: MLPCircuits, codes: TwoCodes) -> Iterator[Layer]:
         """Yield the large layers, whose gates close slots not in use: (eq-gate), (eq-offset)."""
-        bounds, offsets = self._sizes(circuits)
-        gates = self.headroom * largest_pre_activations(circuits, bounds)
+        inner, bounds, offsets = self._sizes(circuits, codes)
+        gates = self.headroom * largest_pre_activations(inner, bounds)
         owners = np.arange(circuits.n_circuits)
-        return gated_layers(circuits, codes, self.quiet, gates, offsets, owners)
+        return gated_layers(inner, codes, self.quiet, gates, offsets, owners)
 
     def input_map(self, circuits: MLPCircuits, codes: TwoCodes) -> InputMap:
         """Return how inputs are written, with gates of both codes."""
-        return gated_input(codes, circuits.widths[0], self.input_bound)
+        width, weights = circuits.widths[0], entering(circuits)
+        return gated_input(codes, width, weights, self.input_bound)
 
     def read_map(self, circuits: MLPCircuits, codes: TwoCodes, layer: int) -> ReadMap:
         """Return how states are read: as means over slots, less the offset times the gate."""
-        width = circuits.widths[layer]
-        offset = self._sizes(circuits)[1][layer] if "linear" in circuits.activations else 0.0
-        return ReadMap(codes.state(layer, width), width, offset=offset)
+        offset = 0.0
+        if "linear" in circuits.activations:
+            offset = self._sizes(circuits, codes)[2][layer]
+        pair = self.pairs(circuits, codes)[layer]
+        width = circuits.widths[layer] * (1 + pair)
+        return ReadMap(codes.state(layer, width), width, leaving(circuits, layer, pair), offset)
 
     def gates(self, circuits: MLPCircuits, codes: TwoCodes, layer: int) -> tuple[Gate, ...]:
         """Return the gates after small layer `layer`."""
-        return gates_of(codes, layer, circuits.widths[layer])
+        width = circuits.widths[layer] * (1 + self.pairs(circuits, codes)[layer])
+        return gates_of(codes, layer, width)
 
-    def _sizes(self, circuits: MLPCircuits) -> tuple[Floats, tuple[float, ...]]:
-        """Return bounds on states, and the offsets of linear layers, (L+1,) each."""
-        bounds = largest_states(circuits, ROUNDED * self.input_bound)
-        return bounds, offsets_of(circuits, self.headroom * bounds)
+    def _sizes(
+        self, circuits: MLPCircuits, codes: TwoCodes
+    ) -> tuple[MLPCircuits, Floats, tuple[float, ...]]:
+        """Return circuits as held, bounds on states, and the offsets of layers, (L+1,) each."""
+        pairs = self.pairs(circuits, codes)
+        inner, bounds = held_within(circuits, pairs, self.input_bound)
+        return inner, bounds, offsets_of(inner, self.headroom * bounds)
 
     def _plane(self, widths: Sequence[int]) -> tuple[int, int, str]:
         r = self.redundancy
@@ -287,7 +352,7 @@ class GatedConstruction(OnPlane[MLPMoments]):
                 )
         even, odd = (code.slots[:, 0] for code in codes)
         two = TwoCodes((even, odd), codes[0].size, circuits.dtype)
-        needs = max(two.size(width) for width in circuits.widths)
+        needs = two.size(max(self._neurons(circuits, room=False)))
         if self.width is not None and needs > self.width:
             raise ValueError(f"codes: wanted at most {self.width} neurons, the width, got {needs}")
         return two

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -13,6 +13,7 @@ from superposition._check import Floats, Integers, generator, instance, positive
 from superposition._memory import check_network
 from superposition.circuits import CircuitGraph, ResidualCircuits
 from superposition.circuits.bounds import ROUNDED, residual_bounds
+from superposition.circuits.inputs import NumberActive
 from superposition.circuits.moments import Moments
 from superposition.constructions.graphs import (
     EdgeGate,
@@ -25,6 +26,7 @@ from superposition.constructions.sizing import WIDEST, OnPlane
 from superposition.constructions.stages import as_graph
 from superposition.maps import SparseCode, StreamCodes, draw_stream_codes
 from superposition.network import residual_of
+from superposition.predict.by_circuit import over_numbers
 from superposition.readers import SlotRows, loudest
 from superposition.sums import Layer, Part, Sum, part_of_rows, placed
 from superposition.superposition import Gates, InputMap, ReadMap, Superposition
@@ -318,23 +320,29 @@ class GatedResidualConstruction(OnPlane[Moments]):
         if positive_real("headroom", self.headroom) < 1:
             raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
 
-    def predict_error(self, circuits: ResidualCircuits, n_active: int) -> pd.DataFrame:
+    def predict_error(self, circuits: ResidualCircuits, n_active: NumberActive) -> pd.DataFrame:
         """Predict the errors that `measure_error` finds by layer 0 … L, while they are small.
 
         The columns are layer, mse, relative_mse and inactive_mse: (eq-residual-law). They follow
         from the geometry of the codes and the circuits' moments, sampled from one fixed seed. They
-        are zero for one active circuit, and too low for more if circuits' weights have a mean in
-        common.
+        are zero for one active circuit, of which `rounding` is all that is left: an estimate of the
+        root of its relative mean square. They are too low for more if circuits' weights have a mean
+        in common.
         Raises ValueError for more circuits than `stream_width` holds, n_active > T.
         """
 
         from superposition.predict.post import default_moments
+        from superposition.predict.rounding import rounding_estimate
 
         instance("circuits", circuits, ResidualCircuits)
+        if isinstance(n_active, Mapping):
+            each, n = self.predict_error, circuits.n_circuits
+            return over_numbers(lambda k: each(circuits, k), n_active, n)
         n = circuits.n_circuits
         n_active = positive_int("n_active", n_active, n, ", the number of circuits")
         prime = self._prime(circuits.width, n)
-        return self._law(default_moments(circuits), prime, n, n_active)
+        table = self._law(default_moments(circuits), prime, n, n_active)
+        return table.assign(rounding=rounding_estimate(circuits))
 
     def predicted(self, moments: Moments, n_circuits: int, n_active: int) -> float:
         """Return the predicted relative_mse after the last layer, 0 for one active circuit."""

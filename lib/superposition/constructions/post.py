@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 from superposition._check import generator, instance, positive_int, positive_real
 from superposition._memory import check_memory, layers_in_words
 from superposition.circuits import CircuitGraph, ResidualCircuits
+from superposition.circuits.inputs import NumberActive
 from superposition.circuits.moments import Moments
 from superposition.constructions.sizing import LARGEST, Meets, Sized, fewest_parameters
 from superposition.constructions.stages import (
@@ -26,6 +27,7 @@ from superposition.constructions.stages import (
 )
 from superposition.maps import Code, GaussianCode, SparseCode
 from superposition.network import residual_of
+from superposition.predict.by_circuit import over_numbers
 from superposition.sums import Layer, Part, Sum
 from superposition.superposition import Gate, InputMap, ReadMap, Superposition
 
@@ -191,7 +193,7 @@ class ResidualConstruction(Sized[Moments]):
         instance("graph", graph, CircuitGraph)
         return graph_law(self.sizes(0, positive_int("n_paths", n_paths)), graph)
 
-    def predict_error(self, circuits: ResidualCircuits, n_active: int) -> pd.DataFrame:
+    def predict_error(self, circuits: ResidualCircuits, n_active: NumberActive) -> pd.DataFrame:
         """Predict what `measure_error` finds, without building a large network.
 
         The columns are layer, mse, relative_mse, inactive_mse and firing, in rows for layers 0 … L.
@@ -204,6 +206,9 @@ class ResidualConstruction(Sized[Moments]):
         from superposition.predict.post import default_moments, predict_layers
 
         instance("circuits", circuits, ResidualCircuits)
+        if isinstance(n_active, Mapping):
+            each, n = self.predict_error, circuits.n_circuits
+            return over_numbers(lambda k: each(circuits, k), n_active, n)
         because = ", the number of circuits"
         n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
         sizes = self.sizes(circuits.n_circuits, n_active)

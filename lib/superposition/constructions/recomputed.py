@@ -71,9 +71,9 @@ class RecomputedGates:
         n, slots = two.n_slots, [two.slots(i) for i in (0, 1)]
         # from the code of odd layers to that of even ones, and the other way round
         shared = [shared_weights(slots[i], slots[1 - i]) for i in (0, 1)]
-        old = codes.construction.layers(circuits, two)
+        old, widths = codes.construction.layers(circuits, two), _widths(codes)
         for i, ((before, after), ((only,), constant)) in enumerate(
-            zip(pairwise(circuits.widths), old, strict=True)
+            zip(pairwise(widths), old, strict=True)
         ):
             rows, shape = after * n, ((after + 3) * n, (before + 3) * n)
             closing = only.rest.tocsr()[:rows, two.gates(i + 1, before)]
@@ -99,7 +99,7 @@ class RecomputedGates:
         old, n = codes.read_maps[layer], codes.codes.n_slots
         slots = codes.codes.slots(layer).slots + n * np.arange(old.width + 1)[:, None]
         code = SparseCode(slots, n * (old.width + 3), circuits.dtype)
-        return ReadMap(code, old.width, offset=old.offset)
+        return ReadMap(code, old.width, old.weights, old.offset)
 
     def gates(self, circuits: object, codes: object, layer: int) -> tuple[Gate, ...]:
         """Return no gates, since they may be wrong; `gate_values` reads them."""
@@ -173,8 +173,13 @@ def gate_values(recomputed: Superposition, state: Floats, layer: int) -> Floats:
     """Return gates (batch, n) of `layer`'s code, from a state (batch, D) after that layer."""
     layer = int(whole_array("layer", layer, "", {}, len(recomputed.checkpoints)))
     n = recomputed.codes.codes.n_slots
-    start = recomputed.circuits.widths[layer] * n
+    start = _widths(recomputed.codes)[layer] * n
     return state[:, start : start + n]
+
+
+def _widths(gated: Superposition) -> tuple[int, ...]:
+    """Return how many neurons on a slot of the gated network hold a state after each layer."""
+    return tuple(read.width for read in gated.read_maps)
 
 
 def _moved(part: Part, layer: int, n: int, before: int, shape: tuple[int, int]) -> Part:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -12,12 +12,14 @@ from scipy import sparse
 from superposition._check import Floats, generator, instance, positive_int, positive_real
 from superposition._memory import check_network
 from superposition.circuits import MLPCircuits
+from superposition.circuits.inputs import NumberActive
 from superposition.circuits.moments import MLPMoments
 from superposition.circuits.rotations import rotation_step
 from superposition.constructions.sizing import WIDEST, Meets, Sized, first_of
 from superposition.maps import SparseCode
 from superposition.network import mlp_of
 from superposition.packings import PACKINGS, packing
+from superposition.predict.by_circuit import over_numbers
 from superposition.readers import SlotReader, shared_weights
 from superposition.sums import Layer, Part, Sum
 from superposition.superposition import Gate, InputMap, ReadMap, Superposition
@@ -154,7 +156,7 @@ class MLPConstruction(Sized[MLPMoments]):
         """
         if layer == 0:
             undo = np.linalg.pinv(circuits.weights[0])
-            return ReadMap(codes[0], circuits.widths[0], undo)
+            return ReadMap(codes[0], circuits.widths[1], undo)
         return ReadMap(codes[layer - 1], circuits.widths[layer])
 
     def gates(self, circuits: object, codes: object, layer: int) -> tuple[Gate, ...]:
@@ -162,7 +164,7 @@ class MLPConstruction(Sized[MLPMoments]):
         return ()
 
     def predict_error(
-        self, circuits: MLPCircuits, n_active: int, law: str = "followed"
+        self, circuits: MLPCircuits, n_active: NumberActive, law: str = "followed"
     ) -> pd.DataFrame:
         """Predict the errors that `measure_error` finds, by layer 1 … L.
 
@@ -187,6 +189,9 @@ class MLPConstruction(Sized[MLPMoments]):
         instance("circuits", circuits, MLPCircuits)
         if law not in LAWS:
             raise ValueError(f"law: wanted one of {LAWS}, got {law!r}")
+        if isinstance(n_active, Mapping):
+            each, n = self.predict_error, circuits.n_circuits
+            return over_numbers(lambda k: each(circuits, k, law), n_active, n)
         because = ", the number of circuits"
         n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
         if law == "small noise":

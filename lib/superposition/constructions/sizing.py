@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from superposition._check import instance, positive_int, positive_real
+from superposition._check import Floats, instance, positive_int, positive_real
 from superposition._memory import check_network
+from superposition.circuits import MLPCircuits
 from superposition.circuits.moments import MLPMoments, Moments
-from superposition.maps import GATES
+from superposition.maps import GATES, TwoCodes
 from superposition.packings import smallest_plane
 
 LARGEST = 2**24  # dimensions or neurons, beyond which no construction is looked for
@@ -69,7 +70,7 @@ class Sized(ABC, Generic[M]):
         any others, have a larger error.
         """
         n_active, tolerance = self._question(moments, n_active, tolerance)
-        most = self.holds(_widths(moments))
+        most = self.holds(self._neurons(moments, room=False))
         n_active = positive_int("n_active", n_active, most, self._all.format(self))
         fit = largest_within(
             lambda n: self.predicted(moments, n, n_active), tolerance, n_active, most
@@ -99,7 +100,7 @@ class Sized(ABC, Generic[M]):
 
         def meets(sized: Self) -> bool:
             try:
-                most = sized.holds(_widths(moments))
+                most = sized.holds(sized._neurons(moments, room=False))
             except ValueError:  # too small for its codes
                 return False
             room = most is None or most >= n_circuits
@@ -109,6 +110,13 @@ class Sized(ABC, Generic[M]):
             met = f"up to {self._limit} can meet"
             raise ValueError(f"tolerance: wanted one that {met}, got {tolerance}")
         return sized
+
+    def _neurons(self, moments: Any, *, room: bool) -> Any:
+        """Return how many neurons on a slot hold a state after 0 … L layers, or the most of all.
+
+        room: whether there is room for pairs of neurons.
+        """
+        return moments.width if isinstance(moments, Moments) else moments.widths
 
     def _question(self, moments: M, n_active: int, tolerance: float) -> tuple[int, float]:
         """Return n_active and tolerance, or raise an error that names the argument.
@@ -145,7 +153,7 @@ class OnPlane(Sized[M]):
 
     def resized(self, moments: M, n_circuits: int, meets: Meets) -> Self | None:
         """Return the construction over the smallest plane that meets the tolerance, or None."""
-        widths = _widths(moments)
+        widths = self._neurons(moments, room=False)
         most = replace(self, **{self._field: WIDEST}).holds(widths)
         positive_int("n_circuits", n_circuits, most, f", all that {self._limit} hold")
         sizes, tried = self._planes(widths, n_circuits), 1
@@ -206,6 +214,35 @@ class OnPlane(Sized[M]):
         return prime
 
 
+class OfReLUs(OnPlane[MLPMoments]):
+    """A construction of MLP circuits in a network of ReLUs, which may hold states in pairs."""
+
+    input_bound: float
+
+    def _neurons(self, circuits: Any, *, room: bool) -> tuple[int, ...]:
+        kept = circuits if isinstance(circuits, MLPMoments) else circuits.form
+        return tuple(kept.neurons(self.input_bound, room=room))
+
+    def _widths(self, circuits: Any) -> tuple[int, ...]:
+        """Return how many neurons hold states where slots are drawn for a width, or as needed."""
+        return self._neurons(circuits, room=getattr(self, self._field) is None)
+
+    def _rounding(self, circuits: MLPCircuits) -> Floats:
+        """Return `rounding_estimate` for circuits with the offsets that some layers may need."""
+        from superposition.predict.rounding import rounding_estimate
+
+        form, room = circuits.form, getattr(self, self._field) is None
+        kept = [not pair for pair in form.pairs(self.input_bound, room=room)]
+        return rounding_estimate(circuits, np.array([0.0, *form.offsets]) * kept)
+
+    def pairs(self, circuits: MLPCircuits, two: TwoCodes) -> tuple[bool, ...]:
+        """Return whether states after 0 … L layers are held in pairs, on slots of these codes."""
+        widest = max(self._neurons(circuits, room=True))
+        given = getattr(self, self._field)
+        room = given is None or two.size(widest) <= given
+        return circuits.form.pairs(self.input_bound, room=room)
+
+
 def neurons_of_slot(widths: Sequence[int]) -> int:
     """Return the neurons of one slot in the widest layer: one for each entry, and two gates."""
     return max(positive_int("widths", width) for width in widths) + GATES
@@ -229,11 +266,6 @@ def first_of(sizes: Sequence[S], meets: Callable[[S], bool]) -> S | None:
     """Return the first of the sizes that meets a tolerance, or None; all later ones must, too."""
     least = smallest_true(lambda i: meets(sizes[i]), 0, len(sizes) - 1)
     return None if least is None else sizes[least]
-
-
-def _widths(moments: Moments | MLPMoments) -> int | tuple[int, ...]:
-    """Return the widths of a circuit's states, or the one width of all."""
-    return moments.width if isinstance(moments, Moments) else moments.widths
 
 
 def largest_within(

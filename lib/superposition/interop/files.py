@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from superposition._check import instance, whole_number
 from superposition._memory import check_memory
+from superposition.constructions import ChainConstruction, GatedConstruction
 from superposition.constructions.graphs import GraphCodes
 from superposition.constructions.post import PostCodes
 from superposition.constructions.stages import as_graph
 from superposition.interop.rows import RowInputs
 from superposition.maps import TwoCodes
+from superposition.network import mlp_of
 from superposition.results import atomic_write, check_writable, named
 from superposition.superposition import Superposition
 
@@ -132,6 +134,23 @@ _FIRST_VERSION: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 
 
+def _held(old: Superposition) -> Superposition:
+    """Return a superposition of format 1 with states held as they are now.
+
+    Its networks held states of linear layers with an offset, and all entries as large as they are.
+    Circuits that are held otherwise now are compressed again, with the same codes.
+    """
+    circuits, construction = old.circuits, old.construction
+    if isinstance(old.codes, Superposition):
+        return old if _held(old.codes) is old.codes else construction.rebuild(_held(old.codes))
+    if not isinstance(construction, (GatedConstruction, ChainConstruction)):
+        return old
+    two = old.codes if isinstance(old.codes, TwoCodes) else old.codes.copies(circuits.dtype)
+    if circuits.exponents is None and not any(construction.pairs(circuits, two)):
+        return old
+    return replace(old, network=mlp_of(construction.layers(circuits, old.codes)))
+
+
 def _dataclass(value: Any, label: str, arrays: dict[str, NDArray[Any]]) -> Tree:
     kind = type(value).__name__
     if KINDS.get(kind) is not type(value) or not is_dataclass(value):
@@ -163,7 +182,7 @@ def _stored(value: NDArray[Any], label: str, arrays: dict[str, NDArray[Any]]) ->
 
 
 FORMAT = "superposition"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _KEY = "superposition"  # of the file's metadata
 
 Arrays = dict[str, NDArray[Any]]
@@ -244,6 +263,7 @@ def load(path: str | Path) -> Superposition:
     try:
         superposition = unpacked(about["tree"], arrays)
         instance("superposition", superposition, Superposition)
+        superposition = _held(superposition) if about["version"] < FORMAT_VERSION else superposition
         circuits = superposition.circuits  # its parts fit together if it runs
         inputs = np.zeros((1, 1, circuits.widths[0]), circuits.dtype)
         states = superposition.run(inputs, np.zeros((1, 1), int))

@@ -170,7 +170,8 @@ def gated_law(
     values = _geometry(crosstalk, coupled) | {symbols.r: redundancy, symbols.k: n_active}
     values |= {gated.common: 0.0, gated.own_noise: 0.0}
     rows = []
-    for layer, state2 in enumerate(moments.state2):
+    given2s = moments.state2 if moments.given2 is None else moments.given2
+    for layer, (state2, given2) in enumerate(zip(moments.state2, given2s, strict=True)):
         alike = np.outer(coupled.means, coupled.means)
         values |= {
             symbols.a2: state2,
@@ -186,7 +187,8 @@ def gated_law(
         values[gated.joint2] = evaluate(gated.joint_error(), values)
         mse = float(evaluate(gated.state_error(), values))
         read = float(evaluate(gated.inactive_square(), values))
-        rows.append([layer, mse, mse / state2, read])
+        longer = given2 / state2  # squares, in the circuits' own units
+        rows.append([layer, longer * mse, mse / state2, longer * read])
         if layer < len(moments.own2):
             values |= {
                 gated.growth: moments.own_growth[layer],
