@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -153,6 +154,10 @@ class Moments:
         groups.
     feedback: (L+1,), Σ E[tr J] E[a·a' + 1] over the layers before: (eq-feedback).
     self_feedback: (L+1,), Σ E[tr J (a·a' + 1) + a·J a'] over the layers before: (eq-feedback).
+    inequality: over circuits, the mean square of what they write over the square of its mean, in
+        the layer where that is largest; 1 if all write as much.
+    in_common: the square of the mean of all that is written over its mean square, likewise, less
+        what it would be by chance.
 
     J is the Jacobian of what a layer adds, a the state before that layer, and a' the state now. In
     `feedback` J and a belong to two different circuits, in `self_feedback` to one.
@@ -181,6 +186,8 @@ class Moments:
     pre_activations: Floats
     feedback: Floats
     self_feedback: Floats
+    inequality: float = 1.0
+    in_common: float = 0.0
 
     def __post_init__(self) -> None:
         positive_int("width", self.width)
@@ -347,7 +354,26 @@ def residual_moments(
         pre_activations=np.array(grouped),
         feedback=feedback,
         self_feedback=self_feedback,
+        **_unlike(which, states),
     )
+
+
+def _unlike(which: Integers, states: Sequence[Floats]) -> dict[str, float]:
+    """Return `inequality` and `in_common`, from states (n, d) of circuits `which`."""
+    _, place = np.unique(which, return_inverse=True)
+    counts, largest = np.bincount(place), {"inequality": 1.0, "in_common": 0.0}
+    for before, after in pairwise(states):
+        written = np.asarray(after, float) - before
+        squares = np.sum(written**2, axis=1)
+        each = np.bincount(place, squares) / counts
+        if not (mean := float(each.mean())) > 0:
+            continue
+        alike, few = float(np.sum(written.mean(axis=0) ** 2)) / mean, 1 / len(counts)
+        common = (alike - few) / (1 - few) if few < 1 else 0.0  # few have a mean by chance
+        found = float(np.mean(each**2)) / mean**2, common
+        for name, value in zip(largest, found, strict=True):
+            largest[name] = max(largest[name], value)
+    return largest
 
 
 def _square(vectors: Floats) -> float:

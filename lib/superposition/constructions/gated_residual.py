@@ -331,7 +331,7 @@ class GatedResidualConstruction(OnPlane[Moments]):
         Raises ValueError for more circuits than `stream_width` holds, n_active > T.
         """
 
-        from superposition.predict.post import default_moments
+        from superposition.predict.post import default_moments, warn_if_unlike
         from superposition.predict.rounding import rounding_estimate
 
         instance("circuits", circuits, ResidualCircuits)
@@ -341,7 +341,10 @@ class GatedResidualConstruction(OnPlane[Moments]):
         n = circuits.n_circuits
         n_active = positive_int("n_active", n_active, n, ", the number of circuits")
         prime = self._prime(circuits.width, n)
-        table = self._law(default_moments(circuits), prime, n, n_active)
+        moments = default_moments(circuits)
+        if n_active > 1:
+            warn_if_unlike(moments)
+        table = self._law(moments, prime, n, n_active)
         return table.assign(rounding=rounding_estimate(circuits))
 
     def predicted(self, moments: Moments, n_circuits: int, n_active: int) -> float:

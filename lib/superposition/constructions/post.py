@@ -199,11 +199,12 @@ class ResidualConstruction(Sized[Moments]):
         The columns are layer, mse, relative_mse, inactive_mse and firing, in rows for layers 0 … L.
         The prediction is derived in `theory.over_layers` and `theory.one_neuron`, without a fitted
         constant. It holds for random codes and the circuits' default inputs, whose moments are
-        sampled here from one fixed seed.
+        sampled here from one fixed seed. A warning says where circuits are so unlike, or have so
+        much in common, that it does not hold.
         Raises TypeError or ValueError for anything but residual circuits, or n_active > T.
         """
 
-        from superposition.predict.post import default_moments, predict_layers
+        from superposition.predict.post import default_moments, predict_layers, warn_if_unlike
 
         instance("circuits", circuits, ResidualCircuits)
         if isinstance(n_active, Mapping):
@@ -212,7 +213,8 @@ class ResidualConstruction(Sized[Moments]):
         because = ", the number of circuits"
         n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
         sizes = self.sizes(circuits.n_circuits, n_active)
-        return predict_layers(sizes, default_moments(circuits))
+        warn_if_unlike(moments := default_moments(circuits))
+        return predict_layers(sizes, moments)
 
     def predicted(self, moments: Moments, n_circuits: float, n_active: int) -> float:
         """Return the predicted relative_mse after the last layer, infinite where it overflows."""

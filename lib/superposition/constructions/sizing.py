@@ -127,6 +127,10 @@ class Sized(ABC, Generic[M]):
             kinds = f"wanted {self._kind.__name__}, got {type(moments).__name__}"
             raise TypeError(f"moments: {kinds}: pass its moments(rng)")
         instance("moments", moments, self._kind)
+        if isinstance(moments, Moments):
+            from superposition.predict.post import warn_if_unlike
+
+            warn_if_unlike(moments)
         return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -59,6 +60,25 @@ class Sizes:
         chance = together * self.redundancy / self.n_neurons
         fewer = (self.redundancy - 1) / max(self.n_neurons - 1, 1)
         return {symbols.others: number, symbols.chance: chance, symbols.both_chance: chance * fewer}
+
+
+_UNEQUAL, _COMMON = 30.0, 0.3  # beyond which laws for residual circuits were found to mislead
+
+
+def warn_if_unlike(moments: Moments) -> None:
+    """Warn where laws of mean squares do not hold: circuits are too unlike, or too much alike."""
+    if moments.inequality > _UNEQUAL:
+        warnings.warn(
+            f"circuits: the few that write most decide what others read (mean square over squared "
+            f"mean: {moments.inequality:.3g}); errors may be many times as large as predicted",
+            stacklevel=4,
+        )
+    if moments.in_common > _COMMON:
+        warnings.warn(
+            f"circuits: {moments.in_common:.0%} of what they write is their mean, which adds up; "
+            "errors may be many times as large as predicted",
+            stacklevel=4,
+        )
 
 
 def default_moments(circuits: ResidualCircuits) -> Moments:
