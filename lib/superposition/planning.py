@@ -96,8 +96,9 @@ def plan(
     multiplications: for one input in the dense network, or of the active circuits, separately.
     in_factors: the same where the network is kept in factors, NaN where that is no cheaper.
     predicted_error: the relative_mse after the last layer, 0 for chains that do not fail.
-    circuit_median, circuit_worst: a circuit's error over its own spread, where that is predicted:
-        for gated superposition of MLPs. For other constructions the mean alone counts.
+    circuit_median: the median circuit's error over its own spread, for gated superposition of MLPs;
+        of other constructions the mean alone is predicted.
+    circuit_worst: the worst circuit's.
     failure_probability: the chance that active circuits cannot be read exactly, for chains. With a
         local embedding they are read by `read_undisturbed`.
     exact_for_one: whether a single active circuit is computed without error, up to rounding.
