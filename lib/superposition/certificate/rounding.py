@@ -1,4 +1,4 @@
-"""What floating-point arithmetic can add to a gated network's errors: (eq-rounding)."""
+"""What floating-point arithmetic can add to a gated network's errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Arithmetic:
     dtype: np.dtype[np.floating]
 
     def on_slots(self) -> Floats:
-        """Return bounds on rounding errors after the layer, on slots of each circuit, (T, r).
+        """Return bounds on rounding errors after the layer, on each circuit's slots: (eq-rounding).
 
         A slot in use receives errors through its weights, and rounds its own sum.
         """
