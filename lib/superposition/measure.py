@@ -55,14 +55,13 @@ def measure_error(
     worst: the largest ‖δ‖.
     inactive_mse: the mean of ‖what an inactive circuit reads‖²; NaN if all circuits are active.
     firing: the share of large neurons above zero on the way to that small layer; NaN at layer 0.
+    low, high: between which relative_mse is expected in 95 % of such measurements, from how it
+        varies over samples.
     circuit_median: the median over circuits of a circuit's mse over the square of its own spread.
     circuit_worst: the largest of these.
     circuit_lost: the share of circuits of which it is above 1: their mean would be a better answer.
     rounding: about the root of the relative_mse that rounding alone makes, in small networks and
         in large ones that are exact, as `rounding_estimate` says.
-
-    low, high: between which relative_mse is expected in 95 % of such measurements, from how it
-        varies over samples.
 
     A circuit's spread is how far its states are from their mean over its inputs, in the root mean
     square; circuits whose states do not vary are left out. Means over all circuits hide those that

@@ -189,8 +189,13 @@ def _by_circuit(
     The derived law says the sizes, for tolerances that are made smaller until sampled errors are
     within the tolerance that is wanted. Raises ValueError where they never are.
     """
-    asked = tolerance
+    asked, tried = tolerance, None
     while True:
+        if sized == tried:  # the next smaller tolerance that takes another size is looked for
+            asked *= 0.8
+            sized = start.size_for(circuits.n_circuits, moments, n_active, asked)
+            continue
+        tried = sized
         last = sized.predict_error(circuits, n_active).iloc[-1]
         row: Row = {"predicted_error": float(last["relative_mse"])}
         row |= {name: float(last[name]) for name in ("circuit_median", "circuit_worst")}

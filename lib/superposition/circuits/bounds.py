@@ -113,7 +113,7 @@ def residual_bounds(
     entries = np.repeat(bounds[0][:, None], circuits.width, axis=1)
     pre_activations, written = [], []
     for read, bias, write in layers:
-        lengths, positive = np.linalg.norm(read, axis=2, keepdims=False), np.maximum(bias, 0)
+        lengths, positive = np.linalg.norm(read, axis=2), np.maximum(bias, 0)
         most = np.minimum(lengths * bounds[-1].max(), np.abs(read) @ entries.max(axis=0))
         pre_activations.append((most + np.abs(bias)).max())
         own = np.einsum("tmd,td->tm", np.abs(read), entries)

@@ -134,8 +134,8 @@ class MLPCircuits:
     def exponents(self) -> tuple[Integers, ...] | None:
         """Powers of two by which networks hold states smaller, L+1 arrays (T, d_l).
 
-        They are found from the weights and the inputs of `default_inputs`, and are None for
-        circuits that are held as they are, with entries of about one size.
+        They are found from weights and biases, and are None for circuits that are held as they are,
+        with entries of about one size.
         """
         return exponents_of(self)
 

@@ -35,16 +35,14 @@ class Form:
 
     widths: d_0 … d_L, the widths of states.
     linear: (L,), whether a layer is linear.
-    offsets: (L,), how many times as long as the shortest typical state an offset would be, for
-        inputs of length `longest`.
-    longest: about how long inputs are, by the circuits' own sampler.
+    offsets: (L,), how many times as long as the shortest typical state an offset would be after a
+        linear layer, for inputs of length 1; 0 after others.
     eps: the precision of the circuits' numbers.
     """
 
     widths: tuple[int, ...]
     linear: tuple[bool, ...]
     offsets: tuple[float, ...]
-    longest: float
     eps: float
 
     def pairs(self, input_bound: float, *, room: bool = True) -> tuple[bool, ...]:
@@ -53,7 +51,7 @@ class Form:
         They are after linear layers where that makes no layer wider than the widest, or where an
         offset would cost half of the digits or, if there is room, any.
         """
-        widest, farther = max(self.widths), max(input_bound / self.longest, 1)
+        widest, farther = max(self.widths), max(input_bound, 1.0)
         most = _FEW if room else self.eps**-0.5
         layers = zip(self.linear, self.offsets, self.widths[1:], strict=True)
         after = (on and (2 * w <= widest or farther * offset > most) for on, offset, w in layers)
@@ -66,20 +64,24 @@ class Form:
 
 
 def form_of(circuits: MLPCircuits) -> Form:
-    """Return the form in which circuits are held; it follows from their weights and sampler."""
+    """Return the form in which circuits are held.
+
+    It follows from weights and biases alone, so that a network is read in the same way whatever
+    inputs its circuits are measured with.
+    """
     linear = tuple(name == "linear" for name in circuits.activations)
-    offsets, widest, longest = [0.0] * circuits.n_layers, max(circuits.widths), 1.0
+    offsets, widest = [0.0] * circuits.n_layers, max(circuits.widths)
     wide = (2 * width > widest for width in circuits.widths[1:])
     if any(on and large for on, large in zip(linear, wide, strict=True)):
-        first, longest = _inputs(circuits)
-        offsets = _offsets(circuits, first, longest)
+        found = zip(linear, _offsets(circuits), strict=True)
+        offsets = [offset if on else 0.0 for on, offset in found]
     eps = float(np.finfo(circuits.dtype).eps)
-    return Form(circuits.widths, linear, tuple(offsets), longest, eps)
+    return Form(circuits.widths, linear, tuple(offsets), eps)
 
 
 def exponents_of(circuits: MLPCircuits) -> tuple[Integers, ...] | None:
     """Return L+1 arrays (T, d_l), e where an entry is held 2^e times smaller; None for e = 0."""
-    sizes = typical_sizes(circuits, _inputs(circuits)[0])
+    sizes = typical_sizes(circuits)
     return _exponents(sizes) if _uneven(circuits, sizes) else None
 
 
@@ -141,14 +143,14 @@ def held_states(circuits: MLPCircuits, states: Floats, which: Integers, layer: i
     return states if exponents is None else np.ldexp(states, -exponents[layer][which])
 
 
-def typical_sizes(circuits: MLPCircuits, first: Floats) -> tuple[Floats, ...]:
+def typical_sizes(circuits: MLPCircuits) -> tuple[Floats, ...]:
     """Return about how large entries of states are after 0 … L layers, (T, d_l) each.
 
-    first: (T, d_0), the root mean squares of inputs.
-
-    The root mean square of w a + b is that of independent entries of a. A ReLU halves the square.
+    Inputs have length 1. The root mean square of w a + b is that of independent entries of a. A
+    ReLU halves the square.
     """
-    sizes = [first]
+    shape = circuits.n_circuits, circuits.widths[0]
+    sizes = [np.full(shape, 1 / np.sqrt(shape[1]))]
     for weight, bias, name in zip(
         circuits.weights, circuits.biases, circuits.activations, strict=True
     ):
@@ -157,18 +159,6 @@ def typical_sizes(circuits: MLPCircuits, first: Floats) -> tuple[Floats, ...]:
             squares += np.square(bias, dtype=float)
         sizes.append(np.sqrt(squares / 2 if name == "relu" else squares))
     return tuple(sizes)
-
-
-def _inputs(circuits: MLPCircuits) -> tuple[Floats, float]:
-    """Return the root mean squares of inputs, (T, d_0), and about how long inputs are.
-
-    Samplers that do not say are taken to draw unit vectors.
-    """
-    shape = circuits.n_circuits, circuits.widths[0]
-    scales = getattr(circuits.sampler, "scales", None)
-    if scales is None:
-        scales = np.full(shape, 1 / np.sqrt(shape[1]))
-    return scales, float(np.linalg.norm(scales, axis=1).max())
 
 
 def _uneven(circuits: MLPCircuits, sizes: tuple[Floats, ...]) -> bool:
@@ -203,14 +193,11 @@ def _exponents(sizes: tuple[Floats, ...]) -> tuple[Integers, ...]:
     )
 
 
-def _offsets(circuits: MLPCircuits, first: Floats, longest: float) -> list[float]:
-    """Return how many times as long as typical states offsets would be, as the network holds both.
-
-    first: (T, d_0), the root mean squares of inputs.
-    """
-    sizes = typical_sizes(circuits, first)
+def _offsets(circuits: MLPCircuits) -> list[float]:
+    """Return how many times as long as typical states offsets would be, both as they are held."""
+    sizes = typical_sizes(circuits)
     every = circuits.exponents or [np.zeros(size.shape, int) for size in sizes]
-    bounds = largest_states(scaled(circuits), input_bounds(circuits, longest))
+    bounds = largest_states(scaled(circuits), input_bounds(circuits, 1.0))
     found = []
     for bound, size, exponents in zip(bounds[1:], sizes[1:], every[1:], strict=True):
         lengths = np.linalg.norm(np.ldexp(size, -exponents), axis=1)

@@ -44,13 +44,6 @@ class RowInputs:
         return RowInputs(self.rows, self.starts[which], self.counts[which])
 
     @property
-    def scales(self) -> Floats:
-        """The root mean square of each column of each circuit's table, (T, d_0)."""
-        squares = np.square(self.rows, dtype=float)
-        starts = zip(self.starts, self.counts, strict=True)
-        return np.sqrt([squares[start : start + n].mean(axis=0) for start, n in starts])
-
-    @property
     def longest(self) -> float:
         """The largest length of a row, which a construction's `input_bound` must allow for."""
         return float(np.linalg.norm(self.rows, axis=1).max())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Observer = Callable[[Floats], Floats]
 
 COLUMNS = ["circuit_median", "circuit_worst", "circuit_lost"]
+_AT_ONCE = 1024  # samples of which circuits run together
 _INPUTS = 16  # by which a circuit's own spread is measured
 
 
@@ -68,17 +69,19 @@ def _sums(
     rng = np.random.default_rng(0)
     sums: list[list[Floats]] = []
     for _ in range(times):
-        states = [
-            circuits.run(inputs if sampler is None else sampler(active, rng), active)
-            for inputs, active in samples
-        ]
-        for layer, of_layer in enumerate(zip(*states, strict=True)):
-            parts = (np.asarray(observe(state), float) for state in of_layer)
-            seen = np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
-            if layer == len(sums):
-                sums.append([np.zeros((place.max() + 1, seen.shape[1])) for _ in range(2)])
-            for into, values in zip(sums[layer], (seen, seen**2), strict=True):
-                np.add.at(into, place, values)
+        done = 0
+        for given, active in samples:
+            inputs = given if sampler is None else sampler(active, rng)
+            for start in range(0, len(active), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                own = place[done : (done := done + active[part].size)]
+                for layer, state in enumerate(circuits.run(inputs[part], active[part])):
+                    seen = np.asarray(observe(state), float)
+                    seen = seen.reshape(-1, seen.shape[-1])
+                    if layer == len(sums):
+                        sums.append([np.zeros((place.max() + 1, seen.shape[1])) for _ in range(2)])
+                    for into, values in zip(sums[layer], (seen, seen**2), strict=True):
+                        np.add.at(into, own, values)
     return sums
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from superposition._check import Floats, Integers
+from superposition._memory import check_memory
 from superposition.circuits import MLPCircuits
 from superposition.circuits.inputs import sample_active
 from superposition.circuits.normal import held_states, scaled
@@ -60,6 +61,14 @@ class Geometry:
         on[filled] = members.indices
         shares = None
         if quiet and two.redundancy > 1:
+            needed = 8.0 * on.size * read.size / read.n_circuits**2  # loads grow with circuits
+            check_memory(
+                "circuits",
+                read.n_circuits,
+                lambda n: needed * n**2,
+                fits='{:,} circuits, or any with law="derived",'.format,
+                kind="a geometry",
+            )
             shares = np.zeros((*on.shape, read.size))
             for slot, which, weights in reading_weights(read, write, quiet):
                 shares[slot, : len(which)] = weights.T
@@ -85,7 +94,7 @@ class Geometry:
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """Errors of sampled active sets, as the network holds states.
+    """Errors of sampled active sets, in the circuits' own units.
 
     active: (batch, k), the sets.
     inputs: (batch, k, d_0), what they start from.
@@ -113,8 +122,7 @@ def sampled_errors(
 
     two: the codes, of as many circuits.
 
-    A slot in use adds up what all circuits on it read of the slots in use before. In the circuits'
-    own units, squares are of states as they are given.
+    A slot in use adds up what all circuits on it read of the slots in use before.
     """
     active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
     inputs = circuits.default_inputs(active, rng)
