@@ -469,9 +469,9 @@ def test_what_is_small_is_not_asked_about(monkeypatch):
 
 def test_a_prediction_that_does_not_fit_names_the_law_that_does():
     """Which slot reads which, for each circuit on it, is kept while samples are followed."""
-    circuits = mlps(400)
-    with free(2):
-        message = refused(lambda: GatedConstruction(redundancy=4).predict_error(circuits, 2))
-    assert re.search(
-        r'^circuits: wanted a geometry .*circuits, or any with law="derived",', message
+    circuits, words = (
+        mlps(3000),
+        r'^circuits: wanted a geometry .*, or any with law="derived", would',
     )
+    with free(15), pytest.raises(MemoryError, match=words):
+        GatedConstruction(redundancy=4).predict_error(circuits, 2)
