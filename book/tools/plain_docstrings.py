@@ -20,7 +20,7 @@ MARKS = re.compile(
 ENUMERATOR = re.compile(r"^(?=\w{1,4}[.)](\s|$))", re.MULTILINE)
 CLASS = re.compile(r"<class '([\w.]+)'>")
 CONTINUED = re.compile(r"\n +")
-ENTRY = re.compile(r"(?P<name>[a-z]\w*):\s+(?P<meaning>.+)")
+ENTRY = re.compile(r"(?P<name>[a-z]\w*(?:, [a-z]\w*)*):\s+(?P<meaning>.+)")
 
 
 def mark_up(text: str) -> str:
