@@ -28,12 +28,12 @@ HEART = (
 # Of the rest of the library 1,200 lines are derivations, 1,000 predictions, 1,000 circuits. Before
 # the sums were kept, the heart alone had 3,200, and four other modules derived them anew. Then 850
 # lines came for what had been silently wrong: the form in which circuits are held, bounds on
-# rounding, sampled predictions, errors circuit by circuit.
+# rounding, sampled predictions of three constructions, errors and sizes circuit by circuit.
 BUDGETS = {
-    "heart": 3_040,
-    "lib/superposition": 9_830,
+    "heart": 3_150,
+    "lib/superposition": 10_150,
     "lib/companion": 5_550,
-    "tests": 17_150,
+    "tests": 17_600,
     "book/tools": 950,
 }
 _SILENT = {

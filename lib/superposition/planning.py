@@ -22,7 +22,7 @@ from superposition.constructions import (
 )
 from superposition.constructions.gated_residual import cleaners
 from superposition.constructions.sequel import check_alike, check_silent
-from superposition.constructions.sizing import WIDEST, Sized, neurons_of_slot
+from superposition.constructions.sizing import WIDEST, Sized, check_quantile, neurons_of_slot
 from superposition.maps import GATES
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ AT_INPUT, PLACES, NOTHING = "who is active at the input", "placement of all acti
 REDUNDANCIES = (2, 3, 4)  # that are tried of gated superposition
 OF_SEQUEL = (2, 3, 4, 6, 8)
 MOST_CHAINS = 6
-QUANTILES = ("worst", "median", "mean")
 COLUMNS = {
     "construction": "",
     "neurons": np.nan,
@@ -96,8 +95,8 @@ def plan(
     multiplications: for one input in the dense network, or of the active circuits, separately.
     in_factors: the same where the network is kept in factors, NaN where that is no cheaper.
     predicted_error: the relative_mse after the last layer, 0 for chains that do not fail.
-    circuit_median: the median circuit's error over its own spread, for gated superposition of MLPs;
-        of other constructions the mean alone is predicted.
+    circuit_median: the median circuit's error over its own spread; of the sequel's networks the
+        mean alone is predicted.
     circuit_worst: the worst circuit's.
     failure_probability: the chance that active circuits cannot be read exactly, for chains. With a
         local embedding they are read by `read_undisturbed`.
@@ -128,8 +127,7 @@ def plan(
     because = ", the number of circuits"
     n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
     tolerance = positive_real("tolerance", tolerance)
-    if quantile not in QUANTILES:
-        raise ValueError(f"quantile: wanted one of {QUANTILES}, got {quantile!r}")
+    check_quantile(quantile)
     moments = circuits.moments(np.random.default_rng(0)) if moments is None else moments
     if isinstance(circuits, MLPCircuits):
         rows, choices = _mlp_baselines(circuits, n_active), _mlp_choices(circuits, n_active)
@@ -155,56 +153,27 @@ def _row(
     for start in choice.starts:
         try:
             choice.refuse()
-            sized = start.size_for(n_circuits, moments, n_active, tolerance)
             errors: Row = {}
-            if isinstance(sized, GatedConstruction):
-                sized, errors = _by_circuit(
-                    start, sized, circuits, moments, n_active, tolerance, quantile
+            if start.sampled:
+                sized, last = start.size_by_circuit(
+                    circuits, moments, n_active, tolerance, quantile
                 )
+                errors = {"predicted_error": last["relative_mse"]}
+                errors |= {name: last[name] for name in ("circuit_median", "circuit_worst")}
+            else:
+                sized = start.size_for(n_circuits, moments, n_active, tolerance)
             found.append((choice.price(sized) | errors, sized))
         except (ValueError, MemoryError) as error:
             reasons.append(str(error))
     if not found:
         return row | {"construction": type(choice.starts[0]).__name__, "why": reasons[0]}
     price, best = min(found, key=lambda each: each[0]["parameters"])
-    predicted = best.predicted(moments, n_circuits, n_active)
-    if isinstance(best, ChainConstruction):
-        row |= {"predicted_error": 0.0, "failure_probability": predicted}
-    else:
+    if not best.sampled:
+        predicted = best.predicted(moments, n_circuits, n_active)
         row |= {"predicted_error": predicted}
+        if isinstance(best, ChainConstruction):
+            row |= {"predicted_error": 0.0, "failure_probability": predicted}
     return row | price | {"construction": short(best)}
-
-
-def _by_circuit(
-    start: Any,
-    sized: GatedConstruction,
-    circuits: MLPCircuits,
-    moments: MLPMoments,
-    n_active: int,
-    tolerance: float,
-    quantile: str,
-) -> tuple[GatedConstruction, Row]:
-    """Return a construction in which the circuits that count are within tolerance, and its errors.
-
-    The derived law says the sizes, for tolerances that are made smaller until sampled errors are
-    within the tolerance that is wanted. Raises ValueError where they never are.
-    """
-    asked, tried = tolerance, None
-    while True:
-        if sized == tried:  # the next smaller tolerance that takes another size is looked for
-            asked *= 0.8
-            sized = start.size_for(circuits.n_circuits, moments, n_active, asked)
-            continue
-        tried = sized
-        last = sized.predict_error(circuits, n_active).iloc[-1]
-        row: Row = {"predicted_error": float(last["relative_mse"])}
-        row |= {name: float(last[name]) for name in ("circuit_median", "circuit_worst")}
-        counted = [row["predicted_error"], row.get(f"circuit_{quantile}", 0.0)]
-        largest = np.nanmax(counted)
-        if largest <= tolerance:
-            return sized, row
-        asked *= min(max(tolerance / largest, 0.05), 0.8)
-        sized = start.size_for(circuits.n_circuits, moments, n_active, asked)
 
 
 def short(construction: Any) -> str:

@@ -8,7 +8,6 @@ import sympy as sp
 from scipy import stats
 
 from superposition import (
-    GatedResidualConstruction,
     ResidualCircuits,
     ResidualConstruction,
     SparseCode,
@@ -315,46 +314,6 @@ def test_circuits_in_place_of_their_moments_are_told_how(make_circuits):
         TypeError, match=r"^moments: wanted Moments, got ResidualCircuits: pass its"
     ):
         ResidualConstruction(64, 128).capacity(circuits, 1, 0.1)
-
-
-# circuits of which the law does not hold
-
-
-def unlike(name, n_layers):
-    """Residual circuits of a kind, from one seed."""
-    rng = np.random.default_rng(3)
-    circuits = ResidualCircuits.random(150, 4, 8, n_layers, rng)
-    read, bias, write = circuits.read_in, circuits.bias, circuits.write_out
-    if name == "lognormal":
-        scale = np.exp(rng.standard_normal(150))[None, :, None, None]
-        read, bias, write = read * scale, bias * scale[..., 0], write * scale
-    if name == "one giant":
-        scale = np.where(np.arange(150) == 3, 10.0, 1.0)[None, :, None, None]
-        read, write = read * scale, write * scale
-    if name == "positive":
-        write = np.abs(write)
-    return ResidualCircuits(read, bias, write)
-
-
-@pytest.mark.parametrize("n_layers", [1, 3])
-@pytest.mark.parametrize("name", ["random", "lognormal", "one giant", "positive"])
-def test_a_warning_says_where_the_law_does_not_hold(name, n_layers):
-    """Not for random or trained circuits; else `size_for` would be believed."""
-    circuits = unlike(name, n_layers)
-    construction = ResidualConstruction(400, 800)
-    moments = circuits.moments(np.random.default_rng(0))
-    questions = (
-        lambda: construction.predict_error(circuits, 2),
-        lambda: GatedResidualConstruction().predict_error(circuits, 2),
-        lambda: construction.size_for(150, moments, 1, 10.0),
-    )
-    for ask in questions:
-        if name == "random":
-            ask()  # warnings are errors here
-            continue
-        words = "adds up" if name == "positive" else "decide what others read"
-        with pytest.warns(UserWarning, match=f"circuits: .*{words}.*as large as predicted"):
-            ask()
 
 
 def test_what_is_unlike_by_hand():

@@ -7,13 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition import GatedConstruction, MLPCircuits, measure_error
+from superposition import (
+    GatedConstruction,
+    GatedResidualConstruction,
+    MLPCircuits,
+    ResidualCircuits,
+    measure_error,
+)
 from superposition.circuits import numbers_active
 from superposition.circuits.inputs import sample_active, shares_of
-from superposition.maps import draw_codes
+from superposition.maps import draw_codes, draw_stream_codes
 from superposition.predict.by_circuit import by_circuit, over_numbers, own_errors
+from superposition.predict.on_slots import Geometry, gated_errors, gated_residual_errors
 from superposition.predict.rounding import rounding_estimate
-from superposition.predict.sampled import Geometry, sampled_errors
 from superposition.readers import reading_weights
 from tests.predict.families import FAMILIES, compared
 
@@ -50,7 +56,7 @@ def test_samples_are_what_the_network_does(
     large = GatedConstruction(redundancy=r, quiet=quiet, headroom=1e6).compress(
         circuits, rng, codes=codes
     )
-    found = sampled_errors(circuits, two, quiet, n_active, 30, np.random.default_rng(seed))
+    found = gated_errors(circuits, two, quiet, n_active, 30, np.random.default_rng(seed))
     again = np.random.default_rng(seed)
     active = sample_active(n, n_active, 30, again)
     inputs = circuits.default_inputs(active, again)
@@ -65,6 +71,41 @@ def test_samples_are_what_the_network_does(
         np.testing.assert_allclose(found.errors[layer], errors, rtol=1e-6, atol=atol)
 
 
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 2**32),
+    plane=st.sampled_from([(5, 1, 1), (7, 2, 1), (7, 2, 3)]),
+    share=st.floats(0.1, 1),
+    n_layers=st.integers(1, 3),
+    quiet=st.booleans(),
+    n_active=st.integers(1, 4),
+)
+def test_samples_are_what_the_residual_network_does(seed, plane, share, n_layers, quiet, n_active):
+    """The same codes, sets and inputs, to rounding: errors, and what inactive circuits read."""
+    (q, r, s), rng = plane, np.random.default_rng(seed)
+    n = max(n_active + 1, round(share * q * q))
+    circuits = ResidualCircuits.random(n, 2, 3, n_layers, rng)
+    codes = draw_stream_codes(q, r, s, n, rng)
+    construction = GatedResidualConstruction(None, r, s, headroom=1e6, quiet=quiet)
+    large = construction.compress(circuits, rng, codes=(codes.stream, codes.neurons))
+    found = gated_residual_errors(circuits, codes, quiet, n_active, 30, np.random.default_rng(seed))
+    again = np.random.default_rng(seed)
+    active = sample_active(n, n_active, 30, again)
+    inputs = circuits.default_inputs(active, again)
+    others = again.integers(n, size=(30, 8))
+    states = large.network.run(large.embed(inputs, active))
+    for layer, truth in enumerate(circuits.run(inputs, active)):
+        state = states[large.checkpoints[layer]]
+        wrong = large.read(state, active, layer) - truth
+        errors, sizes = (np.square(x).sum(axis=2) for x in (wrong, truth))
+        np.testing.assert_allclose(found.sizes[layer], sizes)
+        atol = 1e-12 * (1 + max(errors.max(), sizes.max())) * 1e6
+        np.testing.assert_allclose(found.errors[layer], errors, rtol=1e-6, atol=atol)
+        idle = np.square(large.read(state, others, layer)).sum(axis=2)
+        some = ~(others[..., None] == active[:, None]).any(axis=2)
+        np.testing.assert_allclose(found.idle[layer], idle[some].mean(), rtol=1e-6, atol=atol)
+
+
 @pytest.mark.parametrize("quiet", [True, False])
 def test_what_inactive_circuits_read_is_sampled(quiet, rng):
     """Within five standard errors of the network's own."""
@@ -73,7 +114,7 @@ def test_what_inactive_circuits_read_is_sampled(quiet, rng):
     codes = tuple(two.slots(layer) for layer in (0, 1))
     construction = GatedConstruction(redundancy=2, quiet=quiet)
     large = construction.compress(circuits, rng, codes=codes)
-    found = sampled_errors(circuits, two, quiet, 2, 3000, rng)
+    found = gated_errors(circuits, two, quiet, 2, 3000, rng)
     measured = measure_error(large, 2, 1500, rng)
     np.testing.assert_allclose(found.idle, measured["inactive_mse"], rtol=0.15)
 
@@ -82,7 +123,7 @@ def test_geometry_by_loops(rng):
     """Which circuits are on a slot, and by how much each reads every slot before it."""
     two = draw_codes(5, 2, 17, rng)
     for quiet in (False, True):
-        geometry = Geometry.of(two, 1, quiet)
+        geometry = Geometry.of(two.slots(1), two.slots(2), quiet)
         slots, there = np.arange(10)[None], np.arange(10)[None]
         shares = geometry.received(slots, there, np.ones((1, 10)))[0]
         for slot, on, weights in reading_weights(two.slots(1), two.slots(2), quiet):

@@ -181,6 +181,8 @@ class GatedConstruction(OfReLUs):
     headroom: float = 16.0
     quiet: bool = True
 
+    sampled = True
+
     def __post_init__(self) -> None:
         if self.width is not None:
             positive_int("width", self.width)
@@ -231,7 +233,8 @@ class GatedConstruction(OfReLUs):
 
         import pandas as pd
 
-        from superposition.predict.sampled import NAMES, sampled_law
+        from superposition.predict.on_slots import DRAWINGS, gated_errors, samples_of
+        from superposition.predict.sampled import NAMES, Sampled, sampled_law
 
         n = circuits.n_circuits
         if n == 1:  # there are no pairs to measure
@@ -242,10 +245,11 @@ class GatedConstruction(OfReLUs):
             table = self._law(moments, prime, n, n_active)
             return table if law == "derived" else table.reindex(columns=NAMES, fill_value=0.0)
 
-        def draw(rng: np.random.Generator) -> TwoCodes:
-            return draw_codes(prime, self.redundancy, n, rng)
+        def sample(rng: np.random.Generator) -> Sampled:
+            two = draw_codes(prime, self.redundancy, n, rng)
+            return gated_errors(circuits, two, self.quiet, n_active, samples_of(n_active), rng)
 
-        return sampled_law(circuits, draw, self.quiet, n_active)
+        return sampled_law(circuits, sample, DRAWINGS)
 
     def predicted(self, moments: MLPMoments, n_circuits: int, n_active: int) -> float:
         """Return the predicted relative_mse after the last layer, 0 for one active circuit.

@@ -306,7 +306,7 @@ class GatedResidualConstruction(OnPlane[Moments]):
     quiet: bool = True
     sparing: bool = False
 
-    _kind, _field = Moments, "stream_width"
+    _kind, sampled, _field = Moments, True, "stream_width"
     _size = "{0.stream_width} dimensions"
     _all = ", all that the stream holds"
     _limit = f"{WIDEST} dimensions"
@@ -320,31 +320,60 @@ class GatedResidualConstruction(OnPlane[Moments]):
         if positive_real("headroom", self.headroom) < 1:
             raise ValueError(f"headroom: wanted at least 1, got {self.headroom}")
 
-    def predict_error(self, circuits: ResidualCircuits, n_active: NumberActive) -> pd.DataFrame:
-        """Predict the errors that `measure_error` finds by layer 0 … L, while they are small.
+    def predict_error(
+        self, circuits: ResidualCircuits, n_active: NumberActive, law: str | None = None
+    ) -> pd.DataFrame:
+        """Predict the errors that `measure_error` finds by layer 0 … L.
 
-        The columns are layer, mse, relative_mse and inactive_mse: (eq-residual-law). They follow
-        from the geometry of the codes and the circuits' moments, sampled from one fixed seed. They
-        are zero for one active circuit, of which `rounding` is all that is left: an estimate of the
-        root of its relative mean square. They are too low for more if circuits' weights have a mean
-        in common.
-        Raises ValueError for more circuits than `stream_width` holds, n_active > T.
+        Two laws are known:
+
+        "derived" is (eq-residual-law), from the geometry of the codes and the circuits' moments. It
+        holds while errors are small and circuits are much alike, with little in common.
+
+        "sampled" follows random active sets through the slots that they use, with the circuits' own
+        weights and inputs, in codes that are drawn anew. It holds for circuits of any kind and
+        errors of any size.
+
+        None: the derived law where circuits are alike, else the sampled one.
+
+        The columns are layer, mse, relative_mse and inactive_mse; from samples also low and high,
+        between which a measured relative_mse lies in 95 %, and circuit_median, circuit_worst and
+        circuit_lost, as of `measure_error`. Errors are zero for one active circuit, of which
+        `rounding` is all that is left: an estimate of the root of its relative mean square. Random
+        numbers are of one fixed seed.
+        Raises ValueError for another law, more circuits than `stream_width` holds, n_active > T.
         """
 
-        from superposition.predict.post import default_moments, warn_if_unlike
+        from superposition.predict.on_slots import (
+            DRAWINGS,
+            gated_residual_errors,
+            samples_of,
+        )
+        from superposition.predict.post import chosen_law, default_moments
         from superposition.predict.rounding import rounding_estimate
+        from superposition.predict.sampled import NAMES, Sampled, sampled_law
 
         instance("circuits", circuits, ResidualCircuits)
         if isinstance(n_active, Mapping):
             each, n = self.predict_error, circuits.n_circuits
-            return over_numbers(lambda k: each(circuits, k), n_active, n)
+            law = chosen_law(law, default_moments(circuits))
+            return over_numbers(lambda k: each(circuits, k, law), n_active, n)
         n = circuits.n_circuits
         n_active = positive_int("n_active", n_active, n, ", the number of circuits")
         prime = self._prime(circuits.width, n)
         moments = default_moments(circuits)
-        if n_active > 1:
-            warn_if_unlike(moments)
-        table = self._law(moments, prime, n, n_active)
+        law = chosen_law(law, moments)
+
+        def sample(rng: np.random.Generator) -> Sampled:
+            codes = draw_stream_codes(prime, *self._redundancies, n, rng)
+            n_samples = samples_of(n_active)
+            return gated_residual_errors(circuits, codes, self.quiet, n_active, n_samples, rng)
+
+        if law == "derived" or n_active == 1:
+            table = self._law(moments, prime, n, n_active)
+            table = table if law == "derived" else table.reindex(columns=NAMES, fill_value=0.0)
+        else:
+            table = sampled_law(circuits, sample, DRAWINGS)
         return table.assign(rounding=rounding_estimate(circuits))
 
     def predicted(self, moments: Moments, n_circuits: int, n_active: int) -> float:

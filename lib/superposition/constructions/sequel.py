@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy import sparse
@@ -225,7 +225,7 @@ class MLPConstruction(Sized[MLPMoments]):
         table.insert(0, "layer", np.arange(1, n_layers + 1))
         return table
 
-    def _question(self, moments: MLPMoments, n_active: int, tolerance: float) -> tuple[int, float]:
+    def _question(self, moments: Any, n_active: int, tolerance: float) -> tuple[int, float]:
         question = super()._question(moments, n_active, tolerance)
         if set(moments.activations) != {"relu"}:
             raise ValueError(

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from superposition._check import Floats, instance, positive_int, positive_real
 from superposition._memory import check_network
-from superposition.circuits import MLPCircuits
+from superposition.circuits import MLPCircuits, ResidualCircuits
 from superposition.circuits.moments import MLPMoments, Moments
 from superposition.maps import GATES, TwoCodes
 from superposition.packings import smallest_plane
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUANTILES = ("worst", "median", "mean")  # of circuits, within tolerance
 LARGEST = 2**24  # dimensions or neurons, beyond which no construction is looked for
 MOST_CIRCUITS = 2**50
 WIDEST = 2**13  # neurons in a layer of an MLP, beyond which none is looked for
 
+_LEAST = 1e-6  # of a tolerance, below which the derived law is asked for no other size
 M = TypeVar("M", Moments, MLPMoments)
 S = TypeVar("S")
+Circuits = MLPCircuits | ResidualCircuits
 Meets = Callable[[Any], bool]  # whether a construction holds the circuits, within tolerance
 
 
@@ -37,6 +44,7 @@ class Sized(ABC, Generic[M]):
     """
 
     _kind: ClassVar[type] = MLPMoments
+    sampled: ClassVar[bool] = False  # whether errors of each circuit are predicted
     # how errors speak of the size, of why no more circuits can be active, of the least tolerance
     # that can be met, and of the largest size that is looked for
     _size: ClassVar[str] = "{0.width} neurons"
@@ -59,44 +67,74 @@ class Sized(ABC, Generic[M]):
         meets: whether a construction holds the circuits and is predicted to be within tolerance.
         """
 
-    def capacity(self, moments: M, n_active: int, tolerance: float) -> int:
+    def capacity(
+        self, moments: M | Circuits, n_active: int, tolerance: float, *, quantile: str = "worst"
+    ) -> int:
         """Return how many circuits fit: the largest T with a predicted error within `tolerance`.
 
+        moments: of circuits, for the derived law of means; or the circuits themselves, each of
+            which then counts. The T are drawn from them, and are them again and again where T is
+            larger.
         tolerance: the largest relative_mse after the last layer, or failure probability of chains.
+        quantile: which circuit's error over its own spread, as `measure_error` has it, is also to
+            be within the tolerance: that of the "worst" or the "median" one; "mean": nobody's.
 
         The result is never more than the construction `holds`, nor more than 2^50.
-        Raises TypeError for moments of other circuits. Raises ValueError for a construction without
-        a width, for more active circuits than it holds, or where the active circuits alone, without
-        any others, have a larger error.
+        Raises TypeError for moments of other circuits, or for circuits where no errors of each are
+        predicted. Raises ValueError for a construction without a width, for more active circuits
+        than it holds, or where the active circuits alone, without any others, have a larger error.
         """
+        check_quantile(quantile)
         n_active, tolerance = self._question(moments, n_active, tolerance)
         most = self.holds(self._neurons(moments, room=False))
         n_active = positive_int("n_active", n_active, most, self._all.format(self))
-        fit = largest_within(
-            lambda n: self.predicted(moments, n, n_active), tolerance, n_active, most
-        )
+
+        def error(n_circuits: int) -> float:
+            if isinstance(moments, Circuits):
+                return self.error_of(several(moments, n_circuits), n_active, quantile)
+            return self.predicted(moments, n_circuits, n_active)
+
+        fit = largest_within(error, tolerance, n_active, most)
         if fit < n_active:
-            alone = self.predicted(moments, n_active, n_active)
             who = f"{n_active} active circuits with no others in {self._size.format(self)}"
-            least = self._least.format(error=alone, who=who)
+            least = self._least.format(error=error(n_active), who=who)
             raise ValueError(f"tolerance: wanted {least}, got {tolerance}")
         return fit
 
-    def size_for(self, n_circuits: int, moments: M, n_active: int, tolerance: float) -> Self:
+    def size_for(
+        self,
+        n_circuits: int,
+        moments: M | Circuits,
+        n_active: int,
+        tolerance: float,
+        *,
+        quantile: str = "worst",
+    ) -> Self:
         """Return the smallest construction in which n_circuits circuits should fit.
 
+        moments: of circuits, for the derived law of means; or the circuits themselves, each of
+            which then counts, as of `capacity`. The derived law says sizes, for tolerances that are
+            made smaller until sampled errors are within the one that is wanted.
         tolerance: the largest relative_mse after the last layer, or failure probability of chains.
+        quantile: which circuit is also to be within the tolerance, as of `capacity`.
 
         Only the size is chosen, the rest stays as it is here. The smallest is the narrowest or,
         where both dimensions and neurons are chosen, what has the fewest parameters.
-        Raises TypeError for moments of other circuits. Raises ValueError for n_active > n_circuits,
-        for more circuits than the largest size holds, or a tolerance that no size meets. The
-        largest size is 2^13 neurons in a layer, 2^13 dimensions of a gated stream, or 2^24 of both
-        in the post's construction.
+        Raises TypeError for moments of other circuits, or for circuits where no errors of each are
+        predicted. Raises ValueError for n_active > n_circuits, for more circuits than the largest
+        size holds, or a tolerance that no size meets. The largest size is 2^13 neurons in a layer,
+        2^13 dimensions of a gated stream, or 2^24 of both in the post's construction.
         """
+        check_quantile(quantile)
         n_active, tolerance = self._question(moments, n_active, tolerance)
         n_circuits = positive_int("n_circuits", n_circuits)
         positive_int("n_active", n_active, n_circuits, ", the number of circuits")
+        if isinstance(moments, Circuits):
+            circuits, given = (
+                several(moments, n_circuits),
+                moments.moments(np.random.default_rng(0)),
+            )
+            return self.size_by_circuit(circuits, given, n_active, tolerance, quantile)[0]
 
         def meets(sized: Self) -> bool:
             try:
@@ -111,26 +149,61 @@ class Sized(ABC, Generic[M]):
             raise ValueError(f"tolerance: wanted one that {met}, got {tolerance}")
         return sized
 
+    def size_by_circuit(
+        self, circuits: Any, moments: Any, n_active: int, tolerance: float, quantile: str
+    ) -> tuple[Self, pd.Series]:
+        """Return `size_for` these very circuits, and the errors that samples predict in that size.
+
+        Raises ValueError where no size that the derived law says is enough.
+        """
+        asked, tried, n = tolerance, None, circuits.n_circuits
+        while asked > _LEAST * tolerance:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of a law that samples check
+                sized = self.size_for(n, moments, n_active, asked)
+            if sized == tried:  # the next smaller tolerance that takes another size is looked for
+                asked *= 0.8
+                continue
+            tried, last = sized, sized.last_errors(circuits, n_active)
+            if (error := counted(last, quantile)) <= tolerance:
+                return sized, last
+            asked *= min(max(tolerance / error, 0.05), 0.8)
+        least = f"one that is met by the {quantile} circuit in some size"
+        raise ValueError(f"tolerance: wanted {least}, got {tolerance}")
+
+    def error_of(self, circuits: Any, n_active: int, quantile: str) -> float:
+        """Return the error of these very circuits, of the mean and a quantile what is larger."""
+        return counted(self.last_errors(circuits, n_active), quantile)
+
+    def last_errors(self, circuits: Any, n_active: int) -> pd.Series:
+        """Return the errors after the last layer that samples predict."""
+        table: pd.DataFrame = cast(Any, self).predict_error(circuits, n_active, law="sampled")
+        return table.iloc[-1]
+
     def _neurons(self, moments: Any, *, room: bool) -> Any:
         """Return how many neurons on a slot hold a state after 0 … L layers, or the most of all.
 
         room: whether there is room for pairs of neurons.
         """
-        return moments.width if isinstance(moments, Moments) else moments.widths
+        return moments.width if self._kind is Moments else moments.widths
 
-    def _question(self, moments: M, n_active: int, tolerance: float) -> tuple[int, float]:
+    def _question(self, moments: Any, n_active: int, tolerance: float) -> tuple[int, float]:
         """Return n_active and tolerance, or raise an error that names the argument.
 
-        Moments of another kind are refused, too.
+        Moments or circuits of another kind are refused, too.
         """
-        if hasattr(moments, "moments"):
-            kinds = f"wanted {self._kind.__name__}, got {type(moments).__name__}"
-            raise TypeError(f"moments: {kinds}: pass its moments(rng)")
-        instance("moments", moments, self._kind)
+        kind = MLPCircuits if self._kind is MLPMoments else ResidualCircuits
+        if not (self.sampled and isinstance(moments, kind)):
+            if hasattr(moments, "moments"):
+                kinds = f"wanted {self._kind.__name__}, got {type(moments).__name__}"
+                raise TypeError(f"moments: {kinds}: pass its moments(rng)")
+            instance("moments", moments, self._kind)
         if isinstance(moments, Moments):
-            from superposition.predict.post import warn_if_unlike
+            from superposition.predict.post import misleads
 
-            warn_if_unlike(moments)
+            if why := misleads(moments):
+                told = f"{why}; errors may be many times as large as predicted: pass the circuits"
+                warnings.warn(f"moments: {told} themselves", stacklevel=3)
         return positive_int("n_active", n_active), positive_real("tolerance", tolerance)
 
 
@@ -245,6 +318,31 @@ class OfReLUs(OnPlane[MLPMoments]):
         given = getattr(self, self._field)
         room = given is None or two.size(widest) <= given
         return circuits.form.pairs(self.input_bound, room=room)
+
+
+def several(circuits: Any, n_circuits: int) -> Any:
+    """Return so many of the circuits in random order, and all of them again where more are asked.
+
+    Of fewer, these are among them; the order is of one fixed seed.
+    """
+    n = circuits.n_circuits
+    if n_circuits == n:
+        return circuits
+    order = np.random.default_rng(0).permutation(n)
+    return circuits.take(np.resize(order, n_circuits))
+
+
+def check_quantile(quantile: str) -> None:
+    """Raise ValueError for a quantile that is none of `QUANTILES`."""
+    if quantile not in QUANTILES:
+        raise ValueError(f"quantile: wanted one of {QUANTILES}, got {quantile!r}")
+
+
+def counted(last: pd.Series, quantile: str) -> float:
+    """Return the larger of `relative_mse` and of a quantile of circuits, where that is known."""
+    relative = np.nan_to_num(last["relative_mse"], nan=np.inf, posinf=np.inf)
+    of_circuits = last.get(f"circuit_{quantile}", 0.0)  # NaN where the states of none vary
+    return float(np.fmax(relative, of_circuits))
 
 
 def neurons_of_slot(widths: Sequence[int]) -> int:

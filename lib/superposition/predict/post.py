@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -63,22 +62,41 @@ class Sizes:
 
 
 _UNEQUAL, _COMMON = 30.0, 0.3  # beyond which laws for residual circuits were found to mislead
+LAWS = "derived", "sampled"
+_SAMPLES, _FEWEST, _DRAWS = 4_800, 480, 16
+_OPERATIONS = 2e8  # that samples may take
 
 
-def warn_if_unlike(moments: Moments) -> None:
-    """Warn where laws of mean squares do not hold: circuits are too unlike, or too much alike."""
+def misleads(moments: Moments) -> str:
+    """Return why laws of mean squares mislead for these circuits, or nothing where they hold."""
     if moments.inequality > _UNEQUAL:
-        warnings.warn(
-            f"circuits: the few that write most decide what others read (mean square over squared "
-            f"mean: {moments.inequality:.3g}); errors may be many times as large as predicted",
-            stacklevel=4,
+        return (
+            "the few that write most decide what others read (mean square over squared mean: "
+            f"{moments.inequality:.3g})"
         )
     if moments.in_common > _COMMON:
-        warnings.warn(
-            f"circuits: {moments.in_common:.0%} of what they write is their mean, which adds up; "
-            "errors may be many times as large as predicted",
-            stacklevel=4,
-        )
+        return f"{moments.in_common:.0%} of what they write is their mean, which adds up"
+    return ""
+
+
+def chosen_law(law: str | None, moments: Moments) -> str:
+    """Return the law, or the one that holds where none is asked for; ValueError for another."""
+    if law is None:
+        return "sampled" if misleads(moments) else "derived"
+    if law not in LAWS:
+        raise ValueError(f"law: wanted one of {LAWS} or None, got {law!r}")
+    return law
+
+
+def stream_law(sizes: Sizes, circuits: ResidualCircuits) -> pd.DataFrame:
+    """Predict errors from samples, with the columns of `sampled_law`."""
+    from superposition.predict.in_stream import stream_errors
+    from superposition.predict.sampled import sampled_law
+
+    one = circuits.n_circuits * circuits.n_neurons * sizes.redundancy * circuits.n_layers
+    most = max(_SAMPLES // sizes.n_active, _FEWEST)
+    n_samples = int(np.clip(_OPERATIONS / one, _FEWEST, most)) // _DRAWS
+    return sampled_law(circuits, lambda rng: stream_errors(sizes, circuits, n_samples, rng), _DRAWS)
 
 
 def default_moments(circuits: ResidualCircuits) -> Moments:
