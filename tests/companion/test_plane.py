@@ -199,8 +199,8 @@ def test_the_address_says_what_is_shown_and_nothing_else(tmp_path):
     assert javascript(tmp_path, "plane_words.js", both) == wanted
     words = [
         {},
-        {"q": "6", "r": "x", "circuits": "a"},
-        {"q": "3", "r": "9", "circuits": "1.2-1.2-20.0-2.2"},
+        {"order": "6", "r": "x", "circuits": "a"},
+        {"order": "3", "r": "9", "circuits": "1.2-1.2-20.0-2.2"},
     ]
     found = javascript(tmp_path, "plane_words.js", f"{json.dumps(words)}.map(code.planeIn)")
     assert found == [wanted[0], wanted[0], {"q": 3, "r": 2, "circuits": [[1, 2], [2, 2]]}]

@@ -13,7 +13,7 @@ HEIGHT = 900  # of a laptop's window
 FIGURES = {
     "how many": ("explore", "how_many", "#live-how-many", "fig-how-many", "?D=512&M=1024"),
     "watch": ("watch", "over_layers", "#live-watch", "fig-watch", "?T=60&circuits=3-9&angles=0-90"),
-    "plane": ("plane", "gated", "#live-plane", "fig-two-points", "?q=5&r=1&circuits=0.0-3.4"),
+    "plane": ("plane", "gated", "#live-plane", "fig-two-points", "?order=5&r=1&circuits=0.0-3.4"),
 }
 
 
@@ -23,7 +23,10 @@ class Visit:
     def __init__(self, browser: Any, address: str, place: str, width: int = 1280, **more: Any):
         self.context = browser.new_context(viewport={"width": width, "height": HEIGHT}, **more)
         self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(address)
+        self.page.wait_for_load_state("networkidle")
         self.figure = self.page.locator(place)
         self.figure.locator("input").first.wait_for()
 
@@ -101,6 +104,7 @@ def test_an_address_brings_its_state_back_and_reset_the_first(
         other.figure.get_by_role("button", name="Reset").click()
         assert other.words() == start
         assert other.address_is(f"/{own}.html")
+        assert other.errors == []
 
 
 def test_the_result_is_in_view_with_the_controls(

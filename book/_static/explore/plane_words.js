@@ -56,14 +56,14 @@ export function pickedOn(circuits, q, circuit) {
   return [...picked(onPlane(circuits, q), circuit), ...off].slice(0, MOST);
 }
 
-/** What is shown, as words for the address: circuits are x.y, one after the other. */
+/** What is shown, as words for the address: circuits are x.y. (The site's search takes `q`.) */
 export function wordsOf({ q, r, circuits }) {
-  return { q: String(q), r: String(r), circuits: circuits.map((at) => at.join(".")).join("-") };
+  return { order: String(q), r: String(r), circuits: circuits.map((at) => at.join(".")).join("-") };
 }
 
 /** What such words say, where they name planes and circuits that there are. */
 export function planeIn(words) {
-  const q = ORDERS.find((each) => String(each) === words.q) ?? START.q;
+  const q = ORDERS.find((each) => String(each) === words.order) ?? START.q;
   const r = Math.min(Math.max(Math.floor(words.r ?? START.r) || START.r, 1), largestR(q));
   const valid = /^(\d+\.\d+(-\d+\.\d+)*)?$/.test(words.circuits ?? "?");
   const named = valid ? words.circuits.split("-").filter(Boolean).map((at) => at.split(".").map(Number))
