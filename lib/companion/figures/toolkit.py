@@ -91,5 +91,6 @@ def capacity_bars(capacities: Mapping[str, float | None], measured: pd.DataFrame
     )  # fmt: skip
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="circuits that fit", xlim=(1, 10 * table["circuits"].max()))
-    axes.legend(loc="lower right")
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside upper right")
     return carries(figure, table)
