@@ -191,7 +191,10 @@ FIGURES = {
     "purities": lambda: figures.purities(
         {"neurons": np.array([0.11, 0.12, 0.9]), "reads": np.array([0.5, 1.0])}
     ),
-    "capacity bars": lambda: figures.capacity_bars({"private": 16, "one": 99.5, "most": None}),
+    "capacity bars": lambda: figures.capacity_bars(
+        {"private": 16, "one": 99.5, "most": None},
+        pd.DataFrame({"layers": [1], "mean": [90.0], "min": [80.0], "max": [95.0]}),
+    ),
     "cost and error": lambda: figures.cost_and_error(SIZES_OF_PLANES, {"float32": ROUNDED}),
     "board": lambda: figures.board(
         pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}, list(BOARD["entry"].unique())

@@ -1,8 +1,6 @@
 """Where circuits meet on a plane: Python by hand and by brute force, JavaScript as Python."""
 
 import json
-import shutil
-import subprocess
 from itertools import combinations
 
 import numpy as np
@@ -12,22 +10,9 @@ import plane_start
 from companion.plane import ORDERS, START, common_slots, counts, joining
 from superposition.maps import TwoCodes, draw_codes
 from superposition.packings import plane_lines
+from tests.javascript import evaluated as javascript
 
-SCRIPTS = plane_start.FILE.parent
 SIZES = [(q, r) for q in ORDERS for r in range(1, (q + 1) // 2 + 1)]
-
-
-def javascript(tmp_path, module, expression):
-    """What Node.js makes of an expression in the functions of a module, called `code`."""
-    if (node := shutil.which("node")) is None:
-        pytest.skip("Node.js is not installed")
-    script = tmp_path / "run.mjs"
-    script.write_text(
-        f'import * as code from "{(SCRIPTS / module).as_uri()}";\n'
-        f"console.log(JSON.stringify({expression}));\n"
-    )
-    done = subprocess.run([node, script], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 def points(q):
@@ -205,3 +190,17 @@ def test_picks_off_a_smaller_plane_come_back(tmp_path):
         [[0, 0], [4, 1]],
         [[1, 2], [0, 0], [1, 1]],
     ]
+
+
+def test_the_address_says_what_is_shown_and_nothing_else(tmp_path):
+    states = [START, {"q": 11, "r": 6, "circuits": [[10, 10], [0, 3]]}, {**START, "circuits": []}]
+    both = f"{json.dumps(states)}.map((each) => code.planeIn(code.wordsOf(each)))"
+    wanted = [{name: each[name] for name in ("q", "r", "circuits")} for each in states]
+    assert javascript(tmp_path, "plane_words.js", both) == wanted
+    words = [
+        {},
+        {"order": "6", "r": "x", "circuits": "a"},
+        {"order": "3", "r": "9", "circuits": "1.2-1.2-20.0-2.2"},
+    ]
+    found = javascript(tmp_path, "plane_words.js", f"{json.dumps(words)}.map(code.planeIn)")
+    assert found == [wanted[0], wanted[0], {"q": 3, "r": 2, "circuits": [[1, 2], [2, 2]]}]

@@ -12,6 +12,7 @@ import watched as writer
 from companion.watch import LOADS, N_LAYERS, START, WORDS, last_errors, watched
 from superposition import rotation_circuits
 from superposition.maps import SparseCode
+from tests.javascript import evaluated as javascript
 
 SUMS = writer.FILE.with_name("sums.js").as_uri()
 CASES = [
@@ -131,6 +132,17 @@ def test_the_page_computes_what_the_library_does(page, case):
 
 def test_circuits_that_are_not_there_are_replaced(page):
     assert page["distinct"] == [3, 4, 0, 1, 2]
+
+
+def test_the_address_says_what_is_watched(tmp_path):
+    """What it cannot mean is as at the start."""
+    words = [{}, {"T": "60", "circuits": "99-3", "angles": "40-7"}, {"T": "61", "circuits": "a"}]
+    start = f"{json.dumps([*LOADS])}, {json.dumps(START)}"
+    expression = f"{json.dumps(words)}.map((each) => code.watchedIn(each, {start}))"
+    found = javascript(tmp_path, "watch.js", expression)
+    assert found == [START, {"load": 60, "active": [59, 3], "angles": [40, 0]}, START]
+    again = f"{json.dumps(found)}.map((each) => code.watchedIn(code.wordsOf(each), {start}))"
+    assert javascript(tmp_path, "watch.js", again) == found
 
 
 def test_vectors_are_turned_by_each_circuits_own_angle():

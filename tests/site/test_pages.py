@@ -161,22 +161,6 @@ def test_below_every_figure_its_table_can_be_downloaded(site: str) -> None:
             assert "as CSV" not in image.read_text()
 
 
-@pytest.mark.parametrize(
-    ("page", "figure"),
-    [("explore", "#how-many-fit"), ("watch", "#watch-it"), ("plane", "#two-points")],
-)
-def test_live_figures_say_so_with_scripts_off(
-    page: str, figure: str, site: str, browser: Any
-) -> None:
-    """And a picture has their first state."""
-    context = browser.new_context(java_script_enabled=False)
-    tab = context.new_page()
-    tab.goto(f"{site}book/{page}.html")
-    assert "This figure needs scripts" in tab.inner_text(figure)
-    assert tab.locator("figure img").count() == 1
-    context.close()
-
-
 def links() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         soup = BeautifulSoup((HTML / page).read_text(), "html.parser")

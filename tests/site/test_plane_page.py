@@ -126,6 +126,8 @@ def test_circuits_are_picked_by_keys(page: Any) -> None:
     page.locator(".plane-clear").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Reset"
+    page.keyboard.press("Tab")
     focused = "document.activeElement.dataset.circuit"
     assert page.evaluate(focused) == "1,2"
     for key in ("ArrowRight", "ArrowUp", "Enter", "ArrowLeft", "ArrowDown", "ArrowDown", "Space"):
@@ -219,6 +221,6 @@ def test_axe_finds_nothing_serious_in_any_state(site: str, browser: Any, scheme:
     for act in (lambda: at(page, 6, 6).click(), lambda: page.click(".plane-clear")):
         act()
         page.get_by_role("button", name="slope 2").click()
-        found = axe.run(page, context="#two-points").response["violations"]
+        found = axe.run(page, context="#live-plane").response["violations"]
         assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
     page.context.close()

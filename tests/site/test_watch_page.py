@@ -46,7 +46,7 @@ def check(page: Any) -> None:
         assert said(page, name, "error") == pytest.approx(off[1:], abs=2e-3)
     others = both.count_false_indicators(active, angles)
     assert said(page, "sequel", "others") == others[1:].tolist()
-    reading = page.inner_text("#watch-it .explore-reading")
+    reading = page.inner_text("#live-watch .explore-reading")
     assert f"{load} circuits stored, {len(active)} active" in reading
     assert ("are read as on" in reading) == (others[-1] > 0)
 

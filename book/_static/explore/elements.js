@@ -17,3 +17,39 @@ export function svg(kind, attributes = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", kind);
   return filled(made, attributes, ...children);
 }
+
+/** A labelled slider over values; `change` hears of each that a reader chooses, `said` words it. */
+export function slider({ id, words, values, said = String, change }) {
+  const output = html("output", { for: id });
+  const input = html("input", { id, type: "range", min: 0, step: 1 });
+  let steps = values;
+  const show = (value, others = steps) => {
+    steps = others;
+    input.max = steps.length - 1;
+    input.value = steps.indexOf(value);
+    output.textContent = said(value);
+    input.setAttribute("aria-valuetext", said(value));
+  };
+  input.addEventListener("input", () => change(steps[Number(input.value)]));
+  const label = html("label", { for: id }, html("span", {}, words), output);
+  return { show, nodes: [label, input] };
+}
+
+/** A button that does something. */
+export function button(words, act, attributes = {}) {
+  const made = html("button", { type: "button", class: "explore-button", ...attributes }, words);
+  made.addEventListener("click", act);
+  return made;
+}
+
+/** The place of a live figure, if it is on this page. A still picture of it makes room. */
+export function placeOf(id) {
+  const place = globalThis.document?.getElementById(id);
+  const still = place && document.getElementById(place.dataset.still)?.querySelector("img");
+  if (still) {
+    still.classList.add("explore-still");
+    still.before(place);
+    place.hidden = false;
+  }
+  return place;
+}

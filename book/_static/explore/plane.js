@@ -1,10 +1,13 @@
 // Two points share one line: circuits picked on a plane, and where their slots meet.
-import { filled, html, svg } from "./elements.js";
+import { fromAddress, toAddress } from "./address.js";
+import { button, filled, html, placeOf, slider, svg } from "./elements.js";
 import {
   circuitsOf, counts, joining, largestR, lineOf, pieces, same, slopeOf,
 } from "./plane_code.js";
 import { GATES, ORDERS, START } from "./plane_start.js";
-import { codeOf, nameOf, onPlane, pairsOf, pickedOn, reading } from "./plane_words.js";
+import {
+  codeOf, nameOf, onPlane, pairsOf, pickedOn, planeIn, reading, wordsOf,
+} from "./plane_words.js";
 
 const SHAPES = [
   ["circle", { r: 0.32 }],
@@ -24,21 +27,6 @@ function mark(i) {
   const [kind, size] = SHAPES[i];
   const number = svg("text", { y: i === 2 ? 0.06 : 0, dy: "0.36em" }, String(i + 1));
   return svg("g", { class: `plane-mark plane-${i + 1}` }, svg(kind, size), number);
-}
-
-function slider(name, words, steps, change) {
-  const id = `plane-${name}`;
-  const shown = html("output", { for: id });
-  const input = html("input", { id, type: "range", min: 0, step: 1 });
-  const show = (value) => {
-    const values = steps();
-    input.max = values.length - 1;
-    input.value = values.indexOf(value);
-    shown.textContent = value;
-    input.setAttribute("aria-valuetext", value);
-  };
-  input.addEventListener("input", () => change(steps()[Number(input.value)]));
-  return { show, nodes: [html("label", { for: id }, html("span", {}, words), shown), input] };
 }
 
 /** The plane: points that can be picked by mouse, touch and keys. */
@@ -201,35 +189,32 @@ function drawnCounts() {
 }
 
 function build(root) {
-  let { q, r, circuits: picks } = START; // picks: those off a smaller plane, too
+  const names = Object.keys(wordsOf(START));
+  let { q, r, circuits: picks } = planeIn(fromAddress(names)); // picks: those off a smaller plane, too
   let shown = null; // slopes from … to, or all
   const plane = drawnPlane((circuit) => { picks = pickedOn(picks, q, circuit); draw(); });
   const slots = drawnSlots((slopes) => { shown = slopes; draw(); });
   const [reasons, numbers] = [drawnReasons(), drawnCounts()];
   const rs = () => Array.from({ length: largestR(q) }, (_, i) => i + 1);
-  const order = slider("q", "q, order of the plane", () => ORDERS, (value) => {
-    q = value;
-    r = Math.min(r, largestR(q));
-    resize();
-  });
-  const redundancy = slider("r", "r, slots of a circuit in each code", rs, (value) => {
-    r = value;
-    resize();
-  });
-  const clear = html("button", { type: "button", class: "plane-clear" }, "Clear");
-  clear.addEventListener("click", () => { picks = []; draw(); });
+  const order = slider({ id: "plane-q", words: "q, order of the plane", values: ORDERS,
+    change: (value) => resize(value, Math.min(r, largestR(value))) });
+  const redundancy = slider({ id: "plane-r", words: "r, slots of a circuit in each code",
+    change: (value) => resize(q, value) });
+  const clear = button("Clear", () => { picks = []; draw(); }, { class: "explore-button plane-clear" });
+  const reset = button("Reset", () => { picks = START.circuits; resize(START.q, START.r); },
+    { class: "explore-button explore-reset" });
   const live = html("p", { class: "explore-reading", "aria-live": "polite" });
   root.replaceChildren(
-    html("div", { class: "explore-controls" }, ...order.nodes, ...redundancy.nodes),
+    html("div", { class: "explore-pairs" }, ...[order, redundancy].map(({ nodes }) => html("div", {}, ...nodes))),
     html("div", { class: "plane-panels" },
-      html("div", {}, html("p", { class: "plane-title" }, "Circuits ", clear), plane.root, live),
+      html("div", {}, html("p", { class: "plane-title" }, html("span", {}, "Circuits"), clear, reset), plane.root, live),
       html("div", {}, slots.root, reasons.root), numbers.root),
   );
 
-  function resize() {
+  function resize(newQ, newR) {
+    [q, r, shown] = [newQ, newR, null];
     order.show(q);
-    redundancy.show(r);
-    shown = null;
+    redundancy.show(r, rs());
     plane.resize(q, onPlane(picks, q));
     slots.resize(q, r);
     draw();
@@ -249,9 +234,10 @@ function build(root) {
     reasons.draw(q, r, circuits);
     numbers.draw(counts(q, r, START.width));
     live.textContent = reading(q, r, circuits);
+    toAddress(wordsOf({ q, r, circuits: picks }), wordsOf(START));
   }
-  resize();
+  resize(q, r);
 }
 
-const root = globalThis.document?.getElementById("two-points");
+const root = placeOf("live-plane");
 if (root) build(root);

@@ -1,5 +1,6 @@
 // What is picked on the plane, in words.
-import { commonSlots, joining, joins, same } from "./plane_code.js";
+import { commonSlots, joining, joins, largestR, same } from "./plane_code.js";
+import { ORDERS, START } from "./plane_start.js";
 
 const MOST = 3; // picked at once
 
@@ -53,4 +54,22 @@ export const onPlane = (circuits, q) => circuits.filter((each) => Math.max(...ea
 export function pickedOn(circuits, q, circuit) {
   const off = circuits.filter((each) => Math.max(...each) >= q);
   return [...picked(onPlane(circuits, q), circuit), ...off].slice(0, MOST);
+}
+
+/** What is shown, as words for the address: circuits are x.y. (The site's search takes `q`.) */
+export function wordsOf({ q, r, circuits }) {
+  return { order: String(q), r: String(r), circuits: circuits.map((at) => at.join(".")).join("-") };
+}
+
+/** What such words say, where they name planes and circuits that there are. */
+export function planeIn(words) {
+  const q = ORDERS.find((each) => String(each) === words.order) ?? START.q;
+  const r = Math.min(Math.max(Math.floor(words.r ?? START.r) || START.r, 1), largestR(q));
+  const valid = /^(\d+\.\d+(-\d+\.\d+)*)?$/.test(words.circuits ?? "?");
+  const named = valid ? words.circuits.split("-").filter(Boolean).map((at) => at.split(".").map(Number))
+    : START.circuits;
+  const largest = Math.max(...ORDERS);
+  const there = named.filter((at, i) => Math.max(...at) < largest
+    && named.findIndex((other) => same(other, at)) === i);
+  return { q, r, circuits: there.slice(0, MOST) };
 }

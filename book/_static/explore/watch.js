@@ -1,10 +1,11 @@
 // Watch it compute: two compressed networks, added up and run in the page by sums.js.
-import { html, svg } from "./elements.js";
+import { fromAddress, toAddress } from "./address.js";
+import { button, html, placeOf, slider, svg } from "./elements.js";
 import { built, embedded, falselyOn, opened, ran, truth, vectorOf } from "./sums.js";
 
 const FILE = new URL("watch.safetensors", import.meta.url);
 const MOST_ACTIVE = 6;
-const ACROSS = 25; // neurons in a row of the small pictures
+const ACROSS = 40; // neurons in a row of the small pictures
 const EDGE = 1.55; // arrows that are longer end here, where the dial ends
 const PAPER = [252, 252, 250], INK = [0, 114, 178];
 
@@ -38,21 +39,6 @@ export function watched(file, networks, active, angles) {
       return { state, arrows, error, others: falselyOn(network, state, active, i + 1) };
     });
   });
-}
-
-/** A control with its label and what it says. */
-function slider(label, attributes, said, change) {
-  const input = html("input", { type: "range", ...attributes });
-  const output = html("output", { for: attributes.id });
-  const show = () => {
-    output.textContent = said(Number(input.value));
-    input.setAttribute("aria-valuetext", output.textContent);
-  };
-  const words = html("label", { for: attributes.id });
-  words.append(html("span", {}, label), output);
-  input.addEventListener("input", () => { show(); change(Number(input.value)); });
-  show();
-  return [words, input];
 }
 
 function dial(arrows) {
@@ -96,67 +82,85 @@ function line(words, value, name) {
   return made;
 }
 
+const ANGLES = Array.from({ length: 72 }, (_, i) => 5 * i);
+
+/** What is watched, as words for the address: circuits and angles are lists. */
+export function wordsOf({ load, active, angles }) {
+  return { T: String(load), circuits: active.join("-"), angles: angles.join("-") };
+}
+
+/** What such words say, where they name loads, circuits and angles that there are. */
+export function watchedIn({ T, circuits, angles }, loads, start) {
+  const load = loads.find((each) => String(each) === T) ?? start.load;
+  const list = (words, fallback) => words?.match(/^\d+(-\d+)*$/)?.[0].split("-").map(Number) ?? fallback;
+  const active = distinct(list(circuits, start.active).slice(0, MOST_ACTIVE), load);
+  const turned = list(angles, start.angles);
+  return { load, active, angles: active.map((_, n) => (ANGLES.includes(turned[n]) ? turned[n] : 0)) };
+}
+
 function build(root, file) {
   const { loads, start, words, networks: kinds } = file.about;
   const names = Object.keys(kinds);
-  const now = { load: start.load, active: [...start.active], angles: [...start.angles] };
-  let networks = [];
+  let now = watchedIn(fromAddress(Object.keys(wordsOf(start))), loads, start);
+  let networks = [], held = null; // the load that they hold
 
-  const controls = html("div", { class: "explore-controls" });
-  const last = { type: "range", min: 0, step: 1 };
-  controls.append(
-    ...slider("circuits stored, T", { ...last, id: "watch-load", max: loads.length - 1, value: loads.indexOf(now.load) },
-      (i) => String(loads[i]), (i) => { now.load = loads[i]; store(); }),
-    ...slider("active at once, k", { ...last, id: "watch-active", min: 1, max: MOST_ACTIVE, value: now.active.length },
-      String, choose),
-  );
-  const others = html("button", { type: "button", id: "watch-others", class: "explore-button" }, "Other circuits and inputs");
-  others.addEventListener("click", () => choose(now.active.length, 0));
+  const stored = slider({ id: "watch-load", words: "circuits stored, T", values: loads,
+    change: (load) => store({ ...now, load }) });
+  const number = slider({ id: "watch-active", words: "active at once, k",
+    values: Array.from({ length: MOST_ACTIVE }, (_, i) => i + 1), change: (count) => choose(count) });
   const chosen = html("fieldset", { class: "watch-chosen" });
   const table = html("table", { class: "watch-table" });
   const live = html("p", { class: "explore-reading", "aria-live": "polite" });
-  root.replaceChildren(controls, chosen, others, table, live);
+  root.replaceChildren(
+    html("div", { class: "explore-pairs" }, ...[stored, number].map(({ nodes }) => html("div", {}, ...nodes))), chosen,
+    html("div", { class: "explore-row" },
+      button("Other circuits and inputs", () => choose(now.active.length, 0), { id: "watch-others" }),
+      button("Reset", () => store(start), { class: "explore-button explore-reset" })),
+    live, table,
+  );
 
   /** So many circuits: those there are, but for the first `kept`, and others by chance. */
   function choose(count, kept = count) {
     const any = () => [Math.floor(Math.random() * now.load), 5 * Math.floor(Math.random() * 72)];
     const drawnNow = Array.from({ length: count }, (_, n) => (n < Math.min(kept, now.active.length) ? [now.active[n], now.angles[n]] : any()));
-    now.active = distinct(drawnNow.map(([circuit]) => circuit), now.load);
-    now.angles = drawnNow.map(([, angle]) => angle);
-    list();
-    draw();
+    store({ load: now.load, active: drawnNow.map(([circuit]) => circuit), angles: drawnNow.map(([, angle]) => angle) });
   }
 
-  function store() {
-    networks = names.map((name) => built(file, name, now.load));
-    now.active = distinct(now.active, now.load);
+  function store(next) {
+    if (next.load !== held) networks = names.map((name) => built(file, name, next.load));
+    held = next.load;
+    now = { ...next, active: distinct(next.active, next.load), angles: [...next.angles] };
     list();
     draw();
   }
 
   /** The active circuits, each with its number and the angle of its input. */
   function list() {
-    chosen.replaceChildren(html("legend", {}, "Active circuits, and the angles of their inputs"));
+    stored.show(now.load);
+    number.show(now.active.length);
+    chosen.replaceChildren(html("legend", {}, "Circuits, and angles of their inputs"));
     now.active.forEach((circuit, n) => {
       const row = html("div", { class: `watch-row watch-circuit-${n}` });
       const id = `watch-circuit-${n}`;
-      const number = html("input", {
+      const circuitOf = html("input", {
         id, type: "number", min: 0, max: now.load - 1, value: circuit, "aria-label": `circuit of arrow ${n + 1}, 0 to ${now.load - 1}`,
       });
-      number.addEventListener("change", () => {
+      circuitOf.addEventListener("change", () => {
         const taken = now.active.filter((_, i) => i !== n);
-        now.active[n] = distinct([...taken, Number(number.value)], now.load).at(-1);
-        number.value = now.active[n];
+        now.active[n] = distinct([...taken, Number(circuitOf.value)], now.load).at(-1);
+        circuitOf.value = now.active[n];
         draw();
       });
-      const turned = slider("angle", { id: `watch-angle-${n}`, min: 0, max: 355, step: 5, value: now.angles[n] },
-        (degrees) => `${degrees}°`, (degrees) => { now.angles[n] = degrees; draw(); });
-      row.append(html("span", { class: "watch-badge", "aria-hidden": "true" }, String(n + 1)), number, ...turned);
+      const turned = slider({ id: `watch-angle-${n}`, words: "angle", values: ANGLES, said: (degrees) => `${degrees}°`,
+        change: (degrees) => { now.angles[n] = degrees; turned.show(degrees); draw(); } });
+      turned.show(now.angles[n]);
+      row.append(html("span", { class: "watch-badge", "aria-hidden": "true" }, String(n + 1)), circuitOf, ...turned.nodes);
       chosen.append(row);
     });
   }
 
   function draw() {
+    toAddress(wordsOf(now), wordsOf(start));
     const found = watched(file, networks, now.active, now.angles);
     const head = html("tr");
     found[0].forEach((_, i) => head.append(html("th", { scope: "col" }, `layer ${i + 1}`)));
@@ -183,10 +187,10 @@ function build(root, file) {
       + `${widths[0].toLocaleString("en")} neurons wide, is off by ${ends[0].error.toFixed(3)} of a vector's length${awake}; `
       + `the gated one, ${widths[1]} wide, by ${ends[1].error.toFixed(3)}.`;
   }
-  store();
+  store(now);
 }
 
-const root = globalThis.document?.getElementById("watch-it");
+const root = placeOf("live-watch");
 if (root) {
   const answer = await fetch(FILE);
   if (answer.ok) build(root, opened(await answer.arrayBuffer()));

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from companion import explore
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, MARKERS
+from companion.figures.style import COLOURS, GREY, INK, MARKERS, PAPER, named_range
 
 
 def scores_inside(scores: pd.DataFrame, active: Sequence[int]) -> Figure:
@@ -64,19 +65,32 @@ def found_by_methods(
     return carries(figure, table)
 
 
-def capacity_bars(capacities: Mapping[str, float | None]) -> Figure:
-    """Draw how many circuits fit, by row of `explorable.capacities`, on a log scale.
+def capacity_bars(capacities: Mapping[str, float | None], measured: pd.DataFrame) -> Figure:
+    """Draw how many circuits fit, by row of `explore.capacities`, on a log scale.
 
-    Each row has the colour that it has in the page. The figure carries columns network and
-    circuits.
+    Each row has the colour that it has in the page. Points are what was measured: `measured` has
+    columns layers, mean, min and max. The figure carries columns network, circuits, and measured,
+    measured_min and measured_max where there are such points.
     """
-    colours = dict(zip(explore.rows(), [GREY, *COLOURS], strict=False))
+    rows = explore.rows()
+    others = {"private": GREY, "gated": COLOURS[2], "most": COLOURS[3]}
     shown = {name: n for name, n in capacities.items() if n is not None}
-    words = [explore.rows()[name].words for name in shown]
-    table = pd.DataFrame({"network": words, "circuits": [*shown.values()]})
+    table = pd.DataFrame({"layers": [rows[name].layers for name in shown]})
+    table = table.assign(network=[rows[name].words for name in shown], circuits=[*shown.values()])
+    points = named_range(measured[["layers", "mean", "min", "max"]], "measured")
+    table = table.merge(points, on="layers", how="left").drop(columns="layers")
     figure, axes = plt.subplots(figsize=(8.0, 0.6 + 0.6 * len(shown)))
-    bars = axes.barh("network", "circuits", data=table, color=[colours[name] for name in shown])
-    axes.bar_label(bars, [f"{int(n):,}" for n in table["circuits"]], padding=4)
+    colours = [others.get(name, COLOURS[0]) for name in shown]  # as in the page
+    bars = axes.barh("network", "circuits", data=table, color=colours)
+    axes.bar_label(bars, [f"{int(n):,}" for n in table["circuits"]], padding=8)
+    found = table.dropna()
+    ends = found["measured"] - found["measured_min"], found["measured_max"] - found["measured"]
+    axes.errorbar(
+        found["measured"], found.index, xerr=np.stack(ends), fmt="o", color=INK,
+        mfc=PAPER, capsize=3, label="measured: mean and range over three networks",
+    )  # fmt: skip
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="circuits that fit", xlim=(1, 10 * table["circuits"].max()))
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside upper right")
     return carries(figure, table)

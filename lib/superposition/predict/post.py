@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from superposition.constructions.post import ResidualConstruction
 
 Values = Mapping[sp.Symbol, ArrayLike]
-_LEAST_NOISE = 1e-12  # where there is none at all: a Gaussian needs some width
+LEAST_NOISE = 1e-12  # where there is none at all: a Gaussian needs some width
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def layer_weights(sizes: Sizes, moments: Moments, layer: int) -> dict[sp.Symbol,
         symbols.sum2: moments.weight_sum2[layer] + of_sum,
         symbols.write2: moments.write2[layer],
         symbols.pre_mean: pre_activation.mean(),
-        symbols.pre_variance: max(pre_activation.var(), _LEAST_NOISE),
+        symbols.pre_variance: max(pre_activation.var(), LEAST_NOISE),
     }
 
 
@@ -275,7 +275,7 @@ def _carrier(
     """Return moments of one carrier's activation, with the common part of its noise."""
     common = misread + evaluate(over_layers.common_noise_of_carriers(sizes.carriers), values)
     own = np.asarray(values[symbols.noise], float)
-    all_noise = np.maximum(own + common, _LEAST_NOISE)
+    all_noise = np.maximum(own + common, LEAST_NOISE)
     known = {
         **values,
         **collisions,
