@@ -214,13 +214,13 @@ def story() -> list[Still]:
     """Return three steps of the figure's story: few inside, too many, and as many, but told."""
     few, many = START["load"], LARGEST
     seen = [_seen(few, False), _seen(many, False), _seen(many, True)]
-    off = [f"{found.distance[-1, 0]:.2g}" for found in seen]
+    near, far = seen[0].distance[-1, 0], seen[1].distance[-1, 0]
     shares = ", ".join(f"{100 * share:.0f}" for share in seen[1].misfiring[:, 0])
     words = (
-        f"<b>{few}</b> small networks inside, one runs: its answer is off by {off[0]} of a length.",
-        f"<b>{many}</b> inside: neurons that should be silent fire, by layer {shares} % of them. "
-        f"The answer is off by {off[1]} lengths.",
-        f"<b>{many}</b> inside, told which one runs: no other neuron fires, the answer is exact.",
+        f"<b>{few}</b> small networks inside, one runs. Its answer is off by {100 * near:.1f} %.",
+        f"<b>{many}</b> inside. Neurons that should be silent fire: {shares} % of them, layer by "
+        f"layer. The answer is off by {far:.1f} lengths.",
+        f"<b>{many}</b> inside, told which one runs. No other neuron fires. The answer is exact.",
     )
     return [_still(found, said) for found, said in zip(seen, words, strict=True)]
 

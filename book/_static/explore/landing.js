@@ -20,7 +20,7 @@ export function stored(circuits, load) {
 
 /** What the network makes of a state: everything that is drawn and said. */
 export function computed(network, state, about) {
-  const active = stored(state.active, Math.max(network.load, MOST_ACTIVE)).slice(0, state.k);
+  const active = stored(state.active.slice(0, state.k), network.load);
   const arrows = state.angles.slice(0, state.k).map(arrow);
   const layers = network.run(active, arrows, state.told);
   const untold = state.told && state.k > 1 ? network.run(active, arrows, false).at(-1).distance : 0;
@@ -91,7 +91,7 @@ function build(root, file) {
 
   const say = html("p", { class: "landing-say" });
   const next = html("button", { type: "button", class: "landing-next" });
-  const canvas = html("canvas", { role: "img", class: "landing-picture" });
+  const canvas = html("canvas", { role: "img", class: "landing-picture", "aria-label": "Small networks in a large one" });
   const slider = html("input", { type: "range", id: "landing-load", max: network.most, step: 1 });
   const output = html("output", { for: "landing-load" });
   const curve = new Curve(about, network.most);
@@ -173,8 +173,8 @@ function build(root, file) {
   told.addEventListener("change", () => go({ told: told.checked }));
   again.addEventListener("click", () => {
     const any = (below) => Math.floor(Math.random() * below);
-    const circuits = Array.from({ length: MOST_ACTIVE }, () => any(Math.max(MOST_ACTIVE, state.load)));
-    const active = stored(circuits, Math.max(MOST_ACTIVE, state.load));
+    const among = Math.max(MOST_ACTIVE, state.load);
+    const active = stored(Array.from({ length: MOST_ACTIVE }, () => any(among)), among);
     go({ active, angles: active.map(() => any(360)) });
   });
   addEventListener("hashchange", () => {

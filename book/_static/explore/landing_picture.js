@@ -127,6 +127,13 @@ export class Picture {
     context.fillText(words, x, y);
   }
 
+  /** A heading in bold, and after it how many neurons a layer has. */
+  #heading(words, neurons, x, y) {
+    this.#text(words, x, y, { size: 13, weight: 600, colour: this.colour.ink });
+    const { width } = this.context.measureText(words);
+    if (neurons) this.#text(`${neurons.toLocaleString("en")} neurons a layer`, x + width + 8, y);
+  }
+
   #rectangle(colour, alpha, x, y, w, h) {
     this.context.globalAlpha = alpha;
     this.context.fillStyle = colour;
@@ -165,7 +172,9 @@ export class Picture {
   #shelf({ load, active }) {
     const { context, colour, at: { shelf, wide, panels: [first] } } = this;
     const grid = this.#grid(load);
-    this.#text(load === 1 ? "1 small network" : `${load} small networks`, shelf.x, 12, { size: 13, weight: 600, colour: colour.ink });
+    const neurons = load * this.network.m;
+    this.#heading(load === 1 ? "1 small network" : `${load} small networks`, wide ? 0 : neurons, shelf.x, 12);
+    if (wide) this.#text(`${neurons.toLocaleString("en")} neurons a layer`, shelf.x, shelf.y + shelf.h + 18);
     context.globalAlpha = 0.7;
     for (let t = 0; t < load; t++) {
       if (active.includes(t)) continue;
@@ -206,13 +215,13 @@ export class Picture {
     const { colour, at: { wide, panels, width, answer } } = this;
     const [{ x, y, w, h }, strong] = [panels[0], { size: 13, weight: 600, colour: colour.ink }];
     if (wide) {
-      this.#text("one large network", x, 12, strong);
+      this.#heading("one large network", this.network.M, x, 12);
       for (const [words, down] of [["by itself", -19], ["inside", 10], ["arrow", h + 40], ["misfiring", h + 90]]) {
         this.#text(words, x - 12, y + down, { align: "right" });
       }
       this.#text(now.active.length === 1 ? "answer" : "answers", answer.x, 12, { ...strong, align: "center" });
     } else {
-      this.#text("one large network", x, y - 9, { ...strong, size: 12 });
+      this.#heading("one large network", 0, x, y - 9);
       this.#text("arrow", x + w + 32, y - 9, { align: "center" });
       this.#text("misfiring", width, y - 9, { align: "right" });
     }
@@ -249,8 +258,8 @@ export class Picture {
       bar(x, y + h + 76, w);
       this.#text(percent(layer.misfiring), x + w / 2, y + h + 98, { size: 13, align: "center", weight: hot ? 700 : 500, colour: colour.ink });
     } else {
-      this.#text(String(l + 1), 10, y + h / 2 - 4, { size: 13, align: "center", weight: 600, colour: colour.ink });
-      this.#alone(now, layer, 0, y + h / 2 + 4, 6.5, 5, lit);
+      this.#text(String(l + 1), 10, y + 13, { size: 13, align: "center", weight: 600, colour: colour.ink });
+      this.#alone(now, layer, 0, y + h / 2 + 6, 6.5, 5, lit);
       this.#dial(layer, x + w + 32, y + h / 2, Math.min(24, h / 2), lit);
       this.#text(percent(layer.misfiring), width, y + h / 2 - 2, { size: 13, align: "right", weight: hot ? 700 : 500, colour: colour.ink });
       bar(width - 40, y + h / 2 + 6, 40);

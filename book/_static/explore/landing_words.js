@@ -36,7 +36,7 @@ export function ignition(layers, ignited) {
 
 /** The sentences above the picture: plain text and, in arrays of one, words in bold. */
 export function sentences({ load, k, told, layers, untold, about }) {
-  const [last, first] = [layers.at(-1), layers[0]];
+  const last = layers.at(-1);
   const word = verdict(last.distance);
   const answers = k === 1 ? "The answer is " : "The answers are ";
   const inside = [String(load)];
@@ -44,9 +44,9 @@ export function sentences({ load, k, told, layers, untold, about }) {
     return ["Told which one is active, it keeps every other neuron silent. ", answers, [word], `, with ${load === 1 ? "it" : "all "}`, load === 1 ? " alone" : inside, " inside."];
   }
   if (told) {
-    const start = `Told which ${COUNTS[k]} are active, it keeps every other neuron silent. `;
+    const start = `Told which ${COUNTS[k]} are active, it keeps all other neurons silent. `;
     if (word === "exact") return [start, answers, [word], "."];
-    return [start, `The ${COUNTS[k]} still disturb each other: `, [off(last.distance)], `. Untold: ${off(untold)}.`];
+    return [start, `The ${COUNTS[k]} still disturb each other: `, [off(last.distance)], `, untold ${off(untold).replace("off ", "")}.`];
   }
   const layer = ignition(layers, about.ignited) + 1;
   if (layer) {
@@ -55,9 +55,9 @@ export function sentences({ load, k, told, layers, untold, about }) {
   }
   const most = Math.max(...layers.map(({ misfiring }) => misfiring));
   if (most >= SILENT) {
-    const more = load > about.side_by_side ? `, more than would fit side by side` : "";
-    const grows = last.misfiring > first.misfiring ? "Each layer passes on more noise. " : "";
-    return ["With ", inside, ` inside${more}, neurons that should be silent `, ["begin to fire"], `. ${grows}${answers}`, word, "."];
+    const more = load > about.side_by_side ? ", more than fit side by side" : "";
+    const still = last.distance < 0.15 ? "still " : "";
+    return ["With ", inside, ` inside${more}, neurons that should be silent `, ["begin to fire"], `. ${answers}${still}`, word, "."];
   }
   const quiet = most > 0 ? "Nearly all other neurons stay silent." : "All other neurons stay silent.";
   const live = load === 1

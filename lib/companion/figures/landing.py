@@ -17,6 +17,10 @@ from superposition.chain_maps import Booleans
 _STEP, _PITCH, _GAP = 5, 6, 3  # of neurons: across, down, and between blocks
 _PANEL = 114  # from layer to layer
 _INK, _CELL, _OWN = "var(--ink,#1f262c)", "var(--cell,#7b8691)", "var(--k1,#0072b2)"
+_KEY = (
+    "From left to right: the neurons of one large network, layer by layer, and its answer. Blue: "
+    "used by the small network that runs. Black: fires wrongly. Broad arrow: true. Thin: computed."
+)
 _PAPER, _LINE = "var(--bg,#fff)", "var(--line,#dde2e6)"
 
 
@@ -40,13 +44,12 @@ class Still:
 def stills(rows: Sequence[Still]) -> Any:
     """Return large networks below each other as HTML with SVG, for display; it carries no table.
 
-    Each has its layers from left to right: neurons in use in colour, those that misfire in ink,
-    silent ones grey; then the arrows.
+    Each has its layers from left to right, then the arrows. A first sentence says what is what.
     """
     from IPython.display import HTML
 
     parts = [f"<p>{row.words}</p>{_svg(row, number)}" for number, row in enumerate(rows)]
-    return HTML(f'<div class="landing-still">{"".join(parts)}</div>')  # type: ignore[no-untyped-call]
+    return HTML(f'<div class="landing-still"><p>{_KEY}</p>{"".join(parts)}</div>')  # type: ignore[no-untyped-call]
 
 
 def draw_layers(axes: Axes, still: Still, colours: tuple[str, str, str, str]) -> None:
