@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import matplotlib
 import pytest
 
+import book_extension
 import site_address
 import social_card
 import tips
@@ -60,6 +61,15 @@ def test_pages_with_tips_load_mathjax_and_others_need_not():
         "x": "X",
     }
     assert loads == {"a": True}
+
+
+@pytest.mark.parametrize(("builder", "policies"), [("singlehtml", ["always"]), ("html", [])])
+def test_the_book_in_one_page_loads_mathjax(builder, policies):
+    """Whether its first page has an equation or not."""
+    told = []
+    app = SimpleNamespace(builder=SimpleNamespace(name=builder), set_html_assets_policy=told.append)
+    book_extension.load_mathjax(app)
+    assert told == policies
 
 
 @pytest.mark.parametrize(

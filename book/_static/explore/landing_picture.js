@@ -268,11 +268,11 @@ export class Picture {
 
   /** A layer that has ignited stands in a halo. */
   #glow({ x, y, w, h }, misfiring, lit) {
-    const { context, colour, canvas, at: { width } } = this;
+    const { context, colour, canvas, at: { width, wide } } = this;
     context.save();
     context.globalAlpha = lit;
     context.shadowColor = context.fillStyle = colour.wrong;
-    context.shadowBlur = (4 + 20 * Math.min(1, 2 * misfiring)) * (canvas.width / width);
+    context.shadowBlur = (4 + (wide ? 20 : 6) * Math.min(1, 2 * misfiring)) * (canvas.width / width);
     context.fillRect(x - 3, y - 3, w + 5.2, h + 5.2);
     context.restore();
     this.#rectangle(colour.bg, 1, x - 3, y - 3, w + 5.2, h + 5.2);
