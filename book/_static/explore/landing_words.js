@@ -65,7 +65,8 @@ export function sentences({ load, k, told, layers, untold, about }) {
     : " small networks live in one large network. Each turns an arrow. ";
   const disturbed = k > 1 && last.distance >= 0.15;
   if (disturbed) return [inside, live, `The ${COUNTS[k]} that run disturb each other: their answers are `, [word], "."];
-  const run = k === 1 ? "One runs, and its answer is " : `${COUNTS[k][0].toUpperCase()}${COUNTS[k].slice(1)} run, and their answers are `;
+  const one = load === 1 ? "It" : "One";
+  const run = k === 1 ? `${one} runs, and its answer is ` : `${COUNTS[k][0].toUpperCase()}${COUNTS[k].slice(1)} run, and their answers are `;
   return [inside, live, run, [word], `. ${quiet}`];
 }
 
