@@ -24,6 +24,12 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
     shutil.copy2(source / SCRIPT, target / SCRIPT)
 
 
+def load_mathjax(app: Sphinx) -> None:
+    """Let the book in one page load MathJax, though its first page has no equation."""
+    if app.builder.name == "singlehtml":
+        app.set_html_assets_policy("always")
+
+
 def offer_notebook(
     app: Sphinx,
     page: str,
@@ -42,6 +48,7 @@ def offer_notebook(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension with Sphinx."""
+    app.connect("builder-inited", load_mathjax)
     app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

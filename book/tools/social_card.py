@@ -1,8 +1,8 @@
 """Sphinx extension: the card that is shown where someone shares a link to the book.
 
-A network for 25 small ones, with the real codes of gated superposition: each small network is its
-connections in one colour, and the one that is active is bright. `python book/tools/social_card.py
-card.png` draws it by itself.
+The large network of the first page with 400 small ones inside, layer by layer: one small network
+runs, and ever more neurons misfire; below, told which one runs, none does. `python
+book/tools/social_card.py card.png` draws it by itself.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 
-from companion.figures.woven import CHALK, DIM, NIGHT, weave
-from superposition.maps import draw_codes
+from companion.figures.landing import draw_layers
+from companion.index import LARGEST, story
 
 CARD = "_static/social_card.png"
 WIDTH, HEIGHT = 1200, 630
-LAYERS, ACTIVE = 4, 7
+NIGHT, CHALK, DIM = "#0f1722", "#fcfbf8", "#9aa7b8"
+NEURONS = "#2b3646", CHALK, "#1f5173", "#3d9fdc"  # silent, misfiring, in use and silent, firing
 TITLE = "Circuits in\nSuperposition"
-LINE = "One neural network can do the work\nof hundreds of small ones."
+LINE = "One neural network can do\nthe work of hundreds of small ones."
 BELOW = "The executable companion: derived, run, measured"
 
 
@@ -31,10 +31,13 @@ def draw() -> Figure:
     """The card."""
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100, facecolor=NIGHT)
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.5, 0.06, 0.47, 0.88))
-    weave(axes, draw_codes(5, 3, 25, np.random.default_rng(1)), ACTIVE, LAYERS)
-    figure.text(0.055, 0.84, TITLE, size=43, weight="bold", color=CHALK, va="top")
-    figure.text(0.057, 0.52, LINE, size=20, color=CHALK, va="top", linespacing=1.4)
+    _, untold, told = story()
+    said = (f"{LARGEST} inside, one runs: the others ignite", "told which one runs: exact")
+    for still, words, top in zip((untold, told), said, (0.9, 0.46), strict=True):
+        figure.text(0.5, top, words, size=15, color=CHALK, va="top")
+        draw_layers(figure.add_axes((0.5, top - 0.38, 0.46, 0.31)), still, NEURONS)
+    figure.text(0.055, 0.9, TITLE, size=38, weight="bold", color=CHALK, va="top")
+    figure.text(0.057, 0.56, LINE, size=19, color=CHALK, va="top", linespacing=1.4)
     figure.text(0.057, 0.09, BELOW, size=14.5, color=DIM, va="bottom")
     return figure
 

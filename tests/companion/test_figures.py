@@ -1,5 +1,7 @@
 """Numbers for the prose, tables for the eye, and figures that a reader can read."""
 
+import re
+
 import matplotlib as mpl
 
 mpl.use("Agg")
@@ -13,7 +15,7 @@ import sympy as sp
 from companion import _page, figures
 from companion._page import assumptions, equation, glue, page_table, show
 from companion.chains import blocks, examples
-from superposition.maps import draw_codes
+from companion.figures.landing import Still
 from superposition.theory import neurons
 
 
@@ -175,7 +177,9 @@ FOUND = pd.DataFrame(
     index=pd.MultiIndex.from_product([["easy", "hard"], ["SVD"]], names=["target", "method"]),
 )
 SETS = FOUND.rename(columns=lambda name: name.replace("mmcs", "f1")) / 2
-CODES = draw_codes(5, 2, 10, np.random.default_rng(0))
+OWN, FIRES = np.zeros((2, 1, 2, 3, 2))
+OWN[0, 0, 1], FIRES[0, 0, 1, 1], FIRES[0, 1, 2, 1] = 1, 0.5, 2
+STILL = Still("One <b>runs</b>.", FIRES, OWN > 0, np.array([1.0, 0]), np.array([0, 3.0]))
 FIGURES = {
     "gates": lambda: figures.gates_by_neurons(
         GATES, {name: np.array([99.0, 999]) + i for i, name in enumerate("xyz")}
@@ -253,7 +257,7 @@ FIGURES = {
 }
 PICTURES = {
     "digit images": lambda: figures.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3", "9"]),
-    "woven": lambda: figures.woven(CODES, 3, 4),
+    "stills": lambda: figures.stills([STILL]),
 }
 
 
@@ -329,13 +333,18 @@ def test_theory_lines_and_measured_means_are_drawn_where_they_belong():
     np.testing.assert_array_equal(points.get_ydata(), [1.5, 2.5, 4.5])
 
 
-def test_a_weave_has_each_circuits_connections_and_one_bright():
-    figure = PICTURES["woven"]()
-    *others, _, _, bright = figure.axes[0].collections[:13]
-    assert [len(lines.get_segments()) for lines in others] == [4 * 3] * 10
-    assert {len(lines.get_segments()) for lines in (others[3], bright)} == {4 * 3}
-    np.testing.assert_array_equal(others[3].get_segments(), bright.get_segments())
-    assert bright.get_zorder() > others[3].get_zorder()
+def test_a_still_has_neurons_where_they_are_and_arrows_as_they_point():
+    """Two blocks, three slots, two neurons: one misfires, and one of the two in use fires."""
+    drawn = figures.stills([STILL]).data
+    assert "<p>One <b>runs</b>.</p>" in drawn
+    assert 'aria-label="One runs."' in drawn
+    wrong, own, fires = re.findall(r'<path d="([^"]*)" style="[^"]*', drawn)[1:4]
+    left = 2 * 5 + 3  # where the second block begins
+    assert wrong == f"M{left + 5} 12h4v5h-4z"
+    assert own == "M0 6h4v5h-4zM5 6h4v5h-4z"
+    assert fires == "M5 6h4v5h-4z"
+    assert 'd="M0 0L40.0 0.0"' in drawn  # the true arrow, to the right
+    assert 'd="M0 0L0.0 -50.4"' in drawn  # the computed one, upwards, longer than the dial
 
 
 def test_a_dial_shows_how_far_off_vectors_are():

@@ -4,14 +4,13 @@ import struct
 from types import SimpleNamespace
 
 import matplotlib
-import numpy as np
 import pytest
 
+import book_extension
 import site_address
 import social_card
 import tips
-from companion.figures.woven import connections
-from superposition.maps import draw_codes
+from companion.index import story
 
 EQUATION = (
     '<div class="math" id="equation-eq-a"><span class="eqno">(1)</span>\\[x\\]'
@@ -62,6 +61,15 @@ def test_pages_with_tips_load_mathjax_and_others_need_not():
         "x": "X",
     }
     assert loads == {"a": True}
+
+
+@pytest.mark.parametrize(("builder", "policies"), [("singlehtml", ["always"]), ("html", [])])
+def test_the_book_in_one_page_loads_mathjax(builder, policies):
+    """Whether its first page has an equation or not."""
+    told = []
+    app = SimpleNamespace(builder=SimpleNamespace(name=builder), set_html_assets_policy=told.append)
+    book_extension.load_mathjax(app)
+    assert told == policies
 
 
 @pytest.mark.parametrize(
@@ -131,10 +139,15 @@ def test_no_card_where_a_build_failed_or_makes_no_pages(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_card_shows_the_codes_of_the_construction():
-    two = draw_codes(5, 3, 25, np.random.default_rng(1))
-    lines = connections(two, 4, social_card.LAYERS)
-    assert lines.shape == (9 * (social_card.LAYERS - 1), 2, 2)
-    for layer in range(social_card.LAYERS):
-        ends = lines.reshape(-1, 2)
-        assert set(ends[ends[:, 0] == layer, 1]) == set(two.sets[layer % 2][4])
+def test_the_card_shows_who_misfires_and_who_is_in_use():
+    """Above, 400 that are not told; below, 400 that are."""
+    figure = social_card.draw()
+    for axes, still in zip(figure.axes, story()[1:], strict=True):
+        silent, wrong, idle, own = (
+            sum(len(drawn.get_paths()) for drawn in axes.collections[kind::4]) for kind in range(4)
+        )
+        fires = still.fires > 0
+        assert wrong == (fires & ~still.own).sum()
+        assert (idle, own) == ((~fires & still.own).sum(), (fires & still.own).sum())
+        assert silent == (~fires & ~still.own).sum()
+        assert (wrong > 0) == (axes is figure.axes[0])

@@ -26,6 +26,7 @@ from companion.figures.errors import (
 )
 from companion.figures.gated import beside_published, meeting_slots, noise_by_layer, plane
 from companion.figures.graphs import path_errors_by, stream_in_use
+from companion.figures.landing import stills
 from companion.figures.maths import averaging, extremes, load_histogram, purities, read_errors
 from companion.figures.million import cost_and_error
 from companion.figures.rotations import by_layer, firing, scaling, traces, tuning
@@ -34,7 +35,6 @@ from companion.figures.sharing import connected_slots, followed, slot_loads
 from companion.figures.style import COLOURS, GREY, INK, MARKERS, PAPER, use_style
 from companion.figures.toolkit import capacity_bars, found_by_methods, scores_inside
 from companion.figures.watch import dials
-from companion.figures.woven import woven
 
 __all__ = [
     "COLOURS",
@@ -84,11 +84,11 @@ __all__ = [
     "scaling",
     "scores_inside",
     "slot_loads",
+    "stills",
     "stream_in_use",
     "tasks_kept",
     "terms",
     "traces",
     "tuning",
     "use_style",
-    "woven",
 ]
