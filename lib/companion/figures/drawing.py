@@ -63,7 +63,6 @@ STYLE = f"""
 @media(prefers-color-scheme:dark){{.pic{{{_colours(DARK)}}}}}
 [data-theme=light] .pic{{{_colours(LIGHT)}}}
 [data-theme=dark] .pic{{{_colours(DARK)}}}
-@media print{{.pic,[data-theme] .pic{{{_colours(LIGHT)}}}}}
 .pic{{--c1:var(--k1);--c2:var(--k2);--c3:var(--k3);display:block;width:100%;height:auto;
 font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}}
 .pic-box{{container-type:inline-size}}
