@@ -29,6 +29,8 @@ def tidy(content: str) -> str:
     for each in soup.select(LEFT_OUT):
         each.decompose()
     for each in soup.find_all(True):
+        if each.name == "svg" or each.find_parent("svg"):
+            continue  # a drawing uses its own parts by name
         for name in ("id", "role", "tabindex"):
             each.attrs.pop(name, None)
         if each.name == "a":

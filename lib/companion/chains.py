@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import combinations, count
 
 import numpy as np
 import pandas as pd
@@ -151,22 +153,23 @@ def conflict_share(codes: ChainCodes, n_pairs: int, rng: np.random.Generator) ->
     return pd.Series({"one chain": pairs.mean(), "all chains": np.all(pairs, axis=1).mean()})
 
 
-def examples(codes: ChainCodes) -> tuple[int, int, int]:
-    """Return three circuits: in chain 0 the first conflicts with the third and not with the second.
+@cache
+def small_example() -> tuple[ChainCodes, tuple[int, int, int]]:
+    """Return three chains of 16 circuits, and three circuits that have one chain each.
 
-    Neither shares a slot with the first. Among such pairs the function takes those with the
-    largest rectangles. Raises ValueError for codes without such circuits.
+    The chains have 7 slots in each code. The first seed is taken for which there are three circuits
+    that share no slot, each undisturbed in one chain, and each chain free for one of them; and the
+    first three such circuits.
     """
-    all_circuits = np.arange(codes.n_circuits)[None]
-    conflicts = codes.conflicts(all_circuits)[0, 0]
-    even, odd = codes.even[:, 0], codes.odd[:, 0]
-    size = np.minimum(abs(even[:, None] - even), abs(odd[:, None] - odd))
-    free, taken = (np.where(which, size, 0) for which in (~conflicts, conflicts))
-    both = np.minimum(free.max(axis=1), taken.max(axis=1))
-    if both.max() < 1:
-        raise ValueError("codes: wanted circuits with and without conflict, got none")
-    first = int(both.argmax())
-    return first, int(free[first].argmax()), int(taken[first].argmax())
+    triples = np.array([*combinations(range(16), 3)])
+    for seed in count():
+        codes = plane_chains(7, 3, 16, np.random.default_rng(seed))
+        clear = ~codes.disturbed(triples)
+        one_each = (clear.sum(axis=1) == 1).all(axis=1) & (clear.sum(axis=2) == 1).all(axis=1)
+        found = triples[one_each & ~codes.crowded(triples).any(axis=(1, 2))]
+        if len(found):
+            return codes, (int(found[0, 0]), int(found[0, 1]), int(found[0, 2]))
+    raise AssertionError
 
 
 def blocks(n_buckets: int, n_slots: int) -> ChainCodes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
+
 import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike
@@ -19,6 +22,78 @@ from superposition.theory.derivation import evaluate
 from superposition.theory.read_in import leading_read_in_variance, read_in_variance
 
 _SAMPLES = 200
+_SEEDS = 4000  # among which the small example is looked for
+_WIDTH, _SMALL, _LARGE, _STREAM, _CARRIERS = 2, 2, 24, 512, 3  # its d, m, M, D and r
+_T, _ACTIVE = 15, np.array([[0, 1]])
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """One forward pass through the first layer of a superposition of the post's construction.
+
+    superposition: the large network and its codes.
+    active: (k,), the active circuits.
+    small: (T, m), what the small neurons do by themselves; idle ones are silent.
+    large: (M,), what the large neurons do.
+    """
+
+    superposition: Superposition
+    active: Integers
+    small: Floats
+    large: Floats
+
+    @property
+    def carriers(self) -> Integers:
+        """The large neurons that carry each small one, (T, m, r)."""
+        slots: Integers = self.superposition.codes.neurons[0].slots
+        return slots
+
+    @property
+    def means(self) -> Floats:
+        """The means over the carriers of each small neuron, (T, m), which are written back."""
+        return np.asarray(self.large[self.carriers].mean(axis=-1))
+
+    @property
+    def meetings(self) -> Integers:
+        """The large neurons on which active circuits meet."""
+        load = np.bincount(self.carriers[self.active].ravel(), minlength=len(self.large))
+        return np.flatnonzero(load > 1)
+
+    @property
+    def error(self) -> float:
+        """The root mean square of means minus small neurons, over the first three circuits."""
+        return float(np.sqrt(np.mean((self.means - self.small)[:3] ** 2)))
+
+
+@cache
+def small_example() -> Pass:
+    """Return a superposition that is small enough to be drawn, and one pass through it.
+
+    15 circuits of width 2 with 2 neurons each share 24 large neurons, 3 for each small one. Two of
+    the circuits are active. Of the first 4,000 seeds those are taken with which the active neurons
+    fire clearly, between ½ and 1½, and meet on just one large neuron. Of these the one with the
+    least error is returned.
+    """
+    passes = (_one_pass(np.random.default_rng(seed)) for seed in range(_SEEDS))
+    met = [each for each in passes if each is not None and len(each.meetings) == 1]
+    return min(met, key=lambda each: each.error)
+
+
+def _one_pass(rng: np.random.Generator) -> Pass | None:
+    """Draw circuits, inputs and codes; None where active neurons do not fire clearly."""
+    circuits = ResidualCircuits.random(_T, _WIDTH, _SMALL, 1, rng)
+    inputs, active = UnitInputs(_WIDTH)(_ACTIVE, rng), _ACTIVE[0]
+    read = np.einsum("kmd,kd->km", circuits.read_in[0, active], inputs[0])
+    fires = read + circuits.bias[0, active]
+    if not np.all((fires > 0.5) & (fires < 1.5)):
+        return None
+    construction = ResidualConstruction(_STREAM, _LARGE, _CARRIERS, disjoint_carriers=True)
+    superposition = construction.compress(circuits, rng)
+    network, stream = superposition.network, superposition.embed(inputs, _ACTIVE)[0]
+    large = np.maximum(network.read_in[0] @ stream + network.bias[0], 0)
+    small = np.zeros((_T, _SMALL))
+    small[active] = fires
+    return Pass(superposition, active, small, large)
 
 
 def interference(

@@ -81,15 +81,18 @@ def test_columns_of_a_plane_conflict_less_but_again(rng):
     assert columns["all chains"] > 3 * plane["all chains"]
 
 
-def test_blocks_and_examples():
+def test_blocks_are_full_and_in_order():
     codes = chains.blocks(2, 2)
     assert codes.even[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert codes.odd[:, 0].tolist() == [0, 1, 0, 1, 2, 3, 2, 3]
-    t, free, taken = chains.examples(codes)
-    conflicts = codes.conflicts([[t, free, taken]])[0, 0]
-    assert conflicts[0].tolist() == [False, False, True]
-    with pytest.raises(ValueError, match="codes: wanted circuits with and without conflict"):
-        chains.examples(chains.blocks(1, 3))
+    assert codes.buckets[:, 0].tolist() == [0] * 4 + [1] * 4
+
+
+def test_of_the_small_example_each_circuit_has_one_chain():
+    codes, active = chains.small_example()
+    disturbed = codes.disturbed([active])[0]
+    assert disturbed.sum(axis=0).tolist() == disturbed.sum(axis=1).tolist() == [2, 2, 2]
+    assert not codes.crowded([active]).any()
 
 
 def test_local_failures_stand_beside_the_derived(rng):

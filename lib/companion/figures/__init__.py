@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from companion.figures.boolean import gates_by_neurons
-from companion.figures.chains import failures, rectangles
+from companion.figures.chains import failures
 from companion.figures.construction import (
-    carriers,
     claim,
     depth,
     interference,
@@ -24,13 +23,16 @@ from companion.figures.errors import (
     neuron_errors,
     ratios,
 )
-from companion.figures.gated import beside_published, meeting_slots, noise_by_layer, plane
+from companion.figures.five_steps import strip
+from companion.figures.gated import beside_published, meeting_slots, noise_by_layer
 from companion.figures.graphs import path_errors_by, stream_in_use
 from companion.figures.landing import stills
 from companion.figures.maths import averaging, extremes, load_histogram, purities, read_errors
 from companion.figures.million import cost_and_error
+from companion.figures.planes import three_chains, two_codes
 from companion.figures.rotations import by_layer, firing, scaling, traces, tuning
 from companion.figures.scoreboard import board, room
+from companion.figures.seizures import seizure
 from companion.figures.sharing import connected_slots, followed, slot_loads
 from companion.figures.style import COLOURS, GREY, INK, MARKERS, PAPER, use_style
 from companion.figures.toolkit import capacity_bars, found_by_methods, scores_inside
@@ -48,7 +50,6 @@ __all__ = [
     "by_layer",
     "capacities",
     "capacity_bars",
-    "carriers",
     "claim",
     "connected_slots",
     "cost_and_error",
@@ -74,21 +75,23 @@ __all__ = [
     "neuron_errors",
     "noise_by_layer",
     "path_errors_by",
-    "plane",
     "predicted_and_measured",
     "purities",
     "ratios",
     "read_errors",
-    "rectangles",
     "room",
     "scaling",
     "scores_inside",
+    "seizure",
     "slot_loads",
     "stills",
     "stream_in_use",
+    "strip",
     "tasks_kept",
     "terms",
+    "three_chains",
     "traces",
     "tuning",
+    "two_codes",
     "use_style",
 ]

@@ -1,4 +1,4 @@
-"""Figures of chains: rectangles of active circuits, and how often they find no chain."""
+"""Figures of chains: how often active circuits find none."""
 
 from __future__ import annotations
 
@@ -10,76 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from companion.figures.figure_data import carries
 from companion.figures.style import COLOURS, GREY, INK, MARKERS
-from superposition.chain_maps import ChainCodes
-
-_FREE, _TAKEN = COLOURS[2], COLOURS[1]
-
-
-def rectangles(panels: Mapping[str, tuple[ChainCodes, tuple[int, int, int]]]) -> Figure:
-    """Draw a chain's circuits by their even and odd slots, and rectangles of active ones.
-
-    The panels map a title to codes, of which the first chain is shown, and three active circuits:
-    their rectangles with the first are drawn, in one colour where they conflict, in another where
-    not. The figure carries a row for each point: columns panel, point ("circuit", "active circuit",
-    "free corner" or "taken corner"), even_slot and odd_slot.
-    """
-    figure, axes = plt.subplots(1, len(panels), figsize=(8.2, 4.4), squeeze=False)
-    tables = {title: _points(*given) for title, given in panels.items()}
-    for one, (title, (codes, active)) in zip(axes[0], panels.items(), strict=True):
-        _chain(one, tables[title], codes, active)
-        one.set(title=title, xlabel="slot in even layers")
-    axes[0, 0].set_ylabel("slot in odd layers")
-    handles = [
-        Line2D([], [], color=GREY, marker=".", ls="none"),
-        Line2D([], [], color=INK, marker="o", ms=8, ls="none"),
-        Line2D([], [], color=_FREE, marker="s", ms=9, mfc="none"),
-        Line2D([], [], color=_TAKEN, marker="X", ms=9),
-    ]
-    names = ["a circuit", "an active one", "corners are free", "a corner is a circuit: conflict"]
-    figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=9)
-    return carries(figure, pd.concat(tables, names=["panel"]).reset_index("panel"))
-
-
-def _points(codes: ChainCodes, active: tuple[int, int, int]) -> pd.DataFrame:
-    """Return the circuits of the first chain and the corners of the active ones' rectangles."""
-    even, odd = codes.even[:, 0].tolist(), codes.odd[:, 0].tolist()
-    rows = [
-        ("active circuit" if circuit in active else "circuit", *slots)
-        for circuit, slots in enumerate(zip(even, odd, strict=True))
-    ]
-    first, *others = active
-    for other in others:
-        for corner in ((even[first], odd[other]), (even[other], odd[first])):
-            rows.append(("taken corner" if codes.joined[0][corner] else "free corner", *corner))
-    return pd.DataFrame(rows, columns=["point", "even_slot", "odd_slot"])
-
-
-def _chain(
-    axes: Axes, points: pd.DataFrame, codes: ChainCodes, active: tuple[int, int, int]
-) -> None:
-    corners = points[points["point"].str.endswith("corner")]
-    points = points.drop(corners.index)
-    axes.plot(points["even_slot"], points["odd_slot"], ".", color=GREY, ms=5)
-    even, odd = codes.even[:, 0], codes.odd[:, 0]
-    first, *others = active
-    for i, other in enumerate(others):
-        pair = corners.iloc[2 * i : 2 * i + 2]
-        colour = _TAKEN if (pair["point"] == "taken corner").any() else _FREE
-        low = min(even[first], even[other]), min(odd[first], odd[other])
-        size = abs(even[first] - even[other]), abs(odd[first] - odd[other])
-        axes.add_patch(Rectangle(low, *size, fill=False, ec=colour, lw=1.8))
-        for point, *corner in pair.itertuples(index=False):
-            on = point == "taken corner"
-            face = colour if on else "none"
-            axes.plot(*corner, "X" if on else "s", color=colour, ms=9, mfc=face, mew=1.6)
-    shown = points.loc[list(active)]
-    axes.plot(shown["even_slot"], shown["odd_slot"], "o", color=INK, ms=8)
-    ticks = range(0, codes.n_slots, 2)
-    axes.set(aspect="equal", xticks=ticks, yticks=ticks)
 
 
 def failures(tables: Mapping[str, pd.DataFrame], derived: pd.DataFrame, copies: int) -> Figure:

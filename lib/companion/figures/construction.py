@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, MARKERS, over_seeds, spread
-from superposition._check import Floats, Integers
+from companion.figures.style import COLOURS, GREY, INK, over_seeds, spread
+from superposition._check import Floats
 
 
 def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
@@ -63,30 +63,6 @@ def terms(pieces: Sequence[Floats], names: Sequence[str]) -> Figure:
     cells = pd.concat(map(pd.DataFrame, pieces), keys=names, names=["matrix", "large_neuron"])
     cells = cells.rename_axis(columns="stream_dimension").stack().rename("weight")
     return carries(figure, cells.reset_index())
-
-
-def carriers(slots: Integers, size: int) -> Figure:
-    """Draw which large neurons carry which small ones, a row each: slots (circuits, m, r).
-
-    The figure carries a row for each carrier: columns circuit, small_neuron and large_neuron.
-    """
-    n_circuits, m, _ = slots.shape
-    circuit, small, _ = np.indices(slots.shape).reshape(3, -1)
-    table = pd.DataFrame({"circuit": circuit, "small_neuron": small, "large_neuron": slots.ravel()})
-    figure, axes = plt.subplots(figsize=(8.2, 0.5 + 0.22 * n_circuits * m))
-    for t, rows in table.groupby("circuit"):
-        marker, colour = MARKERS[t % len(MARKERS)], COLOURS[t % len(COLOURS)]
-        places = rows["small_neuron"] + t * m
-        axes.scatter(
-            rows["large_neuron"], places, s=36, marker=marker, color=colour, label=f"circuit {t}"
-        )
-    axes.set(
-        xlabel="large neuron", ylabel="small neuron", xlim=(-1, size), xticks=range(0, size, 4)
-    )
-    axes.set_yticks(range(n_circuits * m), [str(i % m) for i in range(n_circuits * m)])
-    axes.invert_yaxis()
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return carries(figure, table)
 
 
 def interference(values: Floats, variance: float) -> Figure:

@@ -55,6 +55,13 @@ def svg_with_data(figure: Figure) -> str | None:
     return print_figure(figure, fmt="svg", metadata=metadata)  # type: ignore[no-untyped-call]
 
 
+def as_metadata(table: pd.DataFrame) -> str:
+    """Return the part of an SVG that carries a table, as Matplotlib would write it."""
+    dc = 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    text = html.escape(_HEAD + as_csv(table), quote=False)
+    return f"<metadata {dc}><dc:description>{text}</dc:description></metadata>"
+
+
 def split(svg: str) -> tuple[str, str | None]:
     """Return an image without its table, and the table as CSV, or None if it carries none."""
     carried = _CARRIED.search(svg)

@@ -1,4 +1,4 @@
-"""Figures of gated superposition: the plane, the published error beside ours, noise by layer."""
+"""Figures of gated superposition: meeting slots, errors beside published ones, and by layer."""
 
 from __future__ import annotations
 
@@ -10,61 +10,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.legend_handler import HandlerTuple
 
 from companion.figures.figure_data import carries
 from companion.figures.style import COLOURS, GREY, INK, MARKERS, over_seeds, spread
 from superposition.packings import plane_lines
-
-
-def plane(prime: int, redundancy: int, points: Sequence[tuple[int, int]]) -> Figure:
-    """Draw the plane over `prime`, and which circuits share slots with those at `points` (x, y).
-
-    There is a panel for each of two codes, with rings around every circuit that shares a slot with
-    a marked one. The figure carries a row for each code and circuit: columns code, x, y, and
-    slots_shared_with_circuit_N for each marked circuit N.
-    """
-    figure, panels = plt.subplots(1, 2, figsize=(7.2, 3.9), sharex=True, sharey=True)
-    table = _shared_slots(prime, redundancy, points)
-    for code, axes in enumerate(panels):
-        handles = _code(axes, table[table["code"] == "AB"[code]], points)
-        slopes = ", ".join(str(code * redundancy + s) for s in range(redundancy))
-        axes.set(title=f"code {'AB'[code]}: slopes {slopes}", xlabel="x", aspect="equal")
-        axes.set(xticks=range(0, prime, 2), yticks=range(0, prime, 2))
-        axes.grid(visible=False)
-    panels[0].set_ylabel("y")
-    names = ["all circuits"]
-    names += [f"circuit {i + 1}, and all that share a slot" for i in range(len(points))]
-    both = {tuple: HandlerTuple(ndivide=None)}  # a filled mark and an open one, side by side
-    figure.legend(handles, names, handler_map=both, loc="outside lower center", ncols=3, fontsize=9)
-    return carries(figure, table)
-
-
-def _shared_slots(prime: int, redundancy: int, points: Sequence[tuple[int, int]]) -> pd.DataFrame:
-    """Return how many slots each circuit shares with each of those at points, code by code."""
-    lines = plane_lines(prime, 2 * redundancy)
-    x, y = np.divmod(np.arange(prime**2), prime)
-    tables = []
-    for code in range(2):
-        mine = lines[:, code * redundancy : (code + 1) * redundancy]
-        table = pd.DataFrame({"code": "AB"[code], "x": x, "y": y})
-        for i, (at_x, at_y) in enumerate(points, start=1):
-            shared = (mine == mine[at_x * prime + at_y]).sum(axis=1)
-            table[f"slots_shared_with_circuit_{i}"] = shared
-        tables.append(table)
-    return pd.concat(tables)
-
-
-def _code(axes: Axes, table: pd.DataFrame, points: Sequence[tuple[int, int]]) -> list[Any]:
-    """Draw a panel; return what its legend shows: a circuit's mark and those of its neighbours."""
-    handles: list[Any] = axes.plot(table["x"], table["y"], ".", color=GREY, ms=3, label="_")
-    for i, point in enumerate(points):
-        near = table[table[f"slots_shared_with_circuit_{i + 1}"] > 0]
-        style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "ls": "none"}
-        rings: dict[str, Any] = {"ms": 8 - 3 * i, "mfc": "none", "mew": 1.4, "label": "_"}
-        around = axes.plot(near["x"], near["y"], **rings, **style)
-        handles.append((*axes.plot(*point, ms=9, label="_", **style), *around))
-    return handles
 
 
 def meeting_slots(prime: int, redundancy: int, circuits: Sequence[Sequence[int]]) -> Figure:
