@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from superposition import GatedConstruction, MLPCircuits, measure_error
+from superposition import (
+    GatedConstruction,
+    GatedResidualConstruction,
+    MLPCircuits,
+    ResidualCircuits,
+    ResidualConstruction,
+    measure_error,
+)
 from superposition.interop import from_sklearn, with_inputs
 
 N = 150
@@ -186,12 +194,103 @@ def table(names=tuple(FAMILIES), sizes=SIZES, numbers=NUMBERS) -> pd.DataFrame:
     return pd.DataFrame([compared(*case) for case in cases])
 
 
-if __name__ == "__main__":
-    found = table()
-    print(found.round(3).to_string())
+# residual circuits
+
+RESIDUAL = (
+    "random",
+    "lognormal",
+    "one giant",
+    "positive write",
+    "a mean in common",
+    "negative biases",
+    "heavy tails",
+    "low rank",
+    "most dead",
+)
+CONSTRUCTIONS = {
+    "post": ResidualConstruction(300, 600),
+    "gated": GatedResidualConstruction(None, 3, 3),
+}
+
+
+def residual(name: str, n_layers: int, seed: int = 3) -> ResidualCircuits:
+    """A hundred residual circuits of a kind."""
+    rng = np.random.default_rng(seed)
+    drawn = ResidualCircuits.random(100, 3, 6, n_layers, rng)
+    read, bias, write = (x.copy() for x in (drawn.read_in, drawn.bias, drawn.write_out))
+    scale = np.ones(100)
+    if name == "lognormal":
+        scale = np.exp(rng.standard_normal(100))
+    if name == "one giant":
+        scale[3] = 10
+    if name == "most dead":
+        scale = dead(0.9)(rng)[:100]
+    if name == "positive write":
+        write = np.abs(write)
+    if name == "a mean in common":
+        read = (read + read[:, :1]) / np.sqrt(2)
+        write = (write + write[:, :1]) / np.sqrt(2)
+    if name == "negative biases":
+        bias -= 2
+    if name == "heavy tails":
+        read, write = (heavy(3)(rng, x) / np.sqrt(2) for x in (read, write))
+    if name == "low rank":
+        left, sizes, right = np.linalg.svd(read, full_matrices=False)
+        read = left[..., :1] * sizes[..., None, :1] @ right[..., :1, :]
+    column = scale[:, None, None]
+    return ResidualCircuits(read * column, bias * scale[:, None], write * column)
+
+
+def compared_residual(name: str, kind: str, n_layers: int, n_active: int) -> dict:
+    """One row: predicted relative_mse, and measured in three drawings of codes."""
+    circuits, construction = residual(name, n_layers), CONSTRUCTIONS[kind]
+    predicted = construction.predict_error(circuits, n_active, law="sampled").iloc[-1]
+    law = construction.predict_error(circuits, n_active, law="derived").iloc[-1]
+    runs = []
+    for seed in (1, 2, 3):
+        large = construction.compress(circuits, np.random.default_rng(seed))
+        rng = np.random.default_rng([seed, 1])
+        runs.append(measure_error(large, n_active, 500, rng).iloc[-1])
+    measured = pd.DataFrame(runs).mean()
+    inside = predicted["low"] <= measured["relative_mse"] <= predicted["high"]
+    return {
+        "family": name,
+        "construction": kind,
+        "layers": n_layers,
+        "active": n_active,
+        "predicted": predicted["relative_mse"],
+        "low": predicted["low"],
+        "high": predicted["high"],
+        "measured": measured["relative_mse"],
+        "derived": law["relative_mse"],
+        "ratio": predicted["relative_mse"] / measured["relative_mse"],
+        "inside": bool(inside),
+        "lost, predicted": predicted["circuit_lost"],
+        "lost, measured": measured["circuit_lost"],
+        "inactive, predicted": predicted["inactive_mse"],
+        "inactive, measured": measured["inactive_mse"],
+    }
+
+
+def residual_table() -> pd.DataFrame:
+    """All rows of residual circuits."""
+    cases = product(RESIDUAL, CONSTRUCTIONS, (1, 3), (2, 3))
+    return pd.DataFrame([compared_residual(*case) for case in cases])
+
+
+def summary(found: pd.DataFrame) -> str:
+    """How often predictions are right, and the derived law."""
     within = found["ratio"].between(0.5, 2).mean()
     wide = (found["high"] / found["low"]).max()
-    print(f"within a factor of two: {within:.0%}; in the interval: {found['inside'].mean():.0%}")
-    print(f"ratios {found['ratio'].min():.2f} … {found['ratio'].max():.2f}; widest {wide:.1f}")
     law = found["derived"] / found["measured"]
-    print(f"the derived law: {law.between(0.5, 2).mean():.0%}, {law.min():.3f} … {law.max():.2f}")
+    return (
+        f"within a factor of two: {within:.0%}; in the interval: {found['inside'].mean():.0%}\n"
+        f"ratios {found['ratio'].min():.2f} … {found['ratio'].max():.2f}; widest {wide:.1f}\n"
+        f"the derived law: {law.between(0.5, 2).mean():.0%}, {law.min():.3f} … {law.max():.2f}"
+    )
+
+
+if __name__ == "__main__":
+    for found in (table(), residual_table()):
+        print(found.round(3).to_string())
+        print(summary(found))

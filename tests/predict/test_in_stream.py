@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 
 from superposition import (
-    GatedResidualConstruction,
     GaussianCode,
     ResidualCircuits,
     ResidualConstruction,
     SparseCode,
-    measure_error,
 )
 from superposition.circuits.inputs import sample_active
 from superposition.constructions.post import PostCodes
 from superposition.predict import in_stream
 from superposition.predict.in_stream import _Overlaps, _Stream, stream_errors
+from tests.predict.families import CONSTRUCTIONS, RESIDUAL, compared_residual, residual
 
 
 def small(rng, n=12, layers=2):
@@ -128,53 +127,16 @@ def test_circuits_of_which_no_sample_fits_are_refused(monkeypatch):
 # kinds of circuits, of which the derived law of means knows too little
 
 
-def unlike(name, n_layers, seed=3):
-    rng = np.random.default_rng(seed)
-    drawn = ResidualCircuits.random(100, 3, 6, n_layers, rng)
-    read, bias, write = (x.copy() for x in (drawn.read_in, drawn.bias, drawn.write_out))
-    scale = np.ones(100)
-    if name == "lognormal":
-        scale = np.exp(rng.standard_normal(100))
-    if name == "one giant":
-        scale[3] = 10
-    if name == "positive write":
-        write = np.abs(write)
-    if name == "a mean in common":
-        read = (read + read[:, :1]) / np.sqrt(2)
-        write = (write + write[:, :1]) / np.sqrt(2)
-    if name == "negative biases":
-        bias -= 2
-    column = scale[:, None, None]
-    return ResidualCircuits(read * column, bias * scale[:, None], write * column)
-
-
-FAMILIES = ("random", "lognormal", "one giant", "positive write", "a mean in common",
-            "negative biases")  # fmt: skip
-CONSTRUCTIONS = {
-    "post": ResidualConstruction(300, 600),
-    "gated": GatedResidualConstruction(None, 3, 3),
-}
-
-
 @pytest.mark.parametrize("kind", CONSTRUCTIONS)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", RESIDUAL)
 def test_predictions_hold_for_residual_circuits_of_any_kind(name, kind):
     """Two layers, two active: within a factor of two, or in the interval, never wider than ten."""
-    circuits, construction = unlike(name, 2), CONSTRUCTIONS[kind]
-    predicted = construction.predict_error(circuits, 2, law="sampled").iloc[-1]
-    runs = []
-    for seed in (1, 2, 3):
-        large = construction.compress(circuits, np.random.default_rng(seed))
-        runs.append(measure_error(large, 2, 500, np.random.default_rng([seed, 1])).iloc[-1])
-    measured = np.mean([run["relative_mse"] for run in runs])
-    assert predicted["high"] / predicted["low"] <= 10 * (1 + 1e-9)
-    inside = predicted["low"] <= measured <= predicted["high"]
-    assert inside or 0.5 < predicted["relative_mse"] / measured < 2
+    row = compared_residual(name, kind, 2, 2)
+    assert row["high"] / row["low"] <= 10 * (1 + 1e-9)
+    assert row["inside"] or 0.5 < row["ratio"] < 2
+    assert 0.4 < row["inactive, predicted"] / row["inactive, measured"] < 2.5
     if name != "one giant":  # which few samples meet, and others lose by once
-        lost = np.mean([run["circuit_lost"] for run in runs])
-        assert predicted["circuit_lost"] == pytest.approx(lost, abs=0.2)
-    idle = np.mean([run["inactive_mse"] for run in runs])
-    assert 0.4 < predicted["inactive_mse"] / idle < 2.5
+        assert row["lost, predicted"] == pytest.approx(row["lost, measured"], abs=0.2)
 
 
 @pytest.mark.parametrize("kind", CONSTRUCTIONS)
@@ -182,12 +144,12 @@ def test_the_law_is_chosen_by_the_circuits(kind):
     """Alike: derived. Unlike, or writing much in common: sampled. A name decides otherwise."""
     construction = CONSTRUCTIONS[kind]
     for name, chosen in (("random", "derived"), ("one giant", "sampled")):
-        circuits = unlike(name, 2)
+        circuits = residual(name, 2)
         found = construction.predict_error(circuits, 2)
         law = construction.predict_error(circuits, 2, law=chosen)
         assert found.equals(law)
         assert ("low" in found) == (chosen == "sampled")
-    mixed = construction.predict_error(unlike("one giant", 2), {1: 0.5, 2: 0.5})
+    mixed = construction.predict_error(residual("one giant", 2), {1: 0.5, 2: 0.5})
     assert "circuit_worst" in mixed
     with pytest.raises(ValueError, match=r"^law: wanted one of \('derived', 'sampled'\) or None"):
-        construction.predict_error(unlike("random", 2), 2, law="guessed")
+        construction.predict_error(residual("random", 2), 2, law="guessed")
