@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 
 from companion import _page, figures
-from companion._page import assumptions, equation, glue, page_table, show
+from companion._page import assumptions, equation, glue, page_table, show, show_best
 from companion.chains import blocks, examples
 from superposition.maps import draw_codes
 from superposition.theory import neurons
@@ -54,6 +54,20 @@ def test_glue_uses_the_type_that_myst_nb_reads():
     from myst_nb.ext.glue import GLUE_PREFIX
 
     assert _page._PREFIX == GLUE_PREFIX
+
+
+def test_sums_in_a_long_equation_can_break():
+    """Not above a fraction's line; a short one keeps its fraction."""
+    r, *terms = sp.symbols("r a:40")
+    assert _page._latex(sum(terms[:3]) / r).startswith(r"\frac{a_{0} + a_{1}")
+    assert _page._latex(sum(terms) / r).startswith(r"\frac{1}{r} \left(a_{0} + a_{1}")
+
+
+def test_the_best_of_those_that_compete_is_bold():
+    table = pd.DataFrame({"x": [1, 0.5, 0.25], "y": [1, 0.5, 0.5]}, ["truth", "a", "b"])
+    cells = [td.split("</td>")[0] for td in show_best(table, ["a", "b"]).data.split("<td>")[1:]]
+    bold = "<strong>0.50</strong>"
+    assert cells == ["1.00", "1.00", bold, bold, "0.25", bold]
 
 
 def test_tables_show_significant_digits_and_no_dust():

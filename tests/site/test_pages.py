@@ -42,6 +42,19 @@ CONTRAST = """() => {
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 }"""
 
+# What scrolls sideways inside itself, also what a click would show: its kind and its first words.
+SCROLLING = """() => {
+  document.querySelectorAll("details").forEach(each => { each.open = true; });
+  const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX)
+      && e.checkVisibility() && e.scrollWidth > e.clientWidth;
+  return [...document.querySelectorAll(".bd-content *")].filter(scrolls)
+      .map(e => [`${e.tagName} ${e.className}`, e.innerText.slice(0, 60)]);
+}"""
+EQUATIONS = """() => {
+  const all = [...document.querySelectorAll(".bd-content mjx-container[display='true']")];
+  return [all.filter(e => e.scrollWidth > e.clientWidth).length, all.length];
+}"""
+
 
 @cache
 def packed(path: str) -> int:
@@ -116,6 +129,7 @@ def test_a_page_loads_whole_and_says_nothing(page: str, site: str, browser: Any)
         broken = "[...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt)"
         assert visit.page.evaluate(f"{broken}.map(i => i.src)") == []
         assert visit.bytes <= LARGEST
+        assert (HTML / page).stat().st_size <= LARGEST
         assert serious(visit) == []
 
 
@@ -124,6 +138,22 @@ def test_a_phone_does_not_scroll_sideways(page: str, site: str, browser: Any) ->
         over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert visit.page.evaluate(over) <= 0
         assert visit.complaints == []
+
+
+def test_nothing_on_a_page_scrolls_sideways(page: str, site: str, browser: Any) -> None:
+    """No table, equation, output or code, with the menu open as it is."""
+    with Visit(browser, site + page) as visit:
+        assert visit.page.evaluate(SCROLLING) == []
+
+
+def test_on_a_phone_hardly_an_equation_scrolls(site: str, browser: Any) -> None:
+    found = {}
+    for page in PAGES:
+        with Visit(browser, site + page, PHONE) as visit:
+            found[page] = visit.page.evaluate(EQUATIONS)
+    scrolling, all_of_them = (sum(column) for column in zip(*found.values(), strict=True))
+    assert all_of_them > 150
+    assert scrolling <= all_of_them / 10, found
 
 
 def test_dark_pages_can_be_read(page: str, site: str, browser: Any) -> None:
