@@ -26,6 +26,7 @@ from companion.figures.errors import (
 )
 from companion.figures.gated import beside_published, meeting_slots, noise_by_layer, plane
 from companion.figures.graphs import path_errors_by, stream_in_use
+from companion.figures.limits import beside_floor, price_of_exactness
 from companion.figures.maths import averaging, extremes, load_histogram, purities, read_errors
 from companion.figures.million import cost_and_error
 from companion.figures.rotations import by_layer, firing, scaling, traces, tuning
@@ -43,6 +44,7 @@ __all__ = [
     "MARKERS",
     "PAPER",
     "averaging",
+    "beside_floor",
     "beside_published",
     "board",
     "by_layer",
@@ -76,6 +78,7 @@ __all__ = [
     "path_errors_by",
     "plane",
     "predicted_and_measured",
+    "price_of_exactness",
     "purities",
     "ratios",
     "read_errors",

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, MARKERS, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, INK, MARKERS, name_lines, over_seeds, spread
 from superposition._check import Floats, Integers
 
 
@@ -40,7 +40,7 @@ def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
         xlabel="parameters of the large network, per layer",
         ylabel="small networks that fit, T",
     )
-    axes.legend(loc="upper left")
+    name_lines(axes)
     kinds = {"in superposition": found, alone: private[[x, y]], slope: steep}
     return carries(figure, pd.concat(kinds, names=["series"]).reset_index("series"))
 
@@ -128,11 +128,11 @@ def predicted_and_measured(
     figure, axes = plt.subplots(figsize=(6.6, 3.8))
     found = over_seeds(table, [x], [measured], [predicted])
     axes.plot(x, predicted, data=found, color=COLOURS[1], label="predicted")
-    spread(axes, found, x, measured, 0, "measured (mean and range over seeds)", line=False)
+    spread(axes, found, x, measured, 0, "measured", line=False)
     axes.set(xscale="log", yscale="log", xlabel=labels[0], ylabel=labels[1])
     axes.set_xticks(found[x], [f"{value:g}" for value in found[x]])
     axes.set_xticks([], minor=True)
-    axes.legend()
+    name_lines(axes)
     return carries(figure, found)
 
 
@@ -152,6 +152,6 @@ def depth(table: pd.DataFrame, nothing: pd.Series) -> Figure:
     axes.plot("layer", "relative_mse", data=idle, color=GREY, ls="--", label=idle_name)
     axes.set(yscale="log", xlabel="layer", ylabel="relative_mse of active circuits")
     axes.set_xticks(sorted(found["layer"].unique()))
-    axes.legend(loc="upper left")
+    name_lines(axes)
     both = pd.concat({"in superposition": found, idle_name: idle}, names=["series"])
     return carries(figure, both.reset_index("series"))
