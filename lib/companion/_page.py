@@ -140,12 +140,15 @@ def show_best(table: pd.DataFrame, among: list[str], digits: int = 2) -> Any:
 def show(table: pd.DataFrame, digits: int = 3, dust: float = 1e-20) -> pd.DataFrame:
     """Round the table's floats to significant digits, and set those below `dust` to 0.
 
-    Squared errors as small as that are rounding errors, which differ between machines.
+    Squared errors as small as that are rounding errors, which differ between machines. Where there
+    is no number, the table has a dash.
     """
     out = table.copy()
     for name in out.select_dtypes("floating"):
         rounded = [float(f"{value:.{digits}g}") for value in out[name]]
         out[name] = np.where(np.abs(rounded) < dust, 0.0, rounded)
+        if out[name].isna().any():
+            out[name] = out[name].astype(object).where(out[name].notna(), "—")
     return out
 
 
