@@ -7,11 +7,17 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
 from companion.figures.style import COLOURS, GREY, INK, MARKERS, name_lines, over_seeds, spread
 from superposition._check import Floats, Integers
+
+# Zero is the page itself, light or dark.
+_FADING = LinearSegmentedColormap.from_list(
+    "fading", [(0, COLOURS[0]), (0.5, COLOURS[0] + "00"), (0.5, COLOURS[1] + "00"), (1, COLOURS[1])]
+)
 
 
 def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
@@ -54,7 +60,7 @@ def terms(pieces: Sequence[Floats], names: Sequence[str]) -> Figure:
     figure, panels = plt.subplots(1, len(pieces), figsize=(9.2, 3.4), sharey=True)
     top = max(np.abs(piece).max() for piece in pieces)
     for axes, piece, name in zip(panels, pieces, names, strict=True):
-        image = axes.imshow(piece, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto")
+        image = axes.imshow(piece, cmap=_FADING, vmin=-top, vmax=top, aspect="auto")
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("stream dimension")
         axes.grid(visible=False)

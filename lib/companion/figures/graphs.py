@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, PAPER, name_lines, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, INK, name_lines, over_seeds, spread
 from superposition._check import Floats
 
 
@@ -46,7 +46,7 @@ def stream_in_use(states: Floats, parts: Mapping[str, slice], names: list[str]) 
     shown = np.zeros(states.shape)
     for number, part in enumerate(parts.values(), start=1):
         shown[:, part] = number * (np.abs(states[:, part]) > 1e-9)
-    colours = [PAPER, *(COLOURS[i % len(COLOURS)] for i in range(len(parts)))]
+    colours = ["none", *(COLOURS[i % len(COLOURS)] for i in range(len(parts)))]
     axes.imshow(
         shown, aspect="auto", cmap=ListedColormap(colours), vmin=0, vmax=len(parts),
         interpolation="nearest",

@@ -116,6 +116,10 @@ def _apart(ends: list[tuple[float, str, str]], gap: float) -> list[float]:
             if short > 1e-6:
                 places[i] -= short / 2
                 places[i + 1] += short / 2
+    ceiling = 1.05
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], ceiling - half[i])
+        ceiling = places[i] - half[i]
     return places
 
 
