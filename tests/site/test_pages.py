@@ -176,6 +176,8 @@ def test_figures_can_be_read_on_light_and_on_dark_pages(site: str) -> None:
     """Contrast with the page: 4.5 of words, 3 of lines, whatever is drawn in the grid's colour."""
     seen = 0
     for image in sorted((HTML / "_images").glob("fig-*.svg")):
+        if image.stem.removesuffix("-dark") in WITHOUT_DATA:
+            continue
         dark = image.stem.endswith("-dark")
         page, grid = (DARK[PAPER], DARK[GRID]) if dark else (PAPER, GRID)
         for is_word, colour in set(colours_of(image)):
@@ -235,7 +237,7 @@ def test_live_figures_say_so_with_scripts_off(
     tab = context.new_page()
     tab.goto(f"{site}book/{page}.html")
     assert "This figure needs scripts" in tab.inner_text(figure)
-    assert tab.locator("figure img").count() == 1
+    assert tab.locator("figure img:visible").count() == 1
     context.close()
 
 
