@@ -1,27 +1,12 @@
-"""Sphinx extension of the book: MathJax from its own files, each page's notebook to download."""
+"""Sphinx extension of the book: each page's notebook to download."""
 
 from __future__ import annotations
 
-import importlib
 import shutil
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-
-SCRIPT = "tex-chtml-full.js"
-FONTS = "output/chtml/fonts/woff-v2"
-
-
-def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Copy the two parts of MathJax that pages load: 2 MB of the package's 24 MB."""
-    if error or app.builder.format != "html":
-        return
-    package = importlib.import_module("sphinx-mathjax-offline").__file__
-    source = Path(str(package)).parent / "static/mathjax"
-    target = Path(app.outdir) / "_static/mathjax"
-    shutil.copytree(source / FONTS, target / FONTS, dirs_exist_ok=True)
-    shutil.copy2(source / SCRIPT, target / SCRIPT)
 
 
 def load_mathjax(app: Sphinx) -> None:
@@ -50,5 +35,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension with Sphinx."""
     app.connect("builder-inited", load_mathjax)
     app.connect("html-page-context", offer_notebook, priority=400)
-    app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

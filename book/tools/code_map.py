@@ -59,7 +59,7 @@ class Row:
     @property
     def cells(self) -> list[str]:
         """The row in Markdown."""
-        files = [source(Path(path).name, module(path)) for path in self.files.values()]
+        files = [source(place if path else "", module(path)) for place, path in self.files.items()]
         used = [source(name.removeprefix(f"{LIBRARY}."), name) for name in self.modules]
         return [self.section, f"{{doc}}`/book/{self.page}`", *files, ", ".join(used)]
 
@@ -140,8 +140,7 @@ def home(lib: Path, package: str, name: str) -> str:
 
 def table(root: Path) -> list[str]:
     """The map as lines of Markdown."""
-    folders = [f"{place}: `{folder}/`" for place, (folder, _) in PLACES.items()]
-    head = ["section of the post", "chapter", *folders, f"library modules: `{LIBRARY}.`"]
+    head = ["section of the post", "chapter", *PLACES, f"modules of `{LIBRARY}`"]
     cells = [head, ["---"] * len(head), *(each.cells for each in rows(root))]
     return [f"| {' | '.join(line)} |" for line in cells]
 
@@ -152,10 +151,10 @@ class CodeMap(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """The table, which the page's own parser makes of its Markdown."""
         self.env.note_reread()
-        parsed = nodes.Element()
+        parsed = nodes.container(classes=["code-map"])
         lines = StringList(table(Path(self.env.srcdir)), source=__name__)
         self.state.nested_parse(lines, self.content_offset, parsed)
-        return parsed.children
+        return [parsed]
 
 
 class Source(ReferenceRole):

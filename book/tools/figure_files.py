@@ -1,6 +1,7 @@
-"""Sphinx extension: each figure's data, which its image carries, becomes a file to download.
+"""Sphinx extension: images for light and for dark pages, and each figure's data as a file.
 
-The image is served without its data. Links stand below captions, in builders that make HTML.
+An image that carries its data is served without it, and the data beside it. On pages each image has
+a twin in the colours of dark pages; the page's style shows one of them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from companion.figures.figure_data import split
+from companion.figures.style import darkened
 
 LINK, WHOSE = "figure-data", "visually-hidden"
+LIGHT, DARK = "figure-light", "figure-dark"
 
 
 def take_out(app: Sphinx, doctree: nodes.document) -> None:
@@ -28,12 +31,13 @@ def take_out(app: Sphinx, doctree: nodes.document) -> None:
         if path.suffix != ".svg" or not path.is_file():
             continue
         plain, csv = split(path.read_text(encoding="utf-8"))
-        if csv is None:
-            continue
         figure = figure_of(image)
         name = figure["ids"][0] if figure and figure["ids"] else f"{Path(page).name}-{number}"
-        image["uri"] = write(app, folder / f"{name}.svg", plain)
-        add_link(image, figure, write(app, folder / f"{name}.csv", csv))
+        if csv is not None:
+            image["uri"] = write(app, folder / f"{name}.svg", plain)
+            add_link(image, figure, write(app, folder / f"{name}.csv", csv))
+        if (dark := darkened(plain)) != plain:
+            add_twin(image, write(app, folder / f"{name}-dark.svg", dark))
 
 
 def figure_of(node: nodes.Node | None) -> nodes.figure | None:
@@ -48,6 +52,15 @@ def write(app: Sphinx, path: Path, text: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return "/" + Path(os.path.relpath(path, app.srcdir)).as_posix()
+
+
+def add_twin(image: nodes.image, uri: str) -> None:
+    """The same image for dark pages, beside it."""
+    twin = image.deepcopy()
+    twin["uri"] = uri
+    image["classes"].append(LIGHT)
+    twin["classes"].append(DARK)
+    image.parent.insert(image.parent.index(image) + 1, twin)
 
 
 def add_link(image: nodes.image, figure: nodes.figure | None, target: str) -> None:
@@ -66,7 +79,10 @@ def add_link(image: nodes.image, figure: nodes.figure | None, target: str) -> No
 
 
 def name_links(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Let links say whose data they lead to; without links, take their lines away."""
+    """Let links say whose data they lead to; without links, take their lines and twins away."""
+    if app.builder.format != "html":
+        for image in [n for n in doctree.findall(nodes.image) if DARK in n["classes"]]:
+            image.parent.remove(image)
     numbers = app.env.toc_fignumbers.get(page, {}).get("figure", {})
     for line in [n for n in doctree.findall(nodes.paragraph) if LINK in n["classes"]]:
         figure = figure_of(line)

@@ -15,6 +15,7 @@ import sympy as sp
 from superposition.theory.derivation import Derivation
 
 _PREFIX = "application/papermill.record/"
+_LONG = 300  # signs of LaTeX in an equation that needs several lines
 
 
 def glue(**values: Any) -> None:
@@ -123,26 +124,48 @@ def _measure(claim: Mapping[str, Any]) -> str:
     return f"{html.escape(claim['means'])}<br><small>{link}; {tests}</small>"
 
 
+def show_best(table: pd.DataFrame, among: list[str], digits: int = 2) -> Any:
+    """Return a table as HTML for display, with the largest number of each column in bold.
+
+    Only the rows `among` compete. Floats have `digits` decimals.
+    """
+    from IPython.display import HTML
+
+    cells = table.map(f"{{:.{digits}f}}".format)
+    best = table.loc[among] == table.loc[among].max()
+    cells.loc[among] = cells.loc[among].where(~best, "<strong>" + cells.loc[among] + "</strong>")
+    return HTML(cells.to_html(escape=False, border=0))  # type: ignore[no-untyped-call]
+
+
 def show(table: pd.DataFrame, digits: int = 3, dust: float = 1e-20) -> pd.DataFrame:
     """Round the table's floats to significant digits, and set those below `dust` to 0.
 
-    Squared errors as small as that are rounding errors, which differ between machines.
+    Squared errors as small as that are rounding errors, which differ between machines. Where there
+    is no number, the table has a dash.
     """
     out = table.copy()
     for name in out.select_dtypes("floating"):
         rounded = [float(f"{value:.{digits}g}") for value in out[name]]
         out[name] = np.where(np.abs(rounded) < dust, 0.0, rounded)
+        if out[name].isna().any():
+            out[name] = out[name].astype(object).where(out[name].notna(), "—")
     return out
 
 
 def _record(value: Any) -> tuple[str, str]:
     if isinstance(value, sp.Basic):
-        return "text/latex", f"$\\displaystyle {sp.latex(value)}$"
+        return "text/latex", f"$\\displaystyle {_latex(value)}$"
     if isinstance(value, str):
         return "text/plain", repr(value)
     if isinstance(value, (int, np.integer)):
         return "text/plain", repr(int(value))
     return "text/plain", repr(float(f"{float(value):.6g}"))
+
+
+def _latex(value: sp.Basic) -> str:
+    """Set an expression; in a long one no sum is above a fraction's line, where none can break."""
+    text = str(sp.latex(value))
+    return text if len(text) < _LONG else str(sp.latex(value, long_frac_ratio=5))
 
 
 def page_table(path: str | Path, heading: str) -> pd.DataFrame:

@@ -55,6 +55,24 @@ def _floors(two: TwoCodes) -> list[float]:
     return [float(evaluate(f, sizes)) for f in (limits.layer_floor(), limits.read_floor())]
 
 
+def price_by_width(
+    n_circuits: int, widths: Sequence[int], rng: np.random.Generator
+) -> pd.DataFrame:
+    """Count the parameters of gated networks with r = 1, for each one of their circuits'.
+
+    The table has columns width, measured, derived, (eq-price-one), and bound, (eq-count). Each
+    network has random circuits of two layers.
+    """
+    rows = []
+    for width in widths:
+        circuits = MLPCircuits.random(n_circuits, [width] * 3, rng)
+        large = GatedConstruction(redundancy=1).compress(circuits, rng).network
+        sizes = {symbols.T: n_circuits, symbols.d: width}
+        price = float(evaluate(limits.price_of_one(), sizes))
+        rows.append((width, large.n_parameters / circuits.n_parameters, price, 1.0))
+    return pd.DataFrame(rows, columns=["width", "measured", "derived", "bound"])
+
+
 def code_shares(two: TwoCodes) -> Floats:
     """Return Γ of (eq-shares), (T, T), for the codes that the first layer reads and writes."""
     return _span(two.slots(0).matrix.toarray()) * _span(two.slots(1).matrix.toarray())

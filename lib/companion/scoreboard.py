@@ -71,6 +71,13 @@ class Compiled:
 Build = Callable[[MLPCircuits, int, int, np.random.Generator], Compiled]
 
 
+def in_words(error: float) -> str:
+    """Return a relative squared error for a table: "lost" above 1, a dash where there is none."""
+    if error != error:
+        return "—"
+    return "lost" if error > 1 else f"{error:.2g}"
+
+
 def from_superposition(superposition: Superposition, run: Run | None = None) -> Compiled:
     """Describe a superposition as `Compiled`; `run`, if given, replaces its own way to run."""
     network = superposition.network

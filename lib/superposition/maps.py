@@ -103,8 +103,11 @@ class GaussianCode:
 
     >>> import numpy
     >>> from superposition import GaussianCode
-    >>> code = GaussianCode.draw(n_circuits=50, width=2, size=400, rng=numpy.random.default_rng(0))
-    >>> state = code.encode(numpy.array([[[1.0, -2.0]]]), active=numpy.array([[7]]))
+    >>> rng = numpy.random.default_rng(0)
+    >>> code = GaussianCode.draw(n_circuits=50, width=2, size=400, rng=rng)
+    >>> state = code.encode(
+    ...     numpy.array([[[1.0, -2.0]]]), active=numpy.array([[7]])
+    ... )
     >>> state.shape
     (1, 400)
     >>> code.decode(state, numpy.array([[7]])).round(6).tolist()

@@ -74,11 +74,12 @@ def measure_error(
     >>> import numpy
     >>> from superposition import GatedConstruction, MLPCircuits, measure_error
     >>> rng = numpy.random.default_rng(0)
-    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
     >>> errors = measure_error(large, n_active=1, n_samples=100, rng=rng)
     >>> errors["layer"].tolist()
     [0, 1, 2]
-    >>> bool(errors["worst"].max() < 1e-9)  # this construction is exact for one active circuit
+    >>> bool(errors["worst"].max() < 1e-9)  # exact for one active circuit
     True
     """
 

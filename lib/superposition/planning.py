@@ -111,11 +111,15 @@ def plan(
 
     >>> import numpy
     >>> from superposition import MLPCircuits, plan
-    >>> circuits = MLPCircuits.random(100, [2, 2, 2], numpy.random.default_rng(0))
-    >>> table = plan(circuits, n_active=1, tolerance=0.01).set_index("construction")
-    >>> table.loc["GatedConstruction(width=44)", ["neurons", "parameters"]].tolist()
-    [44.0, 3960.0]
-    >>> table.index[0], table.index[-1]  # what cannot be had comes last, with the reason in `why`
+    >>> circuits = MLPCircuits.random(
+    ...     100, [2, 2, 2], numpy.random.default_rng(0)
+    ... )
+    >>> table = plan(circuits, n_active=1, tolerance=0.01)
+    >>> table = table.set_index("construction")
+    >>> sizes = table.loc["GatedConstruction(width=44)"]
+    >>> int(sizes["neurons"]), int(sizes["parameters"])
+    (44, 3960)
+    >>> table.index[0], table.index[-1]  # what cannot be had comes last
     ('separately', 'MLPConstruction')
     """
 

@@ -102,13 +102,14 @@ class Sum:
     >>> import numpy
     >>> from superposition import GatedConstruction, MLPCircuits
     >>> rng = numpy.random.default_rng(0)
-    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
     >>> _, last = large.sums
     >>> last.name, last.shape
     ('weights[1]', (20, 20))
     >>> numpy.allclose(last.dense(), large.network.weights[1])
     True
-    >>> left, right = last.factors(circuit=7)  # circuit 7's part, two factors of rank 2
+    >>> left, right = last.factors(circuit=7)  # circuit 7's part
     >>> left.shape, right.shape
     ((20, 2), (2, 20))
     """
@@ -234,7 +235,7 @@ def superpose(write: Code, weights: Floats, read: Code, *, onto: Floats | None =
     >>> import numpy
     >>> from superposition import SparseCode, superpose
     >>> code = SparseCode(numpy.array([[[0, 1]], [[1, 2]]]), size=3)
-    >>> weights = numpy.array([[[2.0]], [[10.0]]])  # the weights of two circuits, of width 1 each
+    >>> weights = numpy.array([[[2.0]], [[10.0]]])  # of two circuits, width 1
     >>> superpose(code, weights, code).tolist()
     [[1.0, 1.0, 0.0], [1.0, 6.0, 5.0], [0.0, 5.0, 5.0]]
     """

@@ -181,7 +181,8 @@ class Superposition:
     >>> isinstance(large, Superposition), large.network
     (True, MLPNetwork(widths 20 → 20 → 20))
     >>> inputs, active = numpy.array([[[0.6, 0.8]]]), numpy.array([[11]])
-    >>> estimates, truths = large.run(inputs, active), circuits.run(inputs, active)
+    >>> estimates = large.run(inputs, active)
+    >>> truths = circuits.run(inputs, active)
     >>> numpy.allclose(estimates[-1], truths[-1])
     True
     """

@@ -118,7 +118,8 @@ def sweep(
     >>> def dice(sides, rng):
     ...     return pandas.DataFrame({"roll": [rng.integers(1, sides + 1)]})
     >>> settings = [{"sides": 6}, {"sides": 20}]
-    >>> table = sweep(dice, settings, n_seeds=3, rng=numpy.random.default_rng(0), progress=False)
+    >>> rng = numpy.random.default_rng(0)
+    >>> table = sweep(dice, settings, n_seeds=3, rng=rng, progress=False)
     >>> list(table), len(table)
     (['sides', 'seed', 'roll'], 6)
     """

@@ -33,11 +33,11 @@ BESIDE_EACH_OTHER = {
     "capacity bars": "y", "error terms": "y", "found": "x", "slot loads": "x",
 }  # fmt: skip
 # what is drawn here is no point of the table, but follows from it: tests of their own compare it
-OTHERWISE = {"dials", "error terms", "meeting slots", "stream", "terms"}
+OTHERWISE = {"board", "dials", "error terms", "meeting slots", "stream", "terms"}
 # `scaled` leaves whole numbers by themselves, and numbers of circuits, as they are
 NOT_SCALED = {"claim", "loads", "room", "slot loads"}
 # rows of networks that are exact or do not fit, and of lines right across the panel
-WITHOUT_A_POINT = {"board", "sizes"}
+WITHOUT_A_POINT = {"sizes"}
 
 
 @pytest.fixture(autouse=True)
@@ -291,6 +291,7 @@ CARRYING = PLAIN.replace(
     "<metadata>",
     "<metadata><dc:description>What this figure shows, as CSV:\nx,y\n1,2\n</dc:description>",
 )
+INKED = '<g style="fill: #1f2328"/><metadata>'
 CHAPTER = """
 Chapter
 =======
@@ -362,6 +363,18 @@ def test_pages_offer_data_and_serve_images_without_it(project):
         assert (project / "out/_images" / f"{name}.svg").read_text() == PLAIN
     assert (project / "out/_images/drawing.svg").read_text() == PLAIN
     assert page.index("With a legend.") < page.index(found[1][0])
+
+
+def test_an_image_has_a_twin_in_the_colours_of_dark_pages(project):
+    """Shown beside it by the page's style, with the same words; one without colours has none."""
+    (project / "drawing.svg").write_text(PLAIN.replace("<metadata>", INKED))
+    page = build(project)
+    found = re.findall(r'<img[^>]*class="figure-(\w+)"[^>]*src="_images/([\w-]+)\.svg"', page)
+    assert found == [("light", "drawing"), ("dark", "fig-drawing-dark")]
+    dark = (project / "out/_images/fig-drawing-dark.svg").read_text()
+    assert "fill: #e6e8eb" in dark
+    assert page.count("<figcaption>") == 3
+    assert "dark" not in build(project, "text", "chapter.txt")
 
 
 def test_a_new_image_has_new_data_and_an_unchanged_page_keeps_its_own(project):

@@ -1,6 +1,7 @@
 """Numbers for the prose, tables for the eye, and figures that a reader can read."""
 
 import re
+from itertools import pairwise
 
 import matplotlib as mpl
 
@@ -13,9 +14,12 @@ import pytest
 import sympy as sp
 
 from companion import _page, figures
-from companion._page import assumptions, equation, glue, page_table, show
+from companion._page import assumptions, equation, glue, page_table, show, show_best
+from companion.figures import style
+from companion.figures.figure_data import figure_data, svg_with_data
 from companion.figures.landing import Still
 from superposition.theory import neurons
+from tests.colours import contrast
 
 
 @pytest.fixture
@@ -57,13 +61,26 @@ def test_glue_uses_the_type_that_myst_nb_reads():
     assert _page._PREFIX == GLUE_PREFIX
 
 
+def test_sums_in_a_long_equation_can_break():
+    """Not above a fraction's line; a short one keeps its fraction."""
+    r, *terms = sp.symbols("r a:40")
+    assert _page._latex(sum(terms[:3]) / r).startswith(r"\frac{a_{0} + a_{1}")
+    assert _page._latex(sum(terms) / r).startswith(r"\frac{1}{r} \left(a_{0} + a_{1}")
+
+
+def test_the_best_of_those_that_compete_is_bold():
+    table = pd.DataFrame({"x": [1, 0.5, 0.25], "y": [1, 0.5, 0.5]}, ["truth", "a", "b"])
+    cells = [td.split("</td>")[0] for td in show_best(table, ["a", "b"]).data.split("<td>")[1:]]
+    bold = "<strong>0.50</strong>"
+    assert cells == ["1.00", "1.00", bold, bold, "0.25", bold]
+
+
 def test_tables_show_significant_digits_and_no_dust():
     table = pd.DataFrame({"n": [1, 2], "x": [123.456, 1e-31], "y": [np.nan, -0.00098765]})
     printed = show(table, 3)
     assert printed["n"].tolist() == [1, 2]
     assert printed["x"].tolist() == [123.0, 0.0]
-    assert np.isnan(printed["y"][0])
-    assert printed["y"][1] == -0.000988
+    assert printed["y"].tolist() == ["—", -0.000988]
     assert table["x"][0] == 123.456
 
 
@@ -158,7 +175,7 @@ NOISY_LAYERS = pd.DataFrame(
 FAILURES = pd.DataFrame({"way": list("aabb"), "n_active": [2, 3] * 2, "circuits": [0, 0.1] * 2})
 BOARD = pd.DataFrame(
     {"entry": list("aabbcc"), "task": "x", "n_active": [1, 2] * 3, "layer": 1}
-).assign(relative_mse=[0.1, 0.2, 0, 0.3, np.nan, np.nan])
+).assign(relative_mse=[0.1, 0.2, 0, 3e4, np.nan, np.nan])
 ROOM = pd.DataFrame({"entry": list("aabb"), "n_active": [1, 3] * 2, "weights": [1e4, 1e5] * 2})
 SIZES_OF_PLANES = pd.DataFrame(
     {"n_circuits": [25, 121], "small": [9, 90], "gated": [20, 200], "dense": [100, 1000]}
@@ -172,13 +189,16 @@ PATHS = pd.DataFrame({"stage": list("ccdd"), "margin": [0.5, 1] * 2, "seed": 0})
 )
 SCORES = pd.DataFrame({"alone": [0.9, 0.8], 1: [0.9, 0.81], 2: [0.7, 0.6]}, index=["a", "b"])
 FOUND = pd.DataFrame(
-    {"mmcs": [0.5, 0.6], "mmcs_low": [0.4, 0.6], "mmcs_high": [0.55, 0.7]},
-    index=pd.MultiIndex.from_product([["easy", "hard"], ["SVD"]], names=["target", "method"]),
+    {"mmcs": [0.5, 0.3, 0.6, 0.2], "mmcs_low": 0.1, "mmcs_high": 0.7},
+    index=pd.MultiIndex.from_product(
+        [["easy", "hard"], ["SVD", "NMF"]], names=["target", "method"]
+    ),
 )
-SETS = FOUND.rename(columns=lambda name: name.replace("mmcs", "f1")) / 2
 OWN, FIRES = np.zeros((2, 1, 2, 3, 2))
 OWN[0, 0, 1], FIRES[0, 0, 1, 1], FIRES[0, 1, 2, 1] = 1, 0.5, 2
 STILL = Still("One <b>runs</b>.", FIRES, OWN > 0, np.array([1.0, 0]), np.array([0, 3.0]))
+FLOOR = pd.DataFrame({"floor": [0.1, 0.2], "one slot": [0.2, 0.4]}, index=[300, 400])
+PRICE = pd.DataFrame({"width": [1, 2], "measured": [4.1, 2.1], "derived": [4.0, 2.0], "bound": 1.0})
 FIGURES = {
     "gates": lambda: figures.gates_by_neurons(
         GATES, {name: np.array([99.0, 999]) + i for i, name in enumerate("xyz")}
@@ -189,7 +209,7 @@ FIGURES = {
     ),
     "scores inside": lambda: figures.scores_inside(SCORES, [1, 2]),
     "found": lambda: figures.found_by_methods(
-        {"mmcs": FOUND, "f1": SETS}, ["easy", "hard"], ["SVD"]
+        FOUND, ("mmcs", "MMCS"), ["easy", "hard"], {"NMF": "factors"}
     ),
     "purities": lambda: figures.purities(
         {"neurons": np.array([0.11, 0.12, 0.9]), "reads": np.array([0.5, 1.0])}
@@ -199,13 +219,15 @@ FIGURES = {
         pd.DataFrame({"layers": [1], "mean": [90.0], "min": [80.0], "max": [95.0]}),
     ),
     "cost and error": lambda: figures.cost_and_error(SIZES_OF_PLANES, {"float32": ROUNDED}),
+    "floor": lambda: figures.beside_floor(FLOOR, ("floor", "bound"), {"one slot": "r = 1"}),
+    "price": lambda: figures.price_of_exactness(PRICE),
     "board": lambda: figures.board(
-        pd.concat([BOARD, BOARD.assign(layer=2)]), {"x": "circuits"}, list(BOARD["entry"].unique())
+        pd.concat([BOARD.assign(layer=0), BOARD]), {"x": "circuits"}, ["a"]
     ),
     "room": lambda: figures.room(
         ROOM.assign(n_circuits=[9, 20, 30, 0]),
         {1: {"bound": lambda weights, k: 0.1 * weights}, 3: {}},
-        ["a", "b"],
+        ["a"],
     ),
     "failures": lambda: figures.failures(
         {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2
@@ -290,30 +312,46 @@ def test_every_figure_names_its_axes_and_its_series(make):
     assert main.get_xlabel()
     assert main.get_ylabel() or in_words(main.get_yticklabels())
     series = [line for line in main.lines if not line.get_label().startswith("_")]
-    assert main.get_legend() is not None or figure.legends or len(series) == 0
+    words = {text.get_text().replace("\n", " ") for axes in figure.axes for text in axes.texts}
+    named = {line.get_label() for line in series} <= words
+    assert main.get_legend() is not None or figure.legends or named
 
 
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
-def test_figures_stand_on_an_opaque_card(make):
+def test_figures_are_opaque_and_their_grid_is_below(make):
     figure = make()
     assert mpl.colors.to_rgba(figure.get_facecolor())[3] == 1
+    assert all(axes.get_axisbelow() is True for axes in figure.axes)
 
 
-def test_ink_and_colours_can_be_read_on_the_card():
-    """WCAG contrast with the card: 4.5 for text, 2 and a marker of its own for lines."""
+@pytest.mark.parametrize("on", [dict, style.DARK.get], ids=["light", "dark"])
+def test_ink_and_colours_can_be_read_on_light_and_on_dark_pages(on):
+    """Contrast with the page: 4.5 for words, 3 for lines, which have markers of their own."""
+    on = (lambda colour: colour) if on is dict else on
+    page = on(style.PAPER)
+    assert all(contrast(on(words), page) > 4.5 for words in (style.INK, style.GREY, *style.WORDS))
+    assert all(contrast(on(line), page) > 3 for line in (style.REST, *style.COLOURS))
+    assert len({on(colour) for colour in style.COLOURS}) == len(style.MARKERS)
 
-    def luminance(colour):
-        rgb = np.array(mpl.colors.to_rgb(colour))
-        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-        return linear @ [0.2126, 0.7152, 0.0722]
 
-    def contrast(colour):
-        return (luminance(figures.PAPER) + 0.05) / (luminance(colour) + 0.05)
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_every_colour_of_a_figure_has_one_for_dark_pages(make):
+    """What is drawn in another would stay as it is."""
+    drawn = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", svg_with_data(make())))
+    assert drawn <= set(style.DARK)
 
-    assert contrast(figures.INK) > 4.5
-    assert contrast(figures.GREY) > 4.5
-    assert min(contrast(colour) for colour in figures.COLOURS) > 2
-    assert len(set(figures.MARKERS)) == len(figures.COLOURS)
+
+def test_names_stand_at_the_ends_of_lines_and_clear_of_each_other():
+    axes = plt.subplots()[1]
+    for end, name in ((1.0, "upper"), (0.99, "middle, a long name of two lines"), (0.0, "lower")):
+        axes.plot([0, 1], [0, end], label=name)
+    style.name_lines(axes)
+    axes.figure.canvas.draw()
+    texts = sorted(axes.texts, key=lambda text: text.get_position()[1])
+    assert [text.get_text()[:5] for text in texts] == ["lower", "middl", "upper"]
+    boxes = [text.get_window_extent() for text in texts]
+    assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
+    assert [text.get_color() for text in texts] == [style.WORDS[i] for i in (2, 1, 0)]
 
 
 def test_digit_images_show_what_they_are_given():
@@ -353,13 +391,15 @@ def test_a_dial_shows_how_far_off_vectors_are():
     np.testing.assert_allclose(tips, [[1, 0], [0.9, 1.2]])
 
 
-def test_a_board_names_who_is_exact_and_leaves_out_who_does_not_fit():
+def test_a_board_draws_what_is_lost_at_one_height_and_leaves_out_who_does_not_fit():
     figure = FIGURES["board"]()
-    one, two = figure.axes
-    assert [text.get_text() for text in one.texts] == ["exact: b"]
-    assert not two.texts
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
-    assert [axes.get_title() for axes in figure.axes] == ["circuits, k = 1", "circuits, k = 2"]
+    (axes,) = figure.axes
+    grey, named = axes.lines
+    assert grey.get_ydata().tolist() == [0, 3]
+    assert named.get_ydata().tolist() == [0.1, 0.2]
+    assert [tick.get_text() for tick in axes.get_yticklabels()][::5] == ["exact", "lost"]
+    assert figure_data(figure)["relative_mse"].tolist() == [0.1, 0.2, 0, 3e4]
+    assert (grey.get_color(), named.get_color()) == (style.REST, style.COLOURS[0])
 
 
 PAGE = """# Page

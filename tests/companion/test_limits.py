@@ -207,6 +207,13 @@ def test_price_of_one_is_that_of_a_network(rng):
     assert found == pytest.approx(float(evaluate(theory.price_of_one(), sizes)))
 
 
+def test_prices_by_width_are_counted_derived_and_above_the_bound(rng):
+    table = limits.price_by_width(9, (1, 3), rng)
+    assert table["width"].tolist() == [1, 3]
+    np.testing.assert_allclose(table["measured"], table["derived"])
+    assert (table["derived"] > table["bound"]).all()
+
+
 def test_most_circuits_is_the_posts_law():
     T, D, M, k, m, d = symbols.T, symbols.D, symbols.M, symbols.k, symbols.m, symbols.d
     assert theory.most_circuits() == symbols.tolerance * M * D / ((k - 1) * m * d)

@@ -16,6 +16,7 @@ from companion.scoreboard import (
     counted_room,
     errors,
     from_superposition,
+    in_words,
     linear_room,
     most_circuits,
     residual_room,
@@ -452,3 +453,8 @@ def test_bounds_of_the_figure():
     assert (room > leading).all()
     assert room[1] == pytest.approx(leading[1], rel=0.1)
     assert room[0] > np.sqrt(weights[0] / 16)
+
+
+def test_a_number_is_lost_when_the_answer_is_worse_than_none():
+    errors = (0.0, 0.1234, 1.0, 1.01, np.inf, np.nan)
+    assert [in_words(error) for error in errors] == ["0", "0.12", "1", "lost", "lost", "—"]

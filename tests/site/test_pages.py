@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,10 @@ from urllib.parse import unquote, urldefrag
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from matplotlib.colors import to_rgb
+
+from companion.figures.style import DARK, GRID, PAPER
+from tests.colours import contrast
 
 ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build/html"
@@ -23,6 +28,7 @@ NAMES = re.findall(r"^\s*-?\s*(?:file|root): (\S+)", (ROOT / "_toc.yml").read_te
 PAGES = [f"{name}.html" for name in NAMES]
 LARGEST = 1_500_000  # bytes of a page and all that it loads, as they are sent
 PHONE = 375
+DARK_PAGE = f"rgb({', '.join(f'{255 * part:.0f}' for part in to_rgb(DARK[PAPER]))})"
 # What axe finds that is not ours to mend: rule, with the reason.
 EXCEPTIONS = {
     "aria-required-children": "docutils gives the bibliography's list a role without list items",
@@ -40,6 +46,19 @@ CONTRAST = """() => {
   const body = document.querySelector("article p");
   const [a, b] = [light(numbers(getComputedStyle(body).color).slice(0, 3)), light(back(body))];
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}"""
+
+# What scrolls sideways inside itself, also what a click would show: its kind and its first words.
+SCROLLING = """() => {
+  document.querySelectorAll("details").forEach(each => { each.open = true; });
+  const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX)
+      && e.checkVisibility() && e.scrollWidth > e.clientWidth;
+  return [...document.querySelectorAll(".bd-content *")].filter(scrolls)
+      .map(e => [`${e.tagName} ${e.className}`, e.innerText.slice(0, 60)]);
+}"""
+EQUATIONS = """() => {
+  const all = [...document.querySelectorAll(".bd-content mjx-container[display='true']")];
+  return [all.filter(e => e.scrollWidth > e.clientWidth).length, all.length];
 }"""
 
 
@@ -116,6 +135,7 @@ def test_a_page_loads_whole_and_says_nothing(page: str, site: str, browser: Any)
         broken = "[...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt)"
         assert visit.page.evaluate(f"{broken}.map(i => i.src)") == []
         assert visit.bytes <= LARGEST
+        assert (HTML / page).stat().st_size <= LARGEST
         assert serious(visit) == []
 
 
@@ -126,10 +146,54 @@ def test_a_phone_does_not_scroll_sideways(page: str, site: str, browser: Any) ->
         assert visit.complaints == []
 
 
+def test_nothing_on_a_page_scrolls_sideways(page: str, site: str, browser: Any) -> None:
+    """No table, equation, output or code, with the menu open as it is."""
+    with Visit(browser, site + page) as visit:
+        assert visit.page.evaluate(SCROLLING) == []
+
+
+def test_on_a_phone_hardly_an_equation_scrolls(site: str, browser: Any) -> None:
+    found = {}
+    for page in PAGES:
+        with Visit(browser, site + page, PHONE) as visit:
+            found[page] = visit.page.evaluate(EQUATIONS)
+    scrolling, all_of_them = (sum(column) for column in zip(*found.values(), strict=True))
+    assert all_of_them > 150
+    assert scrolling <= all_of_them / 10, found
+
+
+def colours_of(image: Path) -> Iterator[tuple[bool, str]]:
+    """Of each mark of a drawn figure whether it is a word, and its colour."""
+    for part in ET.parse(image).iter():
+        if part.get("id", "").startswith("text_"):
+            for inner in part.iter():
+                inner.set("is-word", "yes")
+        found = re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", part.get("style", ""))
+        yield from ((part.get("is-word") is not None, colour) for colour in found)
+
+
+def test_figures_can_be_read_on_light_and_on_dark_pages(site: str) -> None:
+    """Contrast with the page: 4.5 of words, 3 of lines, whatever is drawn in the grid's colour."""
+    seen = 0
+    for image in sorted((HTML / "_images").glob("fig-*.svg")):
+        if image.stem.removesuffix("-dark") in WITHOUT_DATA:
+            continue
+        dark = image.stem.endswith("-dark")
+        page, grid = (DARK[PAPER], DARK[GRID]) if dark else (PAPER, GRID)
+        for is_word, colour in set(colours_of(image)):
+            if colour not in (page, grid):
+                assert contrast(colour, page) >= (4.5 if is_word else 3), (image.name, colour)
+                seen += dark
+    assert seen > 100
+
+
 def test_dark_pages_can_be_read(page: str, site: str, browser: Any) -> None:
     with Visit(browser, site + page, scheme="dark") as visit:
         assert visit.page.evaluate("document.documentElement.dataset.theme") == "dark"
         assert visit.page.evaluate(CONTRAST) >= 7
+        assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == DARK_PAGE
+        shown = "[...document.images].filter(i => i.checkVisibility()).map(i => i.className)"
+        assert not any("figure-light" in names for names in visit.page.evaluate(shown))
         assert serious(visit) == []
 
 

@@ -27,6 +27,7 @@ from companion.figures.five_steps import strip
 from companion.figures.gated import beside_published, meeting_slots, noise_by_layer
 from companion.figures.graphs import path_errors_by, stream_in_use
 from companion.figures.landing import stills
+from companion.figures.limits import beside_floor, price_of_exactness
 from companion.figures.maths import averaging, extremes, load_histogram, purities, read_errors
 from companion.figures.million import cost_and_error
 from companion.figures.planes import three_chains, two_codes
@@ -45,6 +46,7 @@ __all__ = [
     "MARKERS",
     "PAPER",
     "averaging",
+    "beside_floor",
     "beside_published",
     "board",
     "by_layer",
@@ -76,6 +78,7 @@ __all__ = [
     "noise_by_layer",
     "path_errors_by",
     "predicted_and_measured",
+    "price_of_exactness",
     "purities",
     "ratios",
     "read_errors",

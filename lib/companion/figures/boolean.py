@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, name_lines, over_seeds, spread
 from superposition._check import Floats
 
 _DASHES = [(0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2))]
@@ -29,8 +29,7 @@ def gates_by_neurons(table: pd.DataFrame, bounds: Mapping[str, Floats]) -> Figur
     for style, kind in enumerate(table["kind"].unique()):
         rows = found[found["kind"] == kind]
         axes.plot("n_neurons", "predicted_gates", data=rows, color=COLOURS[style], label="_")
-        spread(axes, rows, "n_neurons", "n_gates", style, f"{kind}, measured", line=False)
-    axes.plot([], [], color=INK, label="predicted")
+        spread(axes, rows, "n_neurons", "n_gates", style, str(kind), line=False)
     one_each = "a neuron for each gate"
     values = {"n_neurons": neurons, **bounds, one_each: neurons}
     lines = pd.DataFrame(values).melt("n_neurons", var_name="kind", value_name="n_gates")
@@ -41,5 +40,5 @@ def gates_by_neurons(table: pd.DataFrame, bounds: Mapping[str, Floats]) -> Figur
     axes.set(xscale="log", yscale="log", xlabel="neurons n (stream D = n/2)", ylabel="AND gates")
     axes.set_xticks(neurons, [str(n) for n in neurons])
     axes.set_xticks([], minor=True)
-    axes.legend(fontsize=8.5)
+    name_lines(axes)
     return carries(figure, pd.concat([found, lines]))

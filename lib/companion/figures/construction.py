@@ -7,11 +7,17 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, INK, name_lines, over_seeds, spread
 from superposition._check import Floats
+
+# Zero is the page itself, light or dark.
+_FADING = LinearSegmentedColormap.from_list(
+    "fading", [(0, COLOURS[0]), (0.5, COLOURS[0] + "00"), (0.5, COLOURS[1] + "00"), (1, COLOURS[1])]
+)
 
 
 def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
@@ -40,7 +46,7 @@ def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
         xlabel="parameters of the large network, per layer",
         ylabel="small networks that fit, T",
     )
-    axes.legend(loc="upper left")
+    name_lines(axes)
     kinds = {"in superposition": found, alone: private[[x, y]], slope: steep}
     return carries(figure, pd.concat(kinds, names=["series"]).reset_index("series"))
 
@@ -54,7 +60,7 @@ def terms(pieces: Sequence[Floats], names: Sequence[str]) -> Figure:
     figure, panels = plt.subplots(1, len(pieces), figsize=(9.2, 3.4), sharey=True)
     top = max(np.abs(piece).max() for piece in pieces)
     for axes, piece, name in zip(panels, pieces, names, strict=True):
-        image = axes.imshow(piece, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto")
+        image = axes.imshow(piece, cmap=_FADING, vmin=-top, vmax=top, aspect="auto")
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("stream dimension")
         axes.grid(visible=False)
@@ -104,11 +110,11 @@ def predicted_and_measured(
     figure, axes = plt.subplots(figsize=(6.6, 3.8))
     found = over_seeds(table, [x], [measured], [predicted])
     axes.plot(x, predicted, data=found, color=COLOURS[1], label="predicted")
-    spread(axes, found, x, measured, 0, "measured (mean and range over seeds)", line=False)
+    spread(axes, found, x, measured, 0, "measured", line=False)
     axes.set(xscale="log", yscale="log", xlabel=labels[0], ylabel=labels[1])
     axes.set_xticks(found[x], [f"{value:g}" for value in found[x]])
     axes.set_xticks([], minor=True)
-    axes.legend()
+    name_lines(axes)
     return carries(figure, found)
 
 
@@ -128,6 +134,6 @@ def depth(table: pd.DataFrame, nothing: pd.Series) -> Figure:
     axes.plot("layer", "relative_mse", data=idle, color=GREY, ls="--", label=idle_name)
     axes.set(yscale="log", xlabel="layer", ylabel="relative_mse of active circuits")
     axes.set_xticks(sorted(found["layer"].unique()))
-    axes.legend(loc="upper left")
+    name_lines(axes)
     both = pd.concat({"in superposition": found, idle_name: idle}, names=["series"])
     return carries(figure, both.reset_index("series"))

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, INK, name_lines, over_seeds, spread
 from superposition._check import Floats
 
 
@@ -91,7 +91,7 @@ def digit_sizes(
                       xytext=(-3, 0), textcoords="offset points")  # fmt: skip
     axes.set(xscale="log", xlabel="D · M", ylabel="balanced accuracy, all 511 tasks",
              ylim=(0.46, 1.0))  # fmt: skip
-    axes.legend(loc="upper left", fontsize=9, bbox_to_anchor=(0.05, 0.93))
+    name_lines(axes)
     series = {"in superposition": found, few: private[[x, y]], alone: pd.DataFrame({y: [small]})}
     series |= {text: pd.DataFrame({x: [size]}) for text, size in marks.items()}
     return carries(figure, pd.concat(series, names=["series"]).reset_index("series"))

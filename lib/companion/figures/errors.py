@@ -17,6 +17,7 @@ from companion.figures.style import (
     INK,
     MARKERS,
     PAPER,
+    name_lines,
     named_range,
     over_seeds,
     spread,
@@ -42,13 +43,12 @@ def neuron_errors(table: pd.DataFrame) -> Figure:
             color=COLOURS[style],
             marker=MARKERS[style],
             ls="none",
-            label=f"k = {k}, measured",
+            label=f"k = {k}",
         )
-    axes.plot([], [], color=GREY, label="predicted")
     axes.set(
         xlabel="pre-activation w·a + b", ylabel="squared error of the activation", yscale="log"
     )
-    axes.legend()
+    name_lines(axes)
     return carries(figure, table)
 
 
@@ -124,11 +124,9 @@ def growth(table: pd.DataFrame) -> Figure:
         colour = COLOURS[style]
         axes.plot("layer", "predicted", data=rows, color=colour, label="_")
         axes.plot("layer", quiet, data=rows, color=colour, ls=":", lw=1.2, label="_")
-        spread(axes, rows, "layer", "relative_mse", style, f"T = {n}, measured", line=False)
-    axes.plot([], [], color=GREY, label="predicted")
-    axes.plot([], [], color=GREY, ls=":", lw=1.2, label="if inactive circuits stayed inactive")
+        spread(axes, rows, "layer", "relative_mse", style, f"T = {n}", line=False)
     axes.set(yscale="log", xlabel="layer", ylabel="relative_mse of active circuits")
-    axes.legend(fontsize=9)
+    name_lines(axes)
     return carries(figure, table)
 
 
@@ -151,7 +149,7 @@ def ignition(gains: Mapping[str, Floats], garbage: Floats) -> Figure:
         xlabel="held for an inactive circuit before the layer, |g|²",
         ylabel="gain Γ of one layer",
     )
-    axes.legend(fontsize=9)
+    name_lines(axes)
     return carries(figure, table[["load", "garbage", "gain"]])
 
 
@@ -230,14 +228,13 @@ def design(table: pd.DataFrame, name: str, label: str) -> Figure:
     table = named_range(table, "relative_mse")[["n_active", "layer", name, *drawn]]
     for axes, (k, part) in zip(panels, table.groupby("n_active"), strict=True):
         for style, (layer, rows) in enumerate(part.sort_values(name).groupby("layer")):
-            _ranges(axes, rows, name, "relative_mse", style, f"layer {layer}, measured")
-        axes.plot([], [], color=GREY, label="predicted")
+            _ranges(axes, rows, name, "relative_mse", style, f"layer {layer}")
         axes.set(xscale="log", yscale="log", xlabel=label, title=f"k = {k}")
         axes.minorticks_off()
         ticks = sorted(table[name].unique())[::2]
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     panels[0].set_ylabel("relative_mse")
-    panels[0].legend(fontsize=8)
+    name_lines(*panels)
     return carries(figure, table)
 
 
@@ -263,7 +260,7 @@ def capacities(table: pd.DataFrame) -> Figure:
             label=f"in superposition, {layers} layer{'s' if layers > 1 else ''}",
         )
     axes.set(xscale="log", yscale="log", xlabel="stream width D (M = 2D)", ylabel="circuits T")
-    axes.legend(fontsize=9)
+    name_lines(axes)
     return carries(figure, table)
 
 

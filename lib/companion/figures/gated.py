@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, MARKERS, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, INK, MARKERS, name_lines, over_seeds, spread
 from superposition.packings import plane_lines
 
 
@@ -107,7 +107,7 @@ def beside_published(table: pd.DataFrame) -> Figure:
         if (rows["mse_gated"] == 0).all():
             axes.annotate("exact", (rows["layer"].mean(), 2.5e-4), ha="center", color=INK)
     panels[0].set_ylabel("mean squared error")
-    panels[0].legend(loc="lower right", bbox_to_anchor=(1, 0.12), fontsize=8)
+    name_lines(*panels)
     return carries(figure, table)
 
 
@@ -125,8 +125,7 @@ def noise_by_layer(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
         for i, (k, at) in enumerate(rows.groupby("n_active")):
             spread(axes, at, "layer", "mse", i, f"k = {k}", line=False)
             axes.plot("layer", "predicted", data=at, color=COLOURS[i], label="_")
-        axes.plot([], [], color=INK, label="predicted")
         axes.set(title=title, xlabel="layer", yscale="log")
         axes.set_ylabel("mean squared error")
-    panels[0, 0].legend(fontsize=9)
+    name_lines(*panels[0])
     return carries(figure, table)

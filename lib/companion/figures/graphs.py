@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, PAPER, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, INK, name_lines, over_seeds, spread
 from superposition._check import Floats
 
 
@@ -26,13 +26,12 @@ def path_errors_by(table: pd.DataFrame, x: str, label: str) -> Figure:
     for style, stage in enumerate(table["stage"].unique()):
         rows = found[found["stage"] == stage]
         axes.plot(x, "predicted", data=rows, color=COLOURS[style], label="_")
-        spread(axes, rows, x, "relative_mse", style, f"{stage}, measured", line=False)
-    axes.plot([], [], color=GREY, label="predicted")
+        spread(axes, rows, x, "relative_mse", style, str(stage), line=False)
     ticks = sorted(table[x].unique())
     axes.set(xscale="log", yscale="log", xlabel=label, ylabel="relative_mse of active circuits")
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)
-    axes.legend(fontsize=9)
+    name_lines(axes)
     return carries(figure, found)
 
 
@@ -47,7 +46,7 @@ def stream_in_use(states: Floats, parts: Mapping[str, slice], names: list[str]) 
     shown = np.zeros(states.shape)
     for number, part in enumerate(parts.values(), start=1):
         shown[:, part] = number * (np.abs(states[:, part]) > 1e-9)
-    colours = [PAPER, *(COLOURS[i % len(COLOURS)] for i in range(len(parts)))]
+    colours = ["none", *(COLOURS[i % len(COLOURS)] for i in range(len(parts)))]
     axes.imshow(
         shown, aspect="auto", cmap=ListedColormap(colours), vmin=0, vmax=len(parts),
         interpolation="nearest",

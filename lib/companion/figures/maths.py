@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, PAPER, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, PAPER, name_lines, over_seeds, spread
 from superposition._check import Floats, Integers
 
 
@@ -30,7 +30,7 @@ def extremes(table: pd.DataFrame) -> Figure:
     axes.plot("n_circuits", leading, data=table, color=GREY, ls="--", label="leading order")
     spread(axes, table, "n_circuits", y, 0, "measured", line=False)
     axes.set(xscale="log", xlabel="number of circuits T", ylabel="largest overlap", ylim=(0, None))
-    axes.legend(loc="lower right")
+    name_lines(axes)
     return carries(figure, table)
 
 
@@ -46,11 +46,10 @@ def read_errors(table: pd.DataFrame) -> Figure:
         table.rename(columns={"active": y}), ["kind", "n_active"], [y], ["predicted"]
     )
     for style, (kind, rows) in enumerate(table.groupby("kind")):
-        label = f"{kind}, derived"
-        axes.plot("n_active", "predicted", data=rows, color=COLOURS[style], label=label)
-        spread(axes, rows, "n_active", y, style, f"{kind}, measured", line=False)
+        axes.plot("n_active", "predicted", data=rows, color=COLOURS[style], label="_")
+        spread(axes, rows, "n_active", y, style, str(kind), line=False)
     axes.set(xlabel="active circuits k", ylabel="squared error of what is read")
-    axes.legend()
+    name_lines(axes)
     return carries(figure, table)
 
 
@@ -93,7 +92,7 @@ def averaging(table: pd.DataFrame) -> Figure:
     axes.set(xscale="log", yscale="log", xlabel="redundancy r", ylabel="variance of interference")
     axes.set_xticks(sorted(table[x].unique()), sorted(table[x].unique()))
     axes.minorticks_off()
-    axes.legend(fontsize=9)
+    name_lines(axes)
     return carries(figure, table)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, MARKERS
+from companion.figures.style import COLOURS, GREY, MARKERS, name_lines
 
 
 def cost_and_error(sizes: pd.DataFrame, errors: dict[str, pd.DataFrame]) -> Figure:
@@ -18,7 +18,7 @@ def cost_and_error(sizes: pd.DataFrame, errors: dict[str, pd.DataFrame]) -> Figu
     figure carries columns series (as in the legends), n_circuits, and relative_parameters or
     relative_error.
     """
-    figure, panels = plt.subplots(1, 2, figsize=(8.2, 3.7))
+    figure, panels = plt.subplots(1, 2, figsize=(9.4, 3.7))
     table = _lines(sizes, errors)
     costs = table[table["relative_parameters"].notna()]
     for i, (label, rows) in enumerate(costs.groupby("series", sort=False)):
@@ -34,9 +34,10 @@ def cost_and_error(sizes: pd.DataFrame, errors: dict[str, pd.DataFrame]) -> Figu
     panels[1].set_ylabel("relative error after two layers")
     for axes in panels:
         axes.set(xscale="log", yscale="log", xlabel="small networks in one, T")
-        axes.legend(fontsize=8)
     panels[0].set_ylim(0.4)
     panels[1].set_ylim(1e-17, 1e-4)
+    for axes in panels:
+        name_lines(axes)
     return carries(figure, table)
 
 

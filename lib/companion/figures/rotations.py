@@ -10,7 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, MARKERS, named_range, over_seeds, spread
+from companion.figures.style import (
+    COLOURS,
+    GREY,
+    INK,
+    MARKERS,
+    name_lines,
+    named_range,
+    over_seeds,
+    spread,
+)
 
 NAMES = {"x": "vector x", "on": "on-indicator α"}
 _EXACT = 1e-4  # errors below are drawn on a linear scale down to zero
@@ -76,7 +85,7 @@ def by_layer(table: pd.DataFrame, what: str) -> Figure:
             axes.set_xticks(sorted(table["layer"].unique()))
             axes.set_ylim(bottom=0)
             axes.set_xlabel("layer")
-    panels[0, 0].legend(fontsize=9)
+    name_lines(*panels[:, 1])
     return carries(figure, table)
 
 
@@ -102,8 +111,7 @@ def firing(table: pd.DataFrame) -> Figure:
         axes.set(title=f"block {block}", xlabel="layer")
         axes.set_xticks(sorted(table["layer"].unique()))
     panels[0].set_ylabel("share of neurons that fire")
-    panels[0].plot([], [], color=GREY, ls="--", lw=1.2, label="k r d/D")
-    panels[0].legend(fontsize=8)
+    name_lines(*panels)
     return carries(figure, table)
 
 
@@ -170,5 +178,5 @@ def tuning(table: pd.DataFrame) -> Figure:
         axes.set(title=f"k = {k}", xlabel="layer", xticks=sorted(table["layer"].unique()))
         axes.set_ylim(-1e-4, 1.6 * table["mse_x_max"].max())
     panels[0].set_ylabel("mean squared error of x")
-    panels[-1].legend(fontsize=8, loc="lower right")
+    name_lines(*panels)
     return carries(figure, table)

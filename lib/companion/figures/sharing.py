@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, MARKERS, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, INK, MARKERS, name_lines, over_seeds, spread
 from superposition._check import Integers
 
 
@@ -69,10 +69,8 @@ def followed(table: pd.DataFrame) -> Figure:
         colour = COLOURS[style]
         axes.plot("layer", laws["followed"], data=rows, color=colour, label="_")
         axes.plot("layer", laws["published"], data=rows, color=colour, ls=":", lw=1.3, label="_")
-        spread(axes, rows, "layer", "mse", style, f"T = {n}, measured", line=False)
-    axes.plot([], [], color=GREY, label="false indicators followed")
-    axes.plot([], [], color=GREY, ls=":", lw=1.3, label="published law")
+        spread(axes, rows, "layer", "mse", style, f"T = {n}", line=False)
     axes.axhline(1, color=GREY, lw=1, ls="--", label="guessing the mean")
     axes.set(yscale="log", xlabel="layer", ylabel="mse of an active circuit's vector")
-    axes.legend(fontsize=9)
+    name_lines(axes)
     return carries(figure, table)

@@ -1,8 +1,10 @@
-"""Colours, type and cards of all figures, told apart by colour-blind readers (Okabe & Ito 2008)."""
+"""Colours and type of all figures, told apart by colour-blind readers (Okabe & Ito 2008)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any, cast
 
 import matplotlib.pyplot as plt
@@ -13,9 +15,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import svg_with_data
+from superposition._check import Floats
 
-INK, PAPER, GREY = "#1f2328", "#fcfbf8", "#6b7280"
-COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
+# Names of colours, as on light pages and as on dark ones. `PAPER` is the page itself.
+INK, PAPER, GREY = "#1f2328", "#ffffff", "#6b7280"
+GRID, REST = "#e3e1da", "#8a9099"  # the rest: lines that a figure does not speak of
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#c48200", "#2f97d3"]
+# Words in a line's colour are darker, since thin strokes need more contrast.
+WORDS = ["#0072b2", "#b84f00", "#007d5b", "#a8447e", "#946200", "#1879b0"]
+_LIGHTER = ["#5aa9e6", "#ff8c42", "#35c99a", "#e79ac6", "#ffc04d", "#a6dcff"]
+DARK = {INK: "#e6e8eb", PAPER: "#121212", GREY: "#9aa3af", GRID: "#2b313a", REST: "#757d88"}
+DARK |= dict(zip([*COLOURS, *WORDS], 2 * _LIGHTER, strict=True))
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 _STYLE: dict[str, Any] = {
     "figure.facecolor": PAPER,
@@ -32,7 +42,8 @@ _STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e3e1da",
+    "axes.axisbelow": True,
+    "grid.color": GRID,
     "grid.linewidth": 0.7,
     "legend.facecolor": PAPER,
     "legend.edgecolor": "none",
@@ -45,7 +56,7 @@ _STYLE: dict[str, Any] = {
 
 
 def use_style() -> None:
-    """Set figures up as the book draws them: SVG on an opaque card, readable on dark pages too.
+    """Set figures up as the book draws them: SVG in the colours of a light page.
 
     In a notebook each image carries the table that it was drawn from: `svg_with_data`.
     """
@@ -57,6 +68,59 @@ def use_style() -> None:
     shell = get_ipython()
     if shell is not None and shell.display_formatter is not None:
         shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, svg_with_data)
+
+
+def darkened(svg: str) -> str:
+    """Return an image in the colours of a dark page."""
+    return re.sub("#[0-9a-f]{6}", lambda found: DARK.get(found[0], found[0]), svg)
+
+
+def name_lines(
+    *panels: Axes, words: Mapping[str, str] | None = None, width: int = 18, gap: float = 0.075
+) -> None:
+    """Write labels at the right ends of their lines, in their colours, instead of a legend.
+
+    A label that several panels have stands in the last of them. `words` replaces labels by others.
+    They are broken at `width` signs; a line of text takes the share `gap` of the height.
+    """
+    named: set[str] = set()
+    for axes in reversed(panels):
+        axes.get_ylim()  # which brings the axes' limits up to date
+        ends = []
+        for artist, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            if label not in named:
+                line = cast(Any, artist[0] if isinstance(artist, tuple) else artist)
+                at = _end(axes, np.array(line.get_xydata(), float))
+                ends.append((at, fill((words or {}).get(label, label), width), line.get_color()))
+            named.add(label)
+        for place, (_, text, colour) in zip(_apart(ends, gap), sorted(ends), strict=True):
+            dark = dict(zip(COLOURS, WORDS, strict=True)).get(colour, colour)
+            axes.text(1.02, place, text, color=dark, transform=axes.transAxes, va="center", size=10)
+
+
+def _end(axes: Axes, points: Floats) -> float:
+    """Return the height of a line's last point, as a share of the panel's."""
+    last = points[np.isfinite(points).all(axis=1)][-1]
+    height = axes.transAxes.inverted().transform(axes.transData.transform(last))[1]
+    return float(np.clip(height, 0.02, 0.98))
+
+
+def _apart(ends: list[tuple[float, str, str]], gap: float) -> list[float]:
+    """Return heights for labels, sorted, near the ends of their lines and clear of each other."""
+    ends = sorted(ends)
+    half = [gap * (label.count("\n") + 1) / 2 for _, label, _ in ends]
+    places = [at for at, _, _ in ends]
+    for _ in range(200):  # neighbours that overlap each give way by half
+        for i in range(len(places) - 1):
+            short = half[i] + half[i + 1] - (places[i + 1] - places[i])
+            if short > 1e-6:
+                places[i] -= short / 2
+                places[i + 1] += short / 2
+    ceiling = 1.05
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], ceiling - half[i])
+        ceiling = places[i] - half[i]
+    return places
 
 
 def over_seeds(

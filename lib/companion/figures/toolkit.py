@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 
 from companion import explore
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, MARKERS, PAPER, named_range
+from companion.figures.style import (
+    COLOURS,
+    GREY,
+    INK,
+    MARKERS,
+    PAPER,
+    REST,
+    name_lines,
+    named_range,
+)
 
 
 def scores_inside(scores: pd.DataFrame, active: Sequence[int]) -> Figure:
@@ -34,34 +43,35 @@ def scores_inside(scores: pd.DataFrame, active: Sequence[int]) -> Figure:
 
 
 def found_by_methods(
-    best: Mapping[str, pd.DataFrame], targets: Sequence[str], methods: Sequence[str]
+    best: pd.DataFrame, score: tuple[str, str], targets: Sequence[str], names: Mapping[str, str]
 ) -> Figure:
-    """Draw MMCS and F1 of methods on targets, in order, with their range over seeds.
+    """Draw a score of methods on targets, in order, with its range over seeds.
 
-    The tables under "mmcs" and "f1" have an index (target, method), that column, and the ends of
-    its range in columns that end in _low and _high. The figure carries both in one table.
+    The table has an index (target, method), the score's column, and the ends of its range in
+    columns that end in _low and _high. The score is a column and its label. The names are the
+    methods that have a colour, with their labels; the first is in ink, and all others are grey.
+    The figure carries the table.
     """
-    figure, panels = plt.subplots(1, 2, figsize=(9.4, 4.2), sharey=True)
-    colours = [INK, GREY, *COLOURS]
-    names = {"mmcs": "directions: MMCS", "f1": "active sets: F1"}
-    ends = {name: [name, f"{name}_low", f"{name}_high"] for name in names}
-    both = pd.concat([best[name][columns] for name, columns in ends.items()], axis="columns")
-    rows_of = pd.MultiIndex.from_product([methods, targets], names=["method", "target"])
-    table = both.reorder_levels(["method", "target"]).reindex(rows_of).reset_index()
-    for axes, (column, label) in zip(panels, names.items(), strict=True):
-        for style, method in enumerate(methods):
-            rows = table[table["method"] == method]
-            x = [i + 0.12 * (style - len(methods) / 2) for i in range(len(targets))]
-            low, high = rows[column] - rows[f"{column}_low"], rows[f"{column}_high"] - rows[column]
-            axes.errorbar(
-                x, rows[column], [low.clip(lower=0), high.clip(lower=0)],
-                fmt=[*MARKERS, "X", "*"][style], color=colours[style], label=method, lw=1,
-            )  # fmt: skip
-        axes.set_xticks(range(len(targets)), targets, rotation=30, ha="right")
-        axes.set(ylabel=label, ylim=(-0.03, 1.05))
-    panels[0].set_xlabel("target, easy to hard")
-    panels[1].set_xlabel("target, easy to hard")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure, axes = plt.subplots(figsize=(8.2, 3.7))
+    column, label = score
+    methods = best.index.unique("method")
+    order = [*(name for name in methods if name not in names), *names]
+    rows_of = pd.MultiIndex.from_product([order, targets], names=["method", "target"])
+    table = best[[column, f"{column}_low", f"{column}_high"]]
+    table = table.reorder_levels(["method", "target"]).reindex(rows_of).reset_index()
+    styles = dict(zip(names, zip([INK, *COLOURS], MARKERS, strict=False), strict=False))
+    for method in order:
+        rows = table[table["method"] == method]
+        colour, marker = styles.get(method, (REST, "."))
+        bars = [rows[column] - rows[f"{column}_low"], rows[f"{column}_high"] - rows[column]]
+        axes.errorbar(
+            range(len(targets)), rows[column], [each.clip(lower=0) for each in bars],
+            color=colour, marker=marker, lw=1.6 if method in names else 0.8, elinewidth=1,
+            label=names.get(method),
+        )  # fmt: skip
+    axes.set_xticks(range(len(targets)), targets)
+    axes.set(xlabel="target, easy to hard", ylabel=label, ylim=(0, 1.05))
+    name_lines(axes)
     return carries(figure, table)
 
 

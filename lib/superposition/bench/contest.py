@@ -39,7 +39,8 @@ class Contest:
     >>> from superposition import GatedConstruction, MLPCircuits
     >>> from superposition.bench import Contest, ground_truth
     >>> rng = numpy.random.default_rng(0)
-    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
     >>> contest = Contest.of(ground_truth(large), n_active=1)
     >>> contest.layer, contest.matrix.name
     (1, 'weights[0]')
@@ -246,7 +247,8 @@ def score(
     >>> from superposition import GatedConstruction, MLPCircuits
     >>> from superposition.bench import METHODS, ground_truth, score
     >>> rng = numpy.random.default_rng(0)
-    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
     >>> method = METHODS["random directions"]
     >>> row = score(method, "only", ground_truth(large), n_active=1, rng=rng)
     >>> list(row)

@@ -33,7 +33,7 @@ class Given:
     >>> from superposition.bench import Given
     >>> network = MLPNetwork([numpy.eye(4)], [numpy.zeros(4)])
     >>> given = Given(numpy.ones((10, 4)), numpy.eye(4), 3, 2, network, after=1)
-    >>> given.n_components(per_circuit=2)  # so many components, for three circuits
+    >>> given.n_components(per_circuit=2)  # for three circuits
     6
     """
 

@@ -96,7 +96,9 @@ def mmcs_columns(target: Floats, components: Floats) -> float:
     >>> import numpy
     >>> from superposition.bench import mmcs_columns
     >>> target = numpy.eye(2)
-    >>> components = numpy.stack([numpy.diag([1.0, 0.0]), numpy.diag([0.0, 1.0])])
+    >>> components = numpy.stack(
+    ...     [numpy.diag([1.0, 0.0]), numpy.diag([0.0, 1.0])]
+    ... )
     >>> mmcs_columns(target, components)
     1.0
     """
@@ -115,7 +117,7 @@ def ml2r_columns(target: Floats, components: Floats) -> float:
 
     >>> import numpy
     >>> from superposition.bench import ml2r_columns
-    >>> ml2r_columns(numpy.eye(2), 0.5 * numpy.eye(2)[None])  # the directions, at half the size
+    >>> ml2r_columns(numpy.eye(2), 0.5 * numpy.eye(2)[None])  # half the size
     0.5
     """
     best = _column_cosines(target, components).argmax(axis=0)
@@ -141,7 +143,8 @@ def component_scores(matrix: Sum, left: Floats, right: Floats) -> tuple[float, f
     >>> from superposition import GatedConstruction, MLPCircuits
     >>> from superposition.bench import component_scores, ground_truth
     >>> rng = numpy.random.default_rng(0)
-    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
     >>> matrix = ground_truth(large)["weights[1]"]
     >>> left, right = zip(*(matrix.factors(circuit) for circuit in range(25)))
     >>> scores = component_scores(matrix, numpy.stack(left), numpy.stack(right))

@@ -29,7 +29,8 @@ class Batch:
     >>> from superposition import GatedConstruction, MLPCircuits
     >>> from superposition.bench import ground_truth
     >>> rng = numpy.random.default_rng(0)
-    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
     >>> batch = ground_truth(large).batch(n_active=1, n_samples=6, rng=rng)
     >>> batch.active.shape, batch.on.shape, batch.first.shape
     ((6, 1), (6, 25), (6, 20))
@@ -53,11 +54,12 @@ class GroundTruth:
     >>> from superposition import GatedConstruction, MLPCircuits
     >>> from superposition.bench import ground_truth
     >>> rng = numpy.random.default_rng(0)
-    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
     >>> truth = ground_truth(large)
     >>> [matrix.name for matrix in truth.matrices]
     ['weights[0]', 'weights[1]']
-    >>> truth.directions(layer=1).shape  # of 25 circuits with two entries, in 20 dimensions
+    >>> truth.directions(layer=1).shape  # 25 circuits, 2 entries, 20 dimensions
     (25, 2, 20)
     """
 
@@ -134,7 +136,8 @@ def ground_truth(superposition: Superposition) -> GroundTruth:
     >>> from superposition import GatedConstruction, MLPCircuits
     >>> from superposition.bench import ground_truth
     >>> rng = numpy.random.default_rng(0)
-    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
     >>> truth = ground_truth(large)
     >>> truth.n_circuits, truth["weights[0]"].component(3).shape
     (25, (20, 20))

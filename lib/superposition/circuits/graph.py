@@ -170,9 +170,13 @@ class CircuitGraph:
     >>> from superposition import CircuitGraph, ResidualCircuits
     >>> from superposition.circuits import Edges, Stage
     >>> rng = numpy.random.default_rng(0)
-    >>> small = ResidualCircuits.random(3, width=2, n_neurons=4, n_layers=1, rng=rng)
+    >>> small = ResidualCircuits.random(
+    ...     3, width=2, n_neurons=4, n_layers=1, rng=rng
+    ... )
     >>> stages = {"first": Stage(small), "second": Stage(small, start=1)}
-    >>> edges = Edges("first", "second", pairs=numpy.array([[0, 2]]), maps=numpy.eye(2))
+    >>> edges = Edges(
+    ...     "first", "second", pairs=numpy.array([[0, 2]]), maps=numpy.eye(2)
+    ... )
     >>> graph = CircuitGraph(stages, [edges])
     >>> graph.n_circuits, graph.n_edges, graph.n_layers
     (6, 1, 2)

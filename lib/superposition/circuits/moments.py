@@ -167,7 +167,9 @@ class Moments:
     >>> import numpy
     >>> from superposition import ResidualCircuits
     >>> rng = numpy.random.default_rng(0)
-    >>> moments = ResidualCircuits.random(5, width=2, n_neurons=4, n_layers=3, rng=rng).moments(rng)
+    >>> moments = ResidualCircuits.random(
+    ...     5, width=2, n_neurons=4, n_layers=3, rng=rng
+    ... ).moments(rng)
     >>> moments.n_layers, moments.pre_activations.shape
     (3, (3, 64))
     >>> round(float(moments.state2[0]), 6)  # the inputs are unit vectors

@@ -44,10 +44,14 @@ class ResidualCircuits:
     >>> import numpy
     >>> from superposition import ResidualCircuits
     >>> rng = numpy.random.default_rng(0)
-    >>> circuits = ResidualCircuits.random(n_circuits=5, width=2, n_neurons=4, n_layers=3, rng=rng)
+    >>> circuits = ResidualCircuits.random(
+    ...     n_circuits=5, width=2, n_neurons=4, n_layers=3, rng=rng
+    ... )
     >>> circuits
     ResidualCircuits(5 circuits, 3 layers, width 2, neurons 4)
-    >>> states = circuits.run(numpy.ones((1, 2, 2)), active=numpy.array([[0, 3]]))
+    >>> states = circuits.run(
+    ...     numpy.ones((1, 2, 2)), active=numpy.array([[0, 3]])
+    ... )
     >>> len(states), states[-1].shape
     (4, (1, 2, 2))
     """
@@ -236,7 +240,9 @@ def with_indicator(circuits: ResidualCircuits, margin: float) -> ResidualCircuit
     >>> import numpy
     >>> from superposition import ResidualCircuits, with_indicator
     >>> rng = numpy.random.default_rng(0)
-    >>> circuits = ResidualCircuits.random(5, width=2, n_neurons=4, n_layers=1, rng=rng)
+    >>> circuits = ResidualCircuits.random(
+    ...     5, width=2, n_neurons=4, n_layers=1, rng=rng
+    ... )
     >>> switched = with_indicator(circuits, margin=1.0)
     >>> switched.width, numpy.unique(switched.bias).tolist()
     (3, [-1.0])

@@ -213,7 +213,8 @@ class ChainConstruction(OfReLUs):
     >>> large = ChainConstruction(n_chains=4).compress(circuits, rng)
     >>> large.network
     MLPNetwork(widths 112 → 112 → 112)
-    >>> bool(measure_error(large, n_active=2, n_samples=50, rng=rng)["worst"].max() < 1e-9)
+    >>> errors = measure_error(large, n_active=2, n_samples=50, rng=rng)
+    >>> bool(errors["worst"].max() < 1e-9)
     True
     """
 

@@ -288,9 +288,12 @@ class GatedResidualConstruction(OnPlane[Moments]):
     Raises TypeError or ValueError for sizes or bounds ≤ 0, or a headroom below 1.
 
     >>> import numpy
-    >>> from superposition import GatedResidualConstruction, ResidualCircuits, measure_error
+    >>> from superposition import GatedResidualConstruction, ResidualCircuits
+    >>> from superposition import measure_error
     >>> rng = numpy.random.default_rng(0)
-    >>> circuits = ResidualCircuits.random(121, width=2, n_neurons=3, n_layers=2, rng=rng)
+    >>> circuits = ResidualCircuits.random(
+    ...     121, width=2, n_neurons=3, n_layers=2, rng=rng
+    ... )
     >>> large = GatedResidualConstruction().compress(circuits, rng)
     >>> large.network  # a layer that cleans lies between the two that compute
     ResidualNetwork(3 layers, stream 44, neurons 44)

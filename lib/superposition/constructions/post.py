@@ -73,8 +73,11 @@ class ResidualConstruction(Sized[Moments]):
     >>> import numpy
     >>> from superposition import ResidualCircuits, ResidualConstruction
     >>> rng = numpy.random.default_rng(0)
-    >>> circuits = ResidualCircuits.random(100, width=2, n_neurons=3, n_layers=2, rng=rng)
-    >>> large = ResidualConstruction(stream_width=256, n_neurons=512).compress(circuits, rng)
+    >>> circuits = ResidualCircuits.random(
+    ...     100, width=2, n_neurons=3, n_layers=2, rng=rng
+    ... )
+    >>> construction = ResidualConstruction(stream_width=256, n_neurons=512)
+    >>> large = construction.compress(circuits, rng)
     >>> large.network
     ResidualNetwork(2 layers, stream 256, neurons 512)
     >>> large.construction.n_carriers  # round(ln 512)

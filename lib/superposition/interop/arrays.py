@@ -37,7 +37,8 @@ def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
     >>> circuits = from_arrays([double, size])
     >>> circuits
     MLPCircuits(2 circuits, widths 1 → 2 → 1)
-    >>> circuits.run(numpy.array([[[-3.0], [-3.0]]]), numpy.array([[0, 1]]))[-1].tolist()
+    >>> inputs, active = numpy.array([[[-3.0], [-3.0]]]), numpy.array([[0, 1]])
+    >>> circuits.run(inputs, active)[-1].tolist()
     [[[-6.0], [3.0]]]
     """
     check_sequence("networks", networks, "of them")

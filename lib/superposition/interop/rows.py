@@ -25,7 +25,9 @@ class RowInputs:
     >>> import numpy
     >>> from superposition.interop import RowInputs
     >>> rows = numpy.array([[1.0], [2.0], [30.0]])
-    >>> sampler = RowInputs(rows, starts=numpy.array([0, 2]), counts=numpy.array([2, 1]))
+    >>> sampler = RowInputs(
+    ...     rows, starts=numpy.array([0, 2]), counts=numpy.array([2, 1])
+    ... )
     >>> sampler(numpy.array([[1], [1]]), numpy.random.default_rng(0)).tolist()
     [[[30.0]], [[30.0]]]
     >>> sampler.longest
@@ -64,7 +66,9 @@ def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
     >>> from superposition.interop import with_inputs
     >>> rng = numpy.random.default_rng(0)
     >>> circuits = MLPCircuits.random(2, [3, 3, 1], rng)
-    >>> measured = with_inputs(circuits, [numpy.ones((5, 3)), numpy.zeros((9, 2))])
+    >>> measured = with_inputs(
+    ...     circuits, [numpy.ones((5, 3)), numpy.zeros((9, 2))]
+    ... )
     >>> measured.default_inputs(numpy.array([[0, 1]]), rng).tolist()
     [[[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]]
     """

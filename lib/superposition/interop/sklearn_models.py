@@ -27,7 +27,9 @@ def from_sklearn(models: Sequence[Any]) -> MLPCircuits:
     >>> from sklearn.neural_network import MLPRegressor
     >>> from superposition.interop import from_sklearn
     >>> x = numpy.linspace(-1, 1, 20)[:, None]
-    >>> model = MLPRegressor(hidden_layer_sizes=[4], solver="lbfgs", max_iter=500, random_state=0)
+    >>> model = MLPRegressor(
+    ...     hidden_layer_sizes=[4], solver="lbfgs", max_iter=500, random_state=0
+    ... )
     >>> model = model.fit(x, x[:, 0] / 2)
     >>> circuits = from_sklearn([model])
     >>> circuits

@@ -38,7 +38,8 @@ def to_torch(superposition: Superposition) -> Any:
     >>> from superposition import GatedConstruction, MLPCircuits
     >>> from superposition.interop import to_torch
     >>> rng = numpy.random.default_rng(0)
-    >>> large = GatedConstruction().compress(MLPCircuits.random(25, [2, 2, 2], rng), rng)
+    >>> circuits = MLPCircuits.random(25, [2, 2, 2], rng)
+    >>> large = GatedConstruction().compress(circuits, rng)
     >>> module = to_torch(large)
     >>> [name for name, _ in module.named_children()]
     ['layer0', 'relu0', 'layer1', 'relu1']
@@ -64,7 +65,9 @@ def from_torch(models: Sequence[Any]) -> MLPCircuits:
 
     >>> import torch
     >>> from superposition.interop import from_torch
-    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    >>> model = torch.nn.Sequential(
+    ...     torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)
+    ... )
     >>> from_torch([model, torch.nn.Linear(3, 1)])
     MLPCircuits(2 circuits, widths 3 → 6 → 2)
     """
