@@ -48,6 +48,8 @@ def error_of(construction, circuits, n_active):
     law = {}
     if isinstance(construction, MLPConstruction) and circuits.moments(RNG()).step is None:
         law = {"law": "small noise"}
+    if construction.sampled:
+        law = {"law": "sampled"}
     return construction.predict_error(circuits, n_active, **law).iloc[-1]
 
 

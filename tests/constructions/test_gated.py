@@ -983,9 +983,9 @@ REFUSED = [
         "n_circuits: wanted at most 4, all that a plane over 2 holds, in 10 neurons, got 9",
     ),
     (
-        lambda: GatedConstruction(99).capacity(SMALL, 1, 0.1),
+        lambda: GatedConstruction(99).capacity("nine", 1, 0.1),
         TypeError,
-        "moments: wanted MLPMoments, got MLPCircuits",
+        "moments: wanted MLPMoments, got str",
     ),
     (
         lambda: GatedConstruction().capacity(MOMENTS, 1, 0.1),
@@ -1005,9 +1005,9 @@ REFUSED = [
         "tolerance: wanted one that 3 active circuits with no others in 10 neurons meet, got 1e-09",
     ),
     (
-        lambda: GatedConstruction().size_for(9, SMALL, 1, 0.1),
+        lambda: GatedConstruction().size_for(9, SMALL.weights, 1, 0.1),
         TypeError,
-        "moments: wanted MLPMoments",
+        "moments: wanted MLPMoments, got tuple",
     ),
     (
         lambda: GatedConstruction().size_for(9, MOMENTS, 10, 0.1),

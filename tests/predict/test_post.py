@@ -308,14 +308,6 @@ def test_feedback_is_the_mean_of_its_definition(rng):
     assert symbols.feedback in over_layers.active_read_out().result.free_symbols
 
 
-def test_circuits_in_place_of_their_moments_are_told_how(make_circuits):
-    circuits = make_circuits()
-    with pytest.raises(
-        TypeError, match=r"^moments: wanted Moments, got ResidualCircuits: pass its"
-    ):
-        ResidualConstruction(64, 128).capacity(circuits, 1, 0.1)
-
-
 def test_what_is_unlike_by_hand():
     """Circuit 0 writes 3, circuit 1 writes 1: (81 + 1)/2 over 5² = 1.64.
 

@@ -359,13 +359,12 @@ class GatedResidualConstruction(OnPlane[Moments]):
         instance("circuits", circuits, ResidualCircuits)
         if isinstance(n_active, Mapping):
             each, n = self.predict_error, circuits.n_circuits
-            law = chosen_law(law, default_moments(circuits))
+            law = chosen_law(law, circuits)
             return over_numbers(lambda k: each(circuits, k, law), n_active, n)
         n = circuits.n_circuits
         n_active = positive_int("n_active", n_active, n, ", the number of circuits")
         prime = self._prime(circuits.width, n)
-        moments = default_moments(circuits)
-        law = chosen_law(law, moments)
+        law = chosen_law(law, circuits)
 
         def sample(rng: np.random.Generator) -> Sampled:
             codes = draw_stream_codes(prime, *self._redundancies, n, rng)
@@ -373,7 +372,7 @@ class GatedResidualConstruction(OnPlane[Moments]):
             return gated_residual_errors(circuits, codes, self.quiet, n_active, n_samples, rng)
 
         if law == "derived" or n_active == 1:
-            table = self._law(moments, prime, n, n_active)
+            table = self._law(default_moments(circuits), prime, n, n_active)
             table = table if law == "derived" else table.reindex(columns=NAMES, fill_value=0.0)
         else:
             table = sampled_law(circuits, sample, DRAWINGS)

@@ -232,15 +232,14 @@ class ResidualConstruction(Sized[Moments]):
         instance("circuits", circuits, ResidualCircuits)
         if isinstance(n_active, Mapping):
             each, n = self.predict_error, circuits.n_circuits
-            law = chosen_law(law, default_moments(circuits))
+            law = chosen_law(law, circuits)
             return over_numbers(lambda k: each(circuits, k, law), n_active, n)
         because = ", the number of circuits"
         n_active = positive_int("n_active", n_active, circuits.n_circuits, because)
         sizes = self.sizes(circuits.n_circuits, n_active)
-        moments = default_moments(circuits)
-        if chosen_law(law, moments) == "sampled":
+        if chosen_law(law, circuits) == "sampled":
             return stream_law(sizes, circuits)
-        return predict_layers(sizes, moments)
+        return predict_layers(sizes, default_moments(circuits))
 
     def predicted(self, moments: Moments, n_circuits: float, n_active: int) -> float:
         """Return the predicted relative_mse after the last layer, infinite where it overflows."""

@@ -79,10 +79,10 @@ def misleads(moments: Moments) -> str:
     return ""
 
 
-def chosen_law(law: str | None, moments: Moments) -> str:
+def chosen_law(law: str | None, circuits: ResidualCircuits) -> str:
     """Return the law, or the one that holds where none is asked for; ValueError for another."""
     if law is None:
-        return "sampled" if misleads(moments) else "derived"
+        return "sampled" if misleads(default_moments(circuits)) else "derived"
     if law not in LAWS:
         raise ValueError(f"law: wanted one of {LAWS} or None, got {law!r}")
     return law
