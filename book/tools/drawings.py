@@ -18,7 +18,6 @@ from sphinx.application import Sphinx
 from companion.construction import small_example
 from companion.figures import drawing, five_steps
 
-START = '<svg xmlns="http://www.w3.org/2000/svg" class="pic '
 ALL = tuple(range(len(five_steps.STEPS)))
 CHAPTERS = "introduction", "embedding", "neurons", "read_in", "writing_back"  # one for each step
 PLACES: dict[str, tuple[tuple[int, ...], str]] = {
@@ -45,7 +44,7 @@ def inline(app: Sphinx, doctree: nodes.document) -> None:
         if path.suffix != ".svg" or not path.is_file():
             continue
         svg = path.read_text(encoding="utf-8")
-        if svg.startswith(START):
+        if svg.startswith(drawing.START):
             content = standing(svg, page.replace("/", "-"), image.get("alt"))
             image.replace_self(nodes.raw("", content, format="html"))
 

@@ -1,7 +1,8 @@
 """Sphinx extension: images for light and for dark pages, and each figure's data as a file.
 
-An image that carries its data is served without it, and the data beside it. On pages each image has
-a twin in the colours of dark pages; the page's style shows one of them.
+An image that carries its data is served without it, and the data beside it. On pages each image but
+drawings, which become part of them, has a twin in the colours of dark pages; the page's style shows
+one of them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
+from companion.figures import drawing
 from companion.figures.figure_data import split
 from companion.figures.style import darkened
 
@@ -36,7 +38,7 @@ def take_out(app: Sphinx, doctree: nodes.document) -> None:
         if csv is not None:
             image["uri"] = write(app, folder / f"{name}.svg", plain)
             add_link(image, figure, write(app, folder / f"{name}.csv", csv))
-        if (dark := darkened(plain)) != plain:
+        if not plain.startswith(drawing.START) and (dark := darkened(plain)) != plain:
             add_twin(image, write(app, folder / f"{name}-dark.svg", dark))
 
 
@@ -60,6 +62,7 @@ def add_twin(image: nodes.image, uri: str) -> None:
     twin["uri"] = uri
     image["classes"].append(LIGHT)
     twin["classes"].append(DARK)
+    twin["loading"] = "lazy"  # fetched where it is shown
     image.parent.insert(image.parent.index(image) + 1, twin)
 
 

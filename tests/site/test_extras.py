@@ -22,7 +22,11 @@ TIPS = {
     "equation": EQUATION,
     "equation elsewhere": ("book/glossary.html", 'a[href*="html#equation-"]', "mjx-container"),
     "term": ("book/introduction.html", 'a[href*="#term-superposition"]', "dl > dt"),
-    "figure": ("book/introduction.html", 'a[href="construction.html#fig-depth"]', "figure img"),
+    "figure": (
+        "book/introduction.html",
+        'a[href="construction.html#fig-depth"]',
+        "figure img:visible",
+    ),
     "source": ("book/introduction.html", 'a[href*="bibliography.html#id"]', ".citation p"),
     "symbols": ("book/introduction.html", 'a[href="notation.html"]', ".tippy-header"),
 }

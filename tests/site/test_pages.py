@@ -26,7 +26,9 @@ ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build/html"
 NAMES = re.findall(r"^\s*-?\s*(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text(), re.MULTILINE)
 PAGES = [f"{name}.html" for name in NAMES]
-LARGEST = 1_500_000  # bytes of a page and all that it loads, as they are sent
+LARGEST = (
+    1_600_000  # bytes of a page and all that it loads, as sent; 1.2 million are the same for all
+)
 PHONE = 375
 DARK_PAGE = f"rgb({', '.join(f'{255 * part:.0f}' for part in to_rgb(DARK[PAPER]))})"
 # What axe finds that is not ours to mend: rule, with the reason.
@@ -132,10 +134,11 @@ def test_a_page_loads_whole_and_says_nothing(page: str, site: str, browser: Any)
         raw += ".filter(e => !e.querySelector('mjx-container')).map(e => e.textContent)"
         assert visit.page.evaluate(raw) == []
         assert visit.page.evaluate("document.querySelectorAll('mjx-merror').length") == 0
-        broken = "[...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt)"
+        broken = "[...document.images].filter(i => !i.alt || i.checkVisibility()"
+        broken += " && (!i.complete || !i.naturalWidth))"
         assert visit.page.evaluate(f"{broken}.map(i => i.src)") == []
         assert visit.bytes <= LARGEST
-        assert (HTML / page).stat().st_size <= LARGEST
+        assert (HTML / page).stat().st_size <= 1_500_000
         assert serious(visit) == []
 
 

@@ -45,10 +45,11 @@ export function button(words, act, attributes = {}) {
 /** The place of a live figure, if it is on this page. A still picture of it makes room. */
 export function placeOf(id) {
   const place = globalThis.document?.getElementById(id);
-  const still = place && document.getElementById(place.dataset.still)?.querySelector("img");
-  if (still) {
-    still.classList.add("explore-still");
-    still.before(place);
+  const figure = place && document.getElementById(place.dataset.still);
+  const stills = figure ? figure.querySelectorAll("img") : []; // for light pages, and for dark ones
+  for (const still of stills) still.classList.add("explore-still");
+  if (stills.length) {
+    stills[0].before(place);
     place.hidden = false;
   }
   return place;

@@ -48,6 +48,7 @@ DARK = {
 }
 INK, MUTE, LINE, SHARED, BAND = (f"var(--{n})" for n in ("ink", "mute", "line", "shared", "band"))
 PAPER = "var(--paper)"
+START = '<svg xmlns="http://www.w3.org/2000/svg" class="pic '  # how an image is known to be one
 LEADING = 19  # from one line of words to the next
 
 
@@ -121,7 +122,7 @@ class Drawing:
             for n, each in enumerate(self.layouts)
         )
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="pic pic-{self.name}" width="{width}" '
+            f'{START}pic-{self.name}" width="{width}" '
             f'height="{height}" role="img" aria-label="{html.escape(self.title)}">'
             f"{as_metadata(self.table)}<style>{STYLE}{self._rules()}</style>"
             f"<defs>{''.join(parts)}</defs>{''.join(shapes)}</svg>"
