@@ -175,7 +175,7 @@ SIZES = [
     (lambda: Moments(**{**MOMENTS, "width": 0}), ValueError, "width: wanted at least 1"),
     (lambda: CONSTRUCTION.predict_error(CIRCUITS, 4), ValueError, "n_active: wanted at most 3"),
     (lambda: CONSTRUCTION.predict_error(NETWORK, 1), TypeError, "circuits: wanted Residual"),
-    (lambda: CONSTRUCTION.capacity(CIRCUITS, 1, 0.1), TypeError, "moments: wanted Moments"),
+    (lambda: CONSTRUCTION.capacity("few", 1, 0.1), TypeError, "moments: wanted Moments, got str"),
     (lambda: CONSTRUCTION.capacity(GIVEN, 0, 0.1), ValueError, "n_active: wanted at least 1"),
     (lambda: CONSTRUCTION.capacity(GIVEN, 1, 0.0), ValueError, "tolerance: wanted .* above 0"),
     (lambda: CONSTRUCTION.capacity(GIVEN, 1, 1e-9), ValueError, "tolerance: wanted at least .* no"),

@@ -26,9 +26,8 @@ ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build/html"
 NAMES = re.findall(r"^\s*-?\s*(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text(), re.MULTILINE)
 PAGES = [f"{name}.html" for name in NAMES]
-LARGEST = (
-    1_600_000  # bytes of a page and all that it loads, as sent; 1.2 million are the same for all
-)
+# Bytes of a page and all that it loads, as they are sent; 1.2 million are the same for all pages.
+LARGEST = 1_600_000
 PHONE = 375
 DARK_PAGE = f"rgb({', '.join(f'{255 * part:.0f}' for part in to_rgb(DARK[PAPER]))})"
 # What axe finds that is not ours to mend: rule, with the reason.

@@ -10,9 +10,9 @@ from docutils.frontend import get_default_settings
 from docutils.utils import new_document
 
 import drawings
-from companion.figures import five_steps
+from companion.figures import drawing, five_steps
 
-SVG = f'{drawings.START}pic-a" aria-label="a"><g id="a-1"/><use href="#a-1"/></svg>'
+SVG = f'{drawing.START}pic-a" aria-label="a"><g id="a-1"/><use href="#a-1"/></svg>'
 
 
 def page(name, *content):
