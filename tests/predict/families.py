@@ -169,19 +169,20 @@ def compared(name: str, n_layers: int, redundancy: int, n_active: int, seed: int
     law = construction.predict_error(circuits, n_active, law="derived").iloc[-1]
     large = construction.compress(circuits, np.random.default_rng([seed, 1]))
     measured = measure_error(large, n_active, 1500, np.random.default_rng([seed, 2])).iloc[-1]
-    ratio = predicted["relative_mse"] / measured["relative_mse"]
+    about = {"family": name, "layers": n_layers, "slots": redundancy, "active": n_active}
+    return about | beside(predicted, law, measured)
+
+
+def beside(predicted: pd.Series, law: pd.Series, measured: pd.Series) -> dict:
+    """The columns that tables of all kinds of circuits have: what samples predict, and the law."""
     inside = predicted["low"] <= measured["relative_mse"] <= predicted["high"]
     return {
-        "family": name,
-        "layers": n_layers,
-        "slots": redundancy,
-        "active": n_active,
         "predicted": predicted["relative_mse"],
         "low": predicted["low"],
         "high": predicted["high"],
         "measured": measured["relative_mse"],
         "derived": law["relative_mse"],
-        "ratio": ratio,
+        "ratio": predicted["relative_mse"] / measured["relative_mse"],
         "inside": bool(inside),
         "lost, predicted": predicted["circuit_lost"],
         "lost, measured": measured["circuit_lost"],
@@ -252,24 +253,12 @@ def compared_residual(name: str, kind: str, n_layers: int, n_active: int) -> dic
         rng = np.random.default_rng([seed, 1])
         runs.append(measure_error(large, n_active, 500, rng).iloc[-1])
     measured = pd.DataFrame(runs).mean()
-    inside = predicted["low"] <= measured["relative_mse"] <= predicted["high"]
-    return {
-        "family": name,
-        "construction": kind,
-        "layers": n_layers,
-        "active": n_active,
-        "predicted": predicted["relative_mse"],
-        "low": predicted["low"],
-        "high": predicted["high"],
-        "measured": measured["relative_mse"],
-        "derived": law["relative_mse"],
-        "ratio": predicted["relative_mse"] / measured["relative_mse"],
-        "inside": bool(inside),
-        "lost, predicted": predicted["circuit_lost"],
-        "lost, measured": measured["circuit_lost"],
+    about = {"family": name, "construction": kind, "layers": n_layers, "active": n_active}
+    idle = {
         "inactive, predicted": predicted["inactive_mse"],
         "inactive, measured": measured["inactive_mse"],
     }
+    return about | beside(predicted, law, measured) | idle
 
 
 def residual_table() -> pd.DataFrame:

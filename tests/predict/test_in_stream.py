@@ -11,10 +11,11 @@ from superposition import (
     ResidualConstruction,
     SparseCode,
 )
-from superposition.circuits.inputs import sample_active
 from superposition.constructions.post import PostCodes
 from superposition.predict import in_stream
-from superposition.predict.in_stream import _Overlaps, _Stream, stream_errors
+from superposition.predict.in_stream import _Overlaps, _Stream, in_turn, stream_errors
+from superposition.theory import evaluate, symbols
+from superposition.theory.embedding import length_variance, overlap_variance
 from tests.predict.families import CONSTRUCTIONS, RESIDUAL, compared_residual, residual
 
 
@@ -27,10 +28,10 @@ def test_without_overlaps_samples_are_what_the_network_does():
     circuits = small(np.random.default_rng(1))
     n, width = circuits.n_circuits, circuits.width + 1
     wide = ResidualConstruction(10**24, 20, redundancy=3)
-    found = stream_errors(wide.sizes(n, 2), circuits, 30, np.random.default_rng(4))
+    pool = np.random.default_rng(5).permutation(n)
+    found = stream_errors(wide.sizes(n, 2), circuits, pool, 30, np.random.default_rng(4))
     again = np.random.default_rng(4)
-    pool = again.permutation(n)
-    active = pool[sample_active(n, 2, 30, again)]
+    active = pool[in_turn(n, 2, 30, again)]
     inputs = circuits.default_inputs(active, again)
     again.standard_normal((n, n, width, width))
     neurons = [SparseCode.draw("random", n, 3, 20, 3, again) for _ in range(2)]
@@ -98,22 +99,38 @@ def test_overlaps_have_the_variance_that_is_derived(rng):
     others = overlaps.of_pool[~np.eye(60, dtype=bool)]
     own = overlaps.own - np.eye(3)
     diagonal = np.eye(3, dtype=bool)
-    assert others.var() == pytest.approx(1 / 64, rel=0.05)
-    assert own[:, diagonal].var() == pytest.approx(2 / 64, rel=0.4)
-    assert own[:, ~diagonal].var() == pytest.approx(1 / 64, rel=0.4)
+    across, along = (
+        float(evaluate(derived().result, {symbols.D: 64}))
+        for derived in (overlap_variance, length_variance)
+    )
+    assert others.var() == pytest.approx(across, rel=0.05)
+    assert own[:, diagonal].var() == pytest.approx(along, rel=0.4)
+    assert own[:, ~diagonal].var() == pytest.approx(across, rel=0.4)
 
 
-def test_many_circuits_are_active_from_a_pool(monkeypatch):
-    """With room for few overlaps the pool is small, and predictions are the same to noise."""
+@pytest.mark.parametrize(("n", "k"), [(8, 2), (7, 3), (5, 5), (9, 1)])
+def test_all_circuits_take_turns(n, k, rng):
+    active = in_turn(n, k, 40, rng)
+    assert len(active) >= 40
+    assert all(len({*row}) == k for row in active.tolist())
+    once = -(-n // k)
+    assert {*active[:once].ravel().tolist()} == {*range(n)}
+    counts = np.bincount(active.ravel())
+    assert counts.max() - counts.min() <= len(active) // once
+
+
+def test_each_of_many_circuits_is_in_some_pool(monkeypatch):
+    """With room for few overlaps pools are parts; predictions are the same to noise."""
     circuits = ResidualCircuits.random(150, 3, 5, 2, np.random.default_rng(0))
-    sizes = ResidualConstruction(300, 500).sizes(150, 2)
-    whole = stream_errors(sizes, circuits, 600, np.random.default_rng(1))
-    monkeypatch.setattr(in_stream, "_AT_ONCE", 40_000)
-    some = stream_errors(sizes, circuits, 600, np.random.default_rng(1))
-    assert len(np.unique(some.active)) == 33 < len(np.unique(whole.active)) == 150
-    for layer in (0, 1, 2):
-        assert some.errors[layer].mean() == pytest.approx(whole.errors[layer].mean(), rel=0.2)
-        assert some.idle[layer] == pytest.approx(whole.idle[layer], rel=0.2)
+    construction = ResidualConstruction(300, 500)
+    whole = construction.predict_error(circuits, 2, law="sampled")
+    monkeypatch.setattr(in_stream, "_OVERLAPS", 150**2 * 4**2 - 1)
+    parts = in_stream.pools(circuits, 2, np.random.default_rng(0))
+    assert {len(part) for part in parts} == {16}
+    assert {*np.concatenate(parts).tolist()} == {*range(150)}
+    some = construction.predict_error(circuits, 2, law="sampled")
+    for column in ("mse", "inactive_mse", "circuit_median"):
+        np.testing.assert_allclose(some[column][1:], whole[column][1:], rtol=0.2)
 
 
 def test_circuits_of_which_no_sample_fits_are_refused(monkeypatch):
@@ -121,7 +138,7 @@ def test_circuits_of_which_no_sample_fits_are_refused(monkeypatch):
     circuits = SimpleNamespace(n_circuits=100_000, width=4, n_neurons=8, n_layers=2)
     sizes = ResidualConstruction(300, 500).sizes(100_000, 1)
     with pytest.raises(MemoryError, match=r'circuits: .* circuits, or any with law="derived", wo'):
-        stream_errors(sizes, circuits, 10, np.random.default_rng(0))
+        stream_errors(sizes, circuits, np.arange(9), 10, np.random.default_rng(0))
 
 
 # kinds of circuits, of which the derived law of means knows too little

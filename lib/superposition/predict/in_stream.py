@@ -15,7 +15,6 @@ import numpy as np
 from superposition._check import Floats, Integers
 from superposition._memory import check_memory
 from superposition.circuits import ResidualCircuits
-from superposition.circuits.inputs import sample_active
 from superposition.circuits.residual import with_indicator
 from superposition.maps import SparseCode
 from superposition.predict.sampled import Sampled
@@ -25,34 +24,65 @@ from superposition.theory.embedding import overlap_variance
 if TYPE_CHECKING:
     from superposition.predict.post import Sizes
 
+DRAWINGS = 16  # of codes, for one prediction
+_OVERLAPS = 2**23  # numbers: those of all circuits with all
 _AT_ONCE = 2**22  # numbers of one kind that are looked at together
 _ROUNDING = 1e-9
 _LEAST = 16  # circuits that may be active
 
 
+def pools(circuits: ResidualCircuits, n_active: int, rng: np.random.Generator) -> list[Integers]:
+    """Return for each drawing of codes the circuits that may be active: all, or equal parts.
+
+    All may be where their overlaps fit. Otherwise each circuit is in some part, and each part large
+    enough for some active sets.
+    """
+    n, width = circuits.n_circuits, circuits.width + 1
+    order = rng.permutation(n)
+    if n**2 * width**2 <= _OVERLAPS:
+        return [order] * DRAWINGS
+    size = max(-(-n // DRAWINGS), min(n, max(2 * n_active, _LEAST)))
+    return [np.take(order, range(i * size, (i + 1) * size), mode="wrap") for i in range(DRAWINGS)]
+
+
+def in_turn(n_circuits: int, n_active: int, n_samples: int, rng: np.random.Generator) -> Integers:
+    """Return active sets (batch, k), at least n_samples, in which all circuits take turns.
+
+    Whoever is once in the sets more often than others is so at random.
+    """
+    once = -(-n_circuits // n_active)
+    rounds = [
+        np.resize(rng.permutation(n_circuits), (once, n_active))
+        for _ in range(-(-n_samples // once))
+    ]
+    return np.concatenate(rounds)
+
+
 def stream_errors(
-    sizes: Sizes, circuits: ResidualCircuits, n_samples: int, rng: np.random.Generator
+    sizes: Sizes,
+    circuits: ResidualCircuits,
+    pool: Integers,
+    n_samples: int,
+    rng: np.random.Generator,
 ) -> Sampled:
     """Return the errors of random active sets with the circuits' own inputs, in drawn codes.
 
     sizes: the construction's, for as many circuits.
+    pool: (p,), the circuits that may be active, which are in turn.
 
-    Active circuits are drawn from all of them, or of very many from those whose overlaps fit.
     Raises MemoryError for circuits of which one sample does not fit.
     """
     n, k, d, m = circuits.n_circuits, sizes.n_active, circuits.width, circuits.n_neurons
     of_one = n * (d + 1) ** 2  # overlaps
     each = k * of_one + n * ((2 * circuits.n_layers + 6) * (d + 1) + 2 * m) + 2 * sizes.n_neurons
-    may_be_active = int(np.clip(2 * _AT_ONCE // of_one, min(n, max(2 * k, _LEAST)), n))
     check_memory(
         "circuits",
         n,
-        lambda some: 8.0 * some / n * (each + 2 * may_be_active * of_one),
+        lambda some: 8.0 * some / n * (each + 2 * len(pool) * some / n * of_one),
         fits='{:,} circuits, or any with law="derived",'.format,
         kind="a sample",
     )
-    pool = rng.permutation(n)[:may_be_active]
-    place = sample_active(may_be_active, k, n_samples, rng)
+    place = in_turn(len(pool), k, n_samples, rng)
     inputs = circuits.default_inputs(pool[place], rng)
     overlaps = _Overlaps.draw(sizes, pool, d + 1, rng)
     kind = "disjoint" if sizes.disjoint else "random"
@@ -62,7 +92,7 @@ def stream_errors(
     at_once = max(_AT_ONCE // each, 1)
     parts = [
         _of_part(circuits, within, carriers, _Stream(overlaps, place[some]), inputs[some], rng)
-        for some in (slice(i, i + at_once) for i in range(0, n_samples, at_once))
+        for some in (slice(i, i + at_once) for i in range(0, len(place), at_once))
     ]
     errors, lengths, idle, firing = (
         np.concatenate(all_parts, axis=1) for all_parts in zip(*parts, strict=True)

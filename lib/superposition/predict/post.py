@@ -63,7 +63,7 @@ class Sizes:
 
 _UNEQUAL, _COMMON = 30.0, 0.3  # beyond which laws for residual circuits were found to mislead
 LAWS = "derived", "sampled"
-_SAMPLES, _FEWEST, _DRAWS = 4_800, 480, 16
+_SAMPLES, _FEWEST = 4_800, 480
 _OPERATIONS = 2e8  # that samples may take
 
 
@@ -90,13 +90,18 @@ def chosen_law(law: str | None, circuits: ResidualCircuits) -> str:
 
 def stream_law(sizes: Sizes, circuits: ResidualCircuits) -> pd.DataFrame:
     """Predict errors from samples, with the columns of `sampled_law`."""
-    from superposition.predict.in_stream import stream_errors
-    from superposition.predict.sampled import sampled_law
+    from superposition.predict.in_stream import DRAWINGS, pools, stream_errors
+    from superposition.predict.sampled import Sampled, sampled_law
 
-    one = circuits.n_circuits * circuits.n_neurons * sizes.redundancy * circuits.n_layers
-    most = max(_SAMPLES // sizes.n_active, _FEWEST)
-    n_samples = int(np.clip(_OPERATIONS / one, _FEWEST, most)) // _DRAWS
-    return sampled_law(circuits, lambda rng: stream_errors(sizes, circuits, n_samples, rng), _DRAWS)
+    n, k = circuits.n_circuits, sizes.n_active
+    one = n * circuits.n_neurons * sizes.redundancy * circuits.n_layers
+    n_samples = int(np.clip(_OPERATIONS / one, _FEWEST, max(_SAMPLES // k, _FEWEST))) // DRAWINGS
+    of_drawings = iter(pools(circuits, k, np.random.default_rng(0)))
+
+    def sample(rng: np.random.Generator) -> Sampled:
+        return stream_errors(sizes, circuits, next(of_drawings), n_samples, rng)
+
+    return sampled_law(circuits, sample, DRAWINGS)
 
 
 def default_moments(circuits: ResidualCircuits) -> Moments:
