@@ -6,7 +6,13 @@ import pytest
 from superposition import MLPCircuits
 from superposition._memory import is_spare
 from superposition.circuits import switched
-from superposition.circuits.inputs import UnitInputs, active_mask, take_inputs, with_companions
+from superposition.circuits.inputs import (
+    UnitInputs,
+    active_mask,
+    in_turn,
+    take_inputs,
+    with_companions,
+)
 from superposition.interop import RowInputs
 
 
@@ -51,3 +57,14 @@ def test_what_is_spare_by_hand(monkeypatch):
     assert [is_spare(n) for n in (9, 10, 20, 21)] == [True, True, True, False]
     monkeypatch.setattr("superposition._memory.free_memory", lambda: 4.0)
     assert [is_spare(n) for n in (1, 9, 10)] == [True, True, False]
+
+
+@pytest.mark.parametrize(("n", "k"), [(8, 2), (7, 3), (5, 5), (9, 1)])
+def test_all_circuits_take_turns(n, k, rng):
+    active = in_turn(n, k, 40, rng)
+    assert len(active) >= 40
+    assert all(len({*row}) == k for row in active.tolist())
+    once = -(-n // k)
+    assert {*active[:once].ravel().tolist()} == {*range(n)}
+    counts = np.bincount(active.ravel())
+    assert counts.max() - counts.min() <= len(active) // once

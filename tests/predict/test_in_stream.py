@@ -11,9 +11,10 @@ from superposition import (
     ResidualConstruction,
     SparseCode,
 )
+from superposition.circuits.inputs import in_turn
 from superposition.constructions.post import PostCodes
 from superposition.predict import in_stream
-from superposition.predict.in_stream import _Overlaps, _Stream, in_turn, stream_errors
+from superposition.predict.in_stream import _Overlaps, _Stream, stream_errors
 from superposition.theory import evaluate, symbols
 from superposition.theory.embedding import length_variance, overlap_variance
 from tests.predict.families import CONSTRUCTIONS, RESIDUAL, compared_residual, residual
@@ -106,17 +107,6 @@ def test_overlaps_have_the_variance_that_is_derived(rng):
     assert others.var() == pytest.approx(across, rel=0.05)
     assert own[:, diagonal].var() == pytest.approx(along, rel=0.4)
     assert own[:, ~diagonal].var() == pytest.approx(across, rel=0.4)
-
-
-@pytest.mark.parametrize(("n", "k"), [(8, 2), (7, 3), (5, 5), (9, 1)])
-def test_all_circuits_take_turns(n, k, rng):
-    active = in_turn(n, k, 40, rng)
-    assert len(active) >= 40
-    assert all(len({*row}) == k for row in active.tolist())
-    once = -(-n // k)
-    assert {*active[:once].ravel().tolist()} == {*range(n)}
-    counts = np.bincount(active.ravel())
-    assert counts.max() - counts.min() <= len(active) // once
 
 
 def test_each_of_many_circuits_is_in_some_pool(monkeypatch):

@@ -15,7 +15,7 @@ from superposition import (
     measure_error,
 )
 from superposition.circuits import numbers_active
-from superposition.circuits.inputs import sample_active, shares_of
+from superposition.circuits.inputs import in_turn, sample_active, shares_of
 from superposition.maps import draw_codes, draw_stream_codes
 from superposition.predict.by_circuit import by_circuit, over_numbers, own_errors
 from superposition.predict.on_slots import Geometry, gated_errors, gated_residual_errors
@@ -58,7 +58,7 @@ def test_samples_are_what_the_network_does(
     )
     found = gated_errors(circuits, two, quiet, n_active, 30, np.random.default_rng(seed))
     again = np.random.default_rng(seed)
-    active = sample_active(n, n_active, 30, again)
+    active = in_turn(n, n_active, 30, again)
     inputs = circuits.default_inputs(active, again)
     np.testing.assert_array_equal(found.active, active)
     for layer, (truth, read) in enumerate(
@@ -90,9 +90,9 @@ def test_samples_are_what_the_residual_network_does(seed, plane, share, n_layers
     large = construction.compress(circuits, rng, codes=(codes.stream, codes.neurons))
     found = gated_residual_errors(circuits, codes, quiet, n_active, 30, np.random.default_rng(seed))
     again = np.random.default_rng(seed)
-    active = sample_active(n, n_active, 30, again)
+    active = in_turn(n, n_active, 30, again)
     inputs = circuits.default_inputs(active, again)
-    others = again.integers(n, size=(30, 8))
+    others = again.integers(n, size=(len(active), 8))
     states = large.network.run(large.embed(inputs, active))
     for layer, truth in enumerate(circuits.run(inputs, active)):
         state = states[large.checkpoints[layer]]

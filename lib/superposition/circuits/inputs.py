@@ -40,6 +40,19 @@ def sample_active(
     return active
 
 
+def in_turn(n_circuits: int, n_active: int, n_samples: int, rng: np.random.Generator) -> Integers:
+    """Return active sets (batch, k), at least n_samples, in which all circuits take turns.
+
+    Whoever is once in the sets more often than others is so at random.
+    """
+    once = -(-n_circuits // n_active)
+    rounds = [
+        np.resize(rng.permutation(n_circuits), (once, n_active))
+        for _ in range(-(-n_samples // once))
+    ]
+    return np.concatenate(rounds)
+
+
 def active_mask(active: Integers, n_circuits: int) -> NDArray[np.bool_]:
     """Return whether each circuit is active, (batch, T), for active sets (batch, k)."""
     on = np.zeros((len(active), n_circuits), bool)

@@ -15,6 +15,7 @@ import numpy as np
 from superposition._check import Floats, Integers
 from superposition._memory import check_memory
 from superposition.circuits import ResidualCircuits
+from superposition.circuits.inputs import in_turn
 from superposition.circuits.residual import with_indicator
 from superposition.maps import SparseCode
 from superposition.predict.sampled import Sampled
@@ -43,19 +44,6 @@ def pools(circuits: ResidualCircuits, n_active: int, rng: np.random.Generator) -
         return [order] * DRAWINGS
     size = max(-(-n // DRAWINGS), min(n, max(2 * n_active, _LEAST)))
     return [np.take(order, range(i * size, (i + 1) * size), mode="wrap") for i in range(DRAWINGS)]
-
-
-def in_turn(n_circuits: int, n_active: int, n_samples: int, rng: np.random.Generator) -> Integers:
-    """Return active sets (batch, k), at least n_samples, in which all circuits take turns.
-
-    Whoever is once in the sets more often than others is so at random.
-    """
-    once = -(-n_circuits // n_active)
-    rounds = [
-        np.resize(rng.permutation(n_circuits), (once, n_active))
-        for _ in range(-(-n_samples // once))
-    ]
-    return np.concatenate(rounds)
 
 
 def stream_errors(

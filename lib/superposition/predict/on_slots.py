@@ -15,7 +15,7 @@ import numpy as np
 from superposition._check import Floats, Integers
 from superposition._memory import check_memory
 from superposition.circuits import MLPCircuits, ResidualCircuits
-from superposition.circuits.inputs import sample_active
+from superposition.circuits.inputs import in_turn
 from superposition.circuits.normal import held_states, scaled
 from superposition.maps import SparseCode, StreamCodes, TwoCodes
 from superposition.network import activate
@@ -217,21 +217,21 @@ def _sampled(
     run: Callable[[Floats, Integers, Integers], Iterator[tuple[_Held, Floats]]],
     own_units: Callable[[Integers, int], Floats],
 ) -> Sampled:
-    """Return the errors of random active sets, a part of the samples at a time.
+    """Return the errors of random active sets, in which all circuits take turns.
 
     largest: how many weights a circuit has in its largest layer.
     run: a function of inputs, active sets and inactive circuits, what slots in use hold after
         0 … L layers, and what the inactive circuits read.
     own_units: a function of circuits and a layer, by how much their states are longer than held.
     """
-    active = sample_active(circuits.n_circuits, n_active, n_samples, rng)
+    active = in_turn(circuits.n_circuits, n_active, n_samples, rng)
     inputs = circuits.default_inputs(active, rng)
-    others = rng.integers(circuits.n_circuits, size=(n_samples, _IDLE))
+    others = rng.integers(circuits.n_circuits, size=(len(active), _IDLE))
     used = n_active * max(geometry.read.shape[1] for geometry in layers)
     each = used * max(geometry.on.shape[1] for geometry in layers)
     at_once = max(_AT_ONCE // (each * (largest + used)), 1)
     found: list[list[list[Floats]]] = [[[], [], []] for _ in range(circuits.n_layers + 1)]
-    for start in range(0, n_samples, at_once):
+    for start in range(0, len(active), at_once):
         part = slice(start, start + at_once)
         which, idle, given = active[part], others[part], np.asarray(inputs[part], float)
         truths = circuits.run(inputs[part], which)
