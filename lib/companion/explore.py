@@ -22,7 +22,7 @@ from superposition._check import Floats, positive_int, positive_real
 from superposition.circuits.moments import N_NODES, Moments
 from superposition.constructions import ResidualConstruction
 from superposition.results import read_table
-from superposition.theory import limits, over_layers, read_in, symbols
+from superposition.theory import limits, neurons, over_layers, read_in, symbols
 from superposition.theory.derivation import Derivation, evaluate
 from superposition.theory.symbols import D, M, T, d, k, m, margin, r, tolerance
 
@@ -159,7 +159,9 @@ def _steps_of_the_stream() -> dict[str, Mapping[sp.Symbol, sp.Expr | Derivation]
 def _steps_of_a_carrier() -> dict[str, Mapping[sp.Symbol, sp.Expr | Derivation]]:
     jump_mean, jump_variance = over_layers.jump()
     both_mean, both_square, alone_mean = read_in.on_both()
+    carrying, pair = neurons.chances_of_carriers()
     return {
+        "meeting": {symbols.chance: carrying, symbols.both_chance: pair},
         "heard": {
             symbols.noise: over_layers.own_noise_of_a_carrier(),
             symbols.common_noise: over_layers.common_noise_of_carriers(),

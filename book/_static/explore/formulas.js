@@ -119,6 +119,14 @@ export function readOut({ D, a2, content, d, delta2, feedback, k, state2 }) {
   };
 }
 
+export function meeting({ M, r }) {
+  const x0 = r/M;
+  return {
+    chance: x0,
+    both_chance: x0*(r - 1)/(M - 1),
+  };
+}
+
 export function heard({ D, M, T, bare_sum2, bare_w2, content, d, delta2, drift, garbage, m, margin, pre_mean, pre_variance, r, state2, sum2, w2 }) {
   const x0 = T - 1;
   const x1 = m*w2;

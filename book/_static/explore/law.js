@@ -2,7 +2,7 @@
 // are printed from its derivations; their order is that of superposition/predict/post.py.
 import {
   active, circuits, collided, contained, estimated, GROUPS, heard, held, inactive, LEAST_NOISE,
-  MARGIN, mistaken, MOST_CIRCUITS, MOST_COLLISIONS, readOut, shared, written,
+  MARGIN, meeting, mistaken, MOST_CIRCUITS, MOST_COLLISIONS, readOut, shared, written,
 } from "./formulas.js";
 
 /** r of the sizes, or else the library's default, ln M. */
@@ -12,9 +12,7 @@ export const carriersOf = ({ M, r }) => r ?? Math.max(1, Math.round(Math.log(M))
 function carried(values, others) {
   const common_noise = values.misreading + values.common_noise;
   const noise = Math.max(values.noise + common_noise, LEAST_NOISE);
-  const chance = values.r / values.M;
-  const both_chance = (chance * (values.r - 1)) / Math.max(values.M - 1, 1);
-  const given = { ...values, common_noise, noise, others, chance, both_chance };
+  const given = { ...values, ...meeting(values), common_noise, noise, others };
   const sums = { firing_share: 0, mean_activation: 0, square_activation: 0 };
   for (given.collisions = 0; given.collisions <= Math.min(MOST_COLLISIONS, others);
     given.collisions += 1) {

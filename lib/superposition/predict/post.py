@@ -17,7 +17,11 @@ from superposition.circuits import ResidualCircuits, with_indicator
 from superposition.circuits.moments import Moments
 from superposition.theory import over_layers, read_in, symbols
 from superposition.theory.derivation import Assumption, evaluate
-from superposition.theory.neurons import DISJOINT_CARRIERS, INDEPENDENT_CARRIERS
+from superposition.theory.neurons import (
+    DISJOINT_CARRIERS,
+    INDEPENDENT_CARRIERS,
+    chances_of_carriers,
+)
 
 if TYPE_CHECKING:
     from superposition.constructions.post import ResidualConstruction
@@ -56,9 +60,11 @@ class Sizes:
         """
         together = small_neurons if self.disjoint else 1
         number = self.n_active * small_neurons // together - active
-        chance = together * self.redundancy / self.n_neurons
-        fewer = (self.redundancy - 1) / max(self.n_neurons - 1, 1)
-        return {symbols.others: number, symbols.chance: chance, symbols.both_chance: chance * fewer}
+        carrying, pair = chances_of_carriers()
+        known = {symbols.r: self.redundancy, symbols.M: self.n_neurons}
+        chance = together * float(evaluate(carrying, known))
+        both = together * float(evaluate(pair, known)) if self.n_neurons > 1 else 0.0
+        return {symbols.others: number, symbols.chance: chance, symbols.both_chance: both}
 
 
 _UNEQUAL, _COMMON = 30.0, 0.3  # beyond which laws for residual circuits were found to mislead

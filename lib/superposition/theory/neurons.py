@@ -57,6 +57,14 @@ DISJOINT_CARRIERS = Assumption(
     "no large neuron carries two neurons of one circuit",
     {carrier_covariance: -(_p**2), cross_covariance: r**2 / M / (M - 1) - _p**2},
 )
+
+
+def chances_of_carriers() -> tuple[sp.Expr, sp.Expr]:
+    """Return the chances that a large neuron carries a given small one, and that two both do."""
+    pair = DISTINCT_CARRIERS.values[pair_probability]
+    return RANDOM_CARRIERS.values[carrying_probability], pair
+
+
 INDEPENDENT_LOSSES = Assumption(
     "carriers of one small neuron are lost independently", {loss_covariance: sp.Integer(0)}
 )
