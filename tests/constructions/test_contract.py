@@ -28,6 +28,7 @@ from superposition.bench import ground_truth
 from superposition.chain_maps import ChainCodes
 from superposition.circuits import Edges, Stage
 from superposition.circuits.inputs import sample_active
+from superposition.constructions import ToldConstruction
 from superposition.constructions.post import PostCodes
 from superposition.constructions.recomputed import RecomputedGates
 from superposition.interop import load, save
@@ -218,6 +219,21 @@ CASES = {
         codes=of_gated(7, 3, 3),
         law={},
         width=(130, 100),
+    ),
+    "told, equal": Case(
+        ToldConstruction(80, 2),
+        with_offsets,
+        exact=False,
+        codes=of_gated(5, 2, 2),
+        width=(80, 60),
+    ),
+    "told, quiet": Case(
+        ToldConstruction(70, 2, "finite_plane", quiet=True),
+        relus,
+        exact=False,
+        ways=2,
+        codes=of_gated(5, 2, 2),
+        width=(70, 60),
     ),
     "gated residual, quiet": Case(
         GatedResidualConstruction(80, 2, 3),
@@ -778,6 +794,7 @@ FULL = {
         49,
         "all that a plane over 7 holds, in 130 neurons",
     ),
+    "told, equal": (ToldConstruction(60, 2), 32, "the capacity of 'prime_step' with 10 slots"),
     "gated residual, quiet": (
         GatedResidualConstruction(70, 2, 1),
         49,

@@ -24,7 +24,7 @@ from companion.figures.errors import (
     ratios,
 )
 from companion.figures.five_steps import strip
-from companion.figures.gated import beside_published, meeting_slots, noise_by_layer
+from companion.figures.gated import beside_published, meeting_slots, noise_by_layer, wrong_gates
 from companion.figures.graphs import path_errors_by, stream_in_use
 from companion.figures.landing import stills
 from companion.figures.limits import beside_floor, price_of_exactness
@@ -97,4 +97,5 @@ __all__ = [
     "tuning",
     "two_codes",
     "use_style",
+    "wrong_gates",
 ]

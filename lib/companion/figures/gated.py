@@ -87,18 +87,19 @@ def _slot_rows(axes: Axes, prime: int, redundancy: int) -> None:
 
 
 def beside_published(table: pd.DataFrame) -> Figure:
-    """Draw the error by layer of the published construction and of the gated one, for each k.
+    """Draw the error by layer of both published networks and of the gated one, for each k.
 
-    The table has columns n_active, layer, published and gated; zeros stand at the foot of a panel.
-    The figure carries them, the errors as mse_published and mse_gated.
+    The table has columns n_active, layer, published, told and gated; zeros stand at the foot of a
+    panel. The figure carries them, the errors as mse_published, mse_told and mse_gated.
     """
-    table = table[["n_active", "layer", "published", "gated"]].sort_values(["n_active", "layer"])
-    table = table.rename(columns={"published": "mse_published", "gated": "mse_gated"})
+    names = ["published", "told", "gated"]
+    table = table[["n_active", "layer", *names]].sort_values(["n_active", "layer"])
+    table = table.rename(columns={name: f"mse_{name}" for name in names})
     counts = sorted(table["n_active"].unique())
     figure, panels = plt.subplots(1, len(counts), figsize=(8.2, 3.4), sharey=True)
     for axes, k in zip(panels, counts, strict=True):
         rows = table[table["n_active"] == k]
-        for label, i in (("published", 1), ("gated", 0)):
+        for label, i in (("published", 1), ("told", 2), ("gated", 0)):
             style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "label": label}
             axes.plot(rows["layer"], rows[f"mse_{label}"], clip_on=False, **style)
         axes.axhline(1, color=GREY, ls=":", label="answering zero")
@@ -108,6 +109,23 @@ def beside_published(table: pd.DataFrame) -> Figure:
             axes.annotate("exact", (rows["layer"].mean(), 2.5e-4), ha="center", color=INK)
     panels[0].set_ylabel("mean squared error")
     name_lines(*panels)
+    return carries(figure, table)
+
+
+def wrong_gates(table: pd.DataFrame) -> Figure:
+    """Draw errors against the chance that a gate is wrong: missed ones with a line, false ones.
+
+    The table has columns chance, missed, false and predicted.
+    """
+    figure, axes = plt.subplots(figsize=(5.6, 3.4))
+    axes.plot("chance", "predicted", data=table, color=COLOURS[0], label="_")
+    for name, i in (("missed", 0), ("false", 1)):
+        style = {"color": COLOURS[i], "marker": MARKERS[i], "ls": "" if name == "missed" else "-"}
+        axes.plot("chance", name, data=table, label=name, **style)
+    axes.axhline(1, color=GREY, ls=":", label="answering zero")
+    axes.set(xscale="log", yscale="log", ylabel="relative squared error")
+    axes.set_xlabel("probability that a gate is wrong")
+    name_lines(axes)
     return carries(figure, table)
 
 

@@ -7,6 +7,7 @@ from superposition.constructions.gated import GatedConstruction
 from superposition.constructions.gated_residual import GatedResidualConstruction
 from superposition.constructions.post import ResidualConstruction
 from superposition.constructions.sequel import MLPConstruction
+from superposition.constructions.told import ToldConstruction
 
 __all__ = [
     "ChainConstruction",
@@ -14,4 +15,5 @@ __all__ = [
     "GatedResidualConstruction",
     "MLPConstruction",
     "ResidualConstruction",
+    "ToldConstruction",
 ]

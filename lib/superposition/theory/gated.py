@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 
 import sympy as sp
+from sympy.functions.combinatorial.numbers import stirling
 
 from superposition.theory.derivation import Assumption, Derivation, second_moment_of_sum
 from superposition.theory.symbols import T, a2, k, r
@@ -46,6 +47,7 @@ itself2, bias2, both2 = sp.symbols(
 alike = sp.Symbol(r"a_{t}{\cdot}a_{u}", real=True)
 layer = sp.Symbol("l", positive=True, integer=True)
 coupled = sp.Symbol(r"\bar{y}", nonnegative=True)
+missed = sp.Symbol("epsilon", nonnegative=True)  # the chance that the gate of a slot in use is 0
 own_share, noise_share, itself, own_bias, spread = sp.symbols(
     r"\phi \psi \iota \iota_b \varsigma", nonnegative=True
 )
@@ -194,3 +196,25 @@ def inactive_square() -> sp.Expr:
     noise = arrived2 - joint2 / r + common + own_noise
     slot = (1 - other) * a2 + other / 2 * both2 + noise
     return k * shared / r * slot + k * (k - 1) * shared**2 * (1 - 1 / r) * alike
+
+
+@cache
+def missed_gates(n_layers: int) -> sp.Expr:
+    """Return the relative error where gates of slots in use are closed by chance: (eq-missed-gate).
+
+    Gates are set once, in each of two codes, and copied. One circuit is active, and linear. After
+    each layer the mean over its slots is the share s of open ones, of the one code or the other.
+    So after L layers a state is s^⌈L/2⌉ times that of the other code to ⌊L/2⌋, instead of 1.
+    """
+    odd, even = sp.ceiling(sp.Rational(n_layers, 2)), n_layers // 2
+    once = _power_of_share(odd) * _power_of_share(even)
+    return 1 - 2 * once + _power_of_share(2 * odd) * _power_of_share(2 * even)
+
+
+def _power_of_share(power: int) -> sp.Expr:
+    """Return E s^p for a binomial number r s of open slots, by its factorial moments."""
+    moments = [
+        stirling(power, j) * sp.ff(r, j).expand(func=True) * (1 - missed) ** j
+        for j in range(power + 1)
+    ]
+    return sp.Add(*moments) / r**power
