@@ -163,9 +163,8 @@ def wrong_gates_by_chance(rng: np.random.Generator) -> pd.DataFrame:
     large = GatedConstruction(1000, REDUNDANCY).compress(_circuits("rotations", 557, rng), rng)
     law, rows = theory.missed_gates(DEPTH), []
     for chance in (0.003, 0.01, 0.03, 0.1):
-        found = [
-            wrong_gates(large, *chances, 10_000, rng) for chances in ((chance, 0), (0, chance))
-        ]
+        chances = (chance, 0.0), (0.0, chance)
+        found = [wrong_gates(large, *both, n_samples=2000, rng=rng) for both in chances]
         at = {symbols.r: REDUNDANCY, theory.missed: chance}
         rows.append([chance, *found, float(evaluate(law, at))])
     return pd.DataFrame(rows, columns=["chance", "missed", "false", "predicted"])

@@ -13,7 +13,7 @@ from superposition._check import Floats, Integers
 from superposition.circuits import MLPCircuits
 from superposition.circuits.inputs import sample_active
 from superposition.constructions import GatedConstruction
-from superposition.maps import SparseCode, TwoCodes, draw_codes
+from superposition.maps import GATES, SparseCode, TwoCodes, draw_codes
 from superposition.measure import measure_error
 from superposition.readers import reading_weights
 from superposition.superposition import Superposition
@@ -162,6 +162,30 @@ def _both(
     """Return the true states of circuits (n,) alone with inputs (n, d), and a place's network's."""
     one = np.searchsorted(members, active)[:, None]
     return circuits.run(inputs[:, None], active[:, None]), network.run(inputs[:, None], one)
+
+
+def redundancy_over_layers(
+    redundancies: Sequence[int],
+    n_circuits: int,
+    n_layers: int,
+    n_active: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Measure gated networks of random circuits of width 4 by redundancy, with about 246 slots.
+
+    The table has a row for each redundancy. The columns are relative_mse after layer 1 and after
+    the last, and the worst square |δ|² after the last in 2,000 samples, over the states' own.
+    """
+    circuits = MLPCircuits.random(n_circuits, [4] * (n_layers + 1), rng)
+    rows = {}
+    for r in redundancies:
+        large = GatedConstruction(246 * (4 + GATES), r).compress(circuits, rng)
+        errors = measure_error(large, n_active, 2000, rng).set_index("layer")
+        relative, last = errors["relative_mse"], errors.loc[n_layers]
+        size = last["mse"] / last["relative_mse"]
+        rows[r] = [relative[1], relative[n_layers], last["worst"] ** 2 / size]
+    names = ["layer 1", f"layer {n_layers}", "worst square"]
+    return pd.DataFrame.from_dict(rows, "index", columns=names).rename_axis("r")
 
 
 def one_code_or_two(

@@ -222,12 +222,12 @@ FIGURES = {
     "floor": lambda: figures.beside_floor(FLOOR, ("floor", "bound"), {"one slot": "r = 1"}),
     "price": lambda: figures.price_of_exactness(PRICE),
     "board": lambda: figures.board(
-        pd.concat([BOARD.assign(layer=0), BOARD]), {"x": "circuits"}, ["a"]
+        pd.concat([BOARD.assign(layer=0), BOARD]), {"x": "circuits"}, {"x": {"a": 0}}
     ),
     "room": lambda: figures.room(
         ROOM.assign(n_circuits=[9, 20, 30, 0]),
         {1: {"bound": lambda weights, k: 0.1 * weights}, 3: {}},
-        ["a"],
+        {"a": 0},
     ),
     "failures": lambda: figures.failures(
         {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2

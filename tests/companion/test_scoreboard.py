@@ -9,17 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companion import scoreboard
 from companion.scoreboard import (
     ENTRIES,
+    RESIDUAL,
     Compiled,
     Entry,
+    board_circuits,
     counted_room,
     errors,
     from_superposition,
     in_words,
+    least,
     linear_room,
     most_circuits,
     residual_room,
+    tried,
 )
 from superposition import (
     GatedConstruction,
@@ -210,8 +215,7 @@ def test_errors_of_every_entry(name, k, results):
     sizes = table[["neurons", "layers", "weights"]].drop_duplicates()
     assert len(sizes) == 1
     neurons, layers, weights = sizes.iloc[0]
-    too_small = name == "the sequel's, as published"  # 200 / 6 slots for six for each
-    if too_small or (name == "ping-pong" and k == 2):
+    if name == "ping-pong" and k == 2:
         assert table[["relative_mse", "failed"]].isna().all(axis=None)
         assert (neurons, layers, weights) == (0, 0, 0)
         return
@@ -230,9 +234,12 @@ def test_those_that_claim_it_are_exact_for_one(name, results):
 
 @pytest.mark.parametrize("name", [name for name in ENTRIES if name.startswith(("the ", "gated"))])
 def test_others_are_not_for_two(name, results):
-    """Errors of the last layer, which is why there is a board."""
-    if name != "the sequel's, as published":
-        assert results[name, 2]["relative_mse"].iloc[-1] > 1e-3
+    """Errors of the last layer, which is why there is a board; twenty in a plane may not meet."""
+    table = results[name, 2]
+    if name == "gated":
+        circuits = MLPCircuits.random(100, [4] * 3, np.random.default_rng(1))
+        table = errors(ENTRIES[name], circuits, 66**2, 2, 100, np.random.default_rng(2))
+    assert table["relative_mse"].iloc[-1] > 1e-3
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -260,11 +267,13 @@ def test_widths_may_change_from_layer_to_layer(name):
     assert name == "the post's" or table["relative_mse"].max() < 1e-20
 
 
-@pytest.mark.parametrize("name", ["the sequel's, tuned", "gated", "private neurons", "the post's"])
+@pytest.mark.parametrize("name", ["the sequel's", "gated", "private neurons", "the post's"])
 def test_rotations_too(name):
     """Linear layers, which the sequel has a way of its own for."""
     circuits = rotation_circuits(20, 3, np.random.default_rng(1), conditional=False)
-    table = errors(ENTRIES[name], circuits, WEIGHTS, 1, 100, np.random.default_rng(2))
+    given = "finite_plane, r = 3, step at 0.75, gain 4" if name == "the sequel's" else None
+    rng = np.random.default_rng(2)
+    table = errors(ENTRIES[name], circuits, WEIGHTS, 1, 100, rng, setting=given)
     if name.startswith("the"):
         assert 1e-3 < table["relative_mse"].iloc[-1] < (0.05 if "sequel" in name else np.inf)
     else:
@@ -282,7 +291,7 @@ def test_the_sequel_takes_no_linear_circuits_but_rotations(kind):
         circuits = replace(circuits, weights=[2 * weight for weight in circuits.weights])
     else:
         circuits = mixed(20, [3, 3, 3], "linear", rng)
-    table = errors(ENTRIES["the sequel's, tuned"], circuits, WEIGHTS, 1, 5, rng)
+    table = errors(ENTRIES["the sequel's"], circuits, WEIGHTS, 1, 5, rng)
     assert table["relative_mse"].isna().all()
 
 
@@ -290,7 +299,7 @@ def test_the_sequel_takes_no_linear_circuits_but_rotations(kind):
 
 
 def entry(run, size=(1, 2, 3)):
-    return Entry(lambda *_: Compiled(run, *size), "nothing")
+    return Entry({"": lambda *_: Compiled(run, *size)}, "nothing")
 
 
 def measured(run, circuits, **how):
@@ -325,10 +334,10 @@ def test_a_build_is_told_what_there_is(rng):
         told.append(arguments)
         raise ValueError("weights: wanted more")
 
-    table = errors(Entry(build, "nothing"), circuits, 77, 2, 5, rng)
+    table = errors(Entry({"": build}, "nothing"), circuits, 77, 2, 5, rng)
     assert told == [(circuits, 77, 2, rng)]
     assert table["relative_mse"].isna().tolist() == [True, True]
-    assert Entry(build, "nothing").reads == "nothing"
+    assert Entry({"": build}, "nothing").reads == "nothing"
 
     def broken(inputs, active):
         raise ValueError("run: broken")
@@ -337,13 +346,72 @@ def test_a_build_is_told_what_there_is(rng):
         measured(broken, circuits)
 
 
-def test_wrong_arguments_are_refused(rng, make_circuits):
+def off_by(share):
+    """What builds a network whose states are off by a share of them, and refuses None."""
+
+    def build(circuits, weights, n_active, rng):
+        if share is None:
+            raise ValueError("weights: wanted more")
+        return Compiled(lambda *a: [(1 + share) * a for a in circuits.run(*a)], 1, 1, 1)
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("shares", "wanted"),
+    [
+        ({"a": 0.5, "b": 0.1, "c": 0.3}, "b"),
+        ({"a": 0.103, "b": 0.1}, "a"),  # errors within a tenth count as equal
+        ({"a": 0.11, "b": 0.1}, "b"),
+        ({"a": None, "b": 2.0}, "b"),
+        ({"a": None, "b": None}, "a"),
+        ({"a": 1e-3, "b": 0.0, "c": 0.0}, "b"),
+    ],
+)
+def test_the_setting_with_the_least_error_is_taken(shares, wanted, rng):
+    circuits = mixed(6, [2, 3], "relu", rng)
+    entry = Entry({name: off_by(share) for name, share in shares.items()}, "nothing")
+    found = tried(entry, circuits, 77, 2, rng)
+    assert least(found) == wanted
+    table = errors(entry, circuits, 77, 2, 5, rng)
+    if shares[wanted] is None:
+        assert table["relative_mse"].isna().all()
+    else:
+        assert table["relative_mse"].iloc[-1] == pytest.approx(shares[wanted] ** 2)
+    with pytest.raises(ValueError, match=r"setting: wanted one of \['a', .*, got 'z'"):
+        errors(entry, circuits, 77, 2, 5, rng, setting="z")
+
+
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("name", RESIDUAL)
+def test_residual_circuits_too(name, k):
+    """The post's own kind: exact where that is claimed, and no more weights than given."""
+    circuits = board_circuits("residual", 12, np.random.default_rng(1))
+    table = errors(ENTRIES[name], circuits, 200**2, k, 100, np.random.default_rng(2))
+    exact = name in ("k copies", "private neurons") or (name, k) == ("gated residual", 1)
+    last = table["relative_mse"].iloc[-1]
+    assert last < (1e-20 if exact else 1)
+    assert name != "the post's" or last > 1e-6
+    assert 0 < table["weights"].iloc[0] <= 3 * 200**2
+
+
+def test_every_tuned_row_has_a_setting_that_its_entry_has():
+    for (name, _, _), setting in scoreboard.settings().items():
+        assert setting in ENTRIES[name].settings
+    for (name, _), setting in scoreboard.size_settings().items():
+        assert setting in ENTRIES[name].settings
+    several = {name for name, entry in ENTRIES.items() if len(entry.settings) > 1}
+    assert {name for name, _, _ in scoreboard.settings()} == several
+
+
+def test_wrong_arguments_are_refused(rng):
     circuits = mixed(6, [2, 3], "relu", rng)
     good = ENTRIES["private neurons"]
     with pytest.raises(TypeError, match="entry: wanted Entry, got str"):
         errors("gated", circuits, 100, 1, 5, rng)
-    with pytest.raises(TypeError, match="circuits: wanted MLPCircuits, got ResidualCircuits"):
-        errors(good, make_circuits(), 100, 1, 5, rng)
+    wanted = "circuits: wanted MLPCircuits or ResidualCircuits, got str"
+    with pytest.raises(TypeError, match=wanted):
+        errors(good, "circuits", 100, 1, 5, rng)
     with pytest.raises(ValueError, match="weights: wanted at least 1, got 0"):
         errors(good, circuits, 0, 1, 5, rng)
     with pytest.raises(TypeError, match=r"weights: wanted a whole number, got 1\.5"):

@@ -120,7 +120,8 @@ def wrong_gates(table: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(5.6, 3.4))
     axes.plot("chance", "predicted", data=table, color=COLOURS[0], label="_")
     for name, i in (("missed", 0), ("false", 1)):
-        style = {"color": COLOURS[i], "marker": MARKERS[i], "ls": "" if name == "missed" else "-"}
+        style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i]}
+        style["ls"] = "" if name == "missed" else "-"
         axes.plot("chance", name, data=table, label=name, **style)
     axes.axhline(1, color=GREY, ls=":", label="answering zero")
     axes.set(xscale="log", yscale="log", ylabel="relative squared error")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,24 +17,28 @@ from superposition._check import Floats
 _LEAST, _LOST = 1e-3, 3.0  # errors below run into zero; those above 1 are drawn at one height
 
 
-def board(table: pd.DataFrame, titles: Mapping[str, str], names: Sequence[str]) -> Figure:
+def board(
+    table: pd.DataFrame, titles: Mapping[str, str], names: Mapping[str, Mapping[str, int]]
+) -> Figure:
     """Draw errors after the last layer against the number of active circuits, a panel per task.
 
     The table has columns entry, task, n_active, layer and relative_mse (NaN where circuits do not
-    fit). An error above 1 is drawn as lost. The titles map a task to its title; the names are the
-    entries that have a colour, all others are grey. The figure carries means over seeds.
+    fit). An error above 1 is drawn as lost. The titles map a task to its title. The names map a
+    task to the entries that have a colour, by its number; all others are grey. The figure carries
+    means over seeds.
     """
-    last = table[(table["layer"] == table["layer"].max()) & table["task"].isin([*titles])]
+    deepest = table.groupby("task")["layer"].transform("max")
+    last = table[(table["layer"] == deepest) & table["task"].isin([*titles])]
     keys = ["entry", "task", "n_active"]
     found = last.groupby(keys)["relative_mse"].mean().dropna().reset_index()
     figure, panels = plt.subplots(
-        1, len(titles), figsize=(3.6 * len(titles) + 1.6, 3.9), sharey=True, squeeze=False
+        1, len(titles), figsize=(3.9 * len(titles), 3.9), sharey=True, squeeze=False
     )
     for axes, (task, title) in zip(panels[0], titles.items(), strict=True):
         rows = found[found["task"] == task]
         errors = rows["relative_mse"]
         shown = rows.assign(relative_mse=errors.where(errors <= 1, _LOST))
-        _contest(axes, shown, ("n_active", "relative_mse"), names)
+        _contest(axes, shown, ("n_active", "relative_mse"), names[task])
         axes.set_title(title)
         axes.set_xlabel("active circuits k")
         axes.set_xticks(sorted(found["n_active"].unique()))
@@ -43,19 +47,20 @@ def board(table: pd.DataFrame, titles: Mapping[str, str], names: Sequence[str]) 
     ticks = 10.0 ** np.arange(-3, 1)
     axes.set_yticks([0, *ticks, _LOST], ["exact", *(f"{tick:g}" for tick in ticks), "lost"])
     panels[0, 0].set_ylabel("relative squared error")
-    name_lines(axes)
+    for axes in panels[0]:
+        name_lines(axes)
     return carries(figure, found)
 
 
 def _contest(
-    axes: Axes, table: pd.DataFrame, columns: tuple[str, str], names: Sequence[str]
+    axes: Axes, table: pd.DataFrame, columns: tuple[str, str], names: Mapping[str, int]
 ) -> None:
     """Draw a line for each entry: in a colour and with a name, or in grey, below and without."""
     for entry, rows in table.groupby("entry", sort=False):
         x, y = (rows[column] for column in columns)
         if entry not in names:
             axes.plot(x, y, color=REST, lw=0.8, marker=".", ms=4)
-    for i, name in enumerate(names):
+    for name, i in names.items():
         x, y = (table.loc[table["entry"] == name, column] for column in columns)
         if len(x):
             dashes = "-" if i % 2 == 0 else (0, (4, 2))  # both are seen where two lines are one
@@ -65,14 +70,14 @@ def _contest(
 def room(
     table: pd.DataFrame,
     bounds: Mapping[int, Mapping[str, Callable[[Floats, int], Floats]]],
-    names: Sequence[str],
+    names: Mapping[str, int],
 ) -> Figure:
     """Draw how many circuits fit, against the weights of a layer; a panel per number active.
 
     The table has columns entry, n_active, weights and n_circuits. The bounds map n_active to names
-    and functions: how many circuits for so many weights and active ones. The names are the entries
-    that have a colour, all others are grey. The figure carries means over seeds of entries that
-    fit, and rows of each bound with its name as the entry.
+    and functions: how many circuits for so many weights and active ones. The names map the entries
+    that have a colour to its number, all others are grey. The figure carries means over seeds of
+    entries that fit, and rows of each bound with its name as the entry.
     """
     found = _sizes(table, bounds)
     figure, panels = plt.subplots(
