@@ -12,12 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import sympy as sp
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from companion import _page, figures
 from companion._page import assumptions, equation, glue, page_table, show, show_best
-from companion.figures import style
+from companion.figures import drawing, style
 from companion.figures.figure_data import figure_data, svg_with_data
 from companion.figures.landing import Still
+from companion.figures.narrow import WIDTH, narrowed
 from superposition.theory import neurons
 from tests.colours import contrast
 
@@ -230,7 +233,7 @@ FIGURES = {
         ["a"],
     ),
     "failures": lambda: figures.failures(
-        {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2
+        {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2, ["b"]
     ),
     "meeting slots": lambda: figures.meeting_slots(3, 2, [(1, 2), (2, 0)]),
     "dials": lambda: figures.dials(
@@ -245,12 +248,14 @@ FIGURES = {
     "by layer": lambda: figures.by_layer(BY_LAYER, "x"),
     "firing": lambda: figures.firing(FIRING),
     "scaling": lambda: figures.scaling(SCALING, "mse_x", SCALING, SCALING),
-    "tuning": lambda: figures.tuning(TUNED),
+    "tuning": lambda: figures.tuning(TUNED, ["a"]),
     "neurons": lambda: figures.neuron_errors(NEURONS),
     "error terms": lambda: figures.error_terms(TERMS, pd.Series({"a": 0.2, "b": 0.3})),
     "ratios": lambda: figures.ratios(RATIOS, (0.85, 1.18)),
     "growth": lambda: figures.growth(GROWTH.query("layer > 0")),
-    "ignition": lambda: figures.ignition({"T = 5": np.array([0.1, 1])}, np.array([0.01, 1])),
+    "ignition": lambda: figures.ignition(
+        {"T = 5": np.array([0.1, 1]), "T = 9": np.array([0.3, 2])}, np.array([0.01, 1]), ["T = 9"]
+    ),
     "depths": lambda: figures.depths(DEPTHS, 12),
     "fitting": lambda: figures.fitting({"width": FITS}),
     "design": lambda: figures.design(DESIGN, "margin", "margin"),
@@ -261,7 +266,7 @@ FIGURES = {
     "predicted": lambda: figures.predicted_and_measured(
         MEASURED, "n", "measured", "predicted", ("n", "variance")
     ),
-    "depth": lambda: figures.depth(DEPTH, pd.Series({1: 0.3, 2: 0.5})),
+    "depth": lambda: figures.depth(DEPTH, pd.Series({1: 0.3, 2: 0.5}), [9]),
     "extremes": lambda: figures.extremes(EXTREMES),
     "reads": lambda: figures.read_errors(READS),
     "loads": lambda: figures.load_histogram(np.array([3, 4, 4, 6]), lambda n: n / 20),
@@ -289,9 +294,8 @@ def _close_figures():
 
 def test_every_drawing_function_is_covered(monkeypatch):
     """By the examples here, which other tests go through."""
-    constants = {"COLOURS", "GREY", "INK", "MARKERS", "PAPER"}
     drawings = {"strip", "two_codes", "three_chains", "seizure"}  # tests of their own
-    functions = {*figures.__all__} - constants - drawings - {"use_style"}
+    functions = {*figures.__all__} - drawings - {"use_style"}
     called = set()
     for name in functions:
         monkeypatch.setattr(figures, name, lambda *_, name=name: called.add(name))
@@ -332,6 +336,79 @@ def test_ink_and_colours_can_be_read_on_light_and_on_dark_pages(on):
     assert all(contrast(on(words), page) > 4.5 for words in (style.INK, style.GREY, *style.WORDS))
     assert all(contrast(on(line), page) > 3 for line in (style.REST, *style.COLOURS))
     assert len({on(colour) for colour in style.COLOURS}) == len(style.MARKERS)
+
+
+@pytest.mark.parametrize("names", [drawing.LIGHT, drawing.DARK], ids=["light", "dark"])
+def test_colours_of_drawings_can_be_read(names):
+    """Words are in ink or muted, never in a circuit's colour, which fills a shape or is a line."""
+    assert all(contrast(names[name], names["paper"]) > 4.5 for name in ("ink", "mute"))
+    assert set(re.findall(r"pic-[thsm]{fill:var\(--(\w+)", drawing.STYLE)) == {"ink", "mute"}
+    assert all(contrast(names[f"k{n}"], names["paper"]) > 2 for n in (1, 2, 3))
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_words_of_figures_are_in_colours_for_words(make):
+    """On their own ground: numbers on a bubble are as the page."""
+    figure = make()
+    words = {to_hex(text.get_color()) for axes in figure.axes for text in axes.texts}
+    assert words <= {style.INK, style.GREY, style.PAPER, *style.WORDS}
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_a_figure_has_at_most_four_colours_beside_grey_and_ink(make):
+    figure = make()
+    lines = {line.get_color() for axes in figure.axes for line in axes.lines}
+    assert len(lines & {*style.COLOURS}) <= 4
+
+
+WIDE = [name for name in FIGURES if name not in {"board", "room"}]
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_on_phones_figures_are_narrow_and_show_the_same(name):
+    """No words are lost, none has less than nine points, and the figure itself stays."""
+    figure = FIGURES[name]()
+    size = figure.get_size_inches().tolist()
+    narrow = narrowed(figure)
+    assert figure.get_size_inches().tolist() == size
+    assert narrow.get_figwidth() == WIDTH
+    assert words_of(figure) <= words_of(narrow)
+    small = {text.get_fontsize() for text in narrow.findobj(Text) if text.get_text()}
+    assert min(small) >= 9
+    assert not plt.get_fignums() or narrow.number not in plt.get_fignums()[1:]
+
+
+def words_of(figure):
+    return {text.get_text() for axes in figure.axes for text in axes.texts}
+
+
+def test_panels_that_have_no_room_stand_below_each_other_with_the_words_of_their_row():
+    figure, panels = plt.subplots(2, 4, figsize=(9.2, 4), sharey=True)
+    for row, name in zip(panels, ("upper", "lower"), strict=True):
+        row[0].set_ylabel(name)
+    narrow = narrowed(figure)
+    places = [
+        (each.get_subplotspec().rowspan.start, each.get_subplotspec().colspan.start)
+        for each in narrow.axes
+    ]
+    assert places[:5] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+    assert [each.get_ylabel() for each in narrow.axes] == [
+        "upper", "", "upper", "", "lower", "", "lower", "",
+    ]  # fmt: skip
+    assert narrow.axes[2].yaxis.get_tick_params()["labelleft"]
+    assert not narrow.axes[3].yaxis.get_tick_params()["labelleft"]
+    for row in panels:
+        row[0].set_ylabel("same")
+    panels[1, 3].set_visible(False)
+    assert narrowed(figure).axes[0].get_gridspec().nrows == 4
+
+
+def test_words_below_ticks_that_would_overlap_are_turned():
+    figure, axes = plt.subplots(figsize=(9, 3))
+    axes.set_xticks(range(8), ["a long word"] * 8)
+    (turned,) = narrowed(figure).axes
+    assert turned.get_xticklabels()[0].get_rotation() == 40
+    assert axes.get_xticklabels()[0].get_rotation() == 0
 
 
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
