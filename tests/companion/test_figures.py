@@ -431,6 +431,51 @@ def test_names_stand_at_the_ends_of_lines_and_clear_of_each_other():
     assert [text.get_color() for text in texts] == [style.WORDS[i] for i in (2, 1, 0)]
 
 
+def test_a_name_stands_beside_its_point_and_bars_are_named_at_their_last_top():
+    axes = plt.subplots()[1]
+    axes.set(xlim=(0, 4), ylim=(0, 4))
+    for side in ("left", "right"):
+        style.name_at(axes, side, (2, 1), style.COLOURS[0], side)
+    axes.bar([1, 3], [1, 3], color=style.COLOURS[1], label="bars")
+    style.name_lines(axes)
+    style.name_upright(axes, "upright", 0.5)
+    axes.figure.canvas.draw()
+    left, right, bars, upright = axes.texts
+    at = axes.transData.transform((2, 1))
+    boxes = {text: text.get_window_extent() for text in axes.texts}
+    assert boxes[left].x1 < at[0] < boxes[right].x0
+    assert all(abs(boxes[text].y0 + boxes[text].y1 - 2 * at[1]) < 2 for text in (left, right))
+    assert left.get_color() == style.WORDS[0]
+    assert bars.get_text() == "bars"
+    assert bars.get_position()[1] == pytest.approx(3 / 4)
+    assert bars.get_color() == style.WORDS[1]
+    assert boxes[upright].x1 < axes.transData.transform((0.5, 0))[0]
+    assert axes.lines[0].get_xdata()[0] == 0.5
+
+
+def test_what_is_of_note_has_colours_and_the_rest_is_grey():
+    assert [*style.numbered("abc", ["c", "a"])] == [(1, "a"), (None, "b"), (0, "c")]
+    assert style.look(1) == {"color": style.COLOURS[1], "marker": style.MARKERS[1]}
+    assert style.look(None)["color"] == style.REST
+    figure = FIGURES["depth"]()
+    colours = [bars.lines[0].get_color() for bars in figure.axes[0].containers]
+    assert colours == [style.REST, style.COLOURS[0]]
+
+
+def test_the_largest_terms_are_named_below_the_longest_bar():
+    terms = pd.DataFrame(
+        {n: [x, 1] for n, x in zip("abcde", (5, 1, 4, 2, 3), strict=True)}, ["x", "y"]
+    )
+    (axes,) = figures.error_terms(terms, terms.sum(axis=1)).axes
+    names = [(text.get_text(), text.get_position()) for text in axes.texts]
+    assert names[:4] == [
+        ("a", (2.5, 0.5)),
+        ("c", (7, 0.5)),
+        ("e", (10.5, 0.5)),
+        ("rest", (13.5, 0.5)),
+    ]
+
+
 def test_digit_images_show_what_they_are_given():
     figure = figures.digit_images(np.arange(128.0).reshape(2, 8, 8), ["3: +", "9: −"])
     assert [axes.get_title() for axes in figure.axes] == ["3: +", "9: −"]
