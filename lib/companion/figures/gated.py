@@ -53,8 +53,8 @@ def meeting_slots(prime: int, redundancy: int, circuits: Sequence[Sequence[int]]
     met = table.loc[table["shared"], ["line", "slope"]].drop_duplicates()
     box: dict[str, Any] = {"color": INK, "marker": "s", "ms": 19, "mfc": "none", "ls": "none"}
     slot_axes.plot(met["line"], met["slope"], label="_", **box)
-    for at in met.itertuples(index=False):
-        name_at(slot_axes, "  slot of both", at, INK, "right")
+    for line, slope in met.itertuples(index=False):
+        name_at(slot_axes, "slot of both", (line + 0.4, slope), INK, "right")
     _slot_rows(slot_axes, prime, redundancy)
     plane_axes.set(title="circuits: points", xlabel="x", ylabel="y", aspect="equal")
     plane_axes.set(xticks=range(prime), yticks=range(prime))
