@@ -1,8 +1,8 @@
-"""Sphinx extension: images for light and for dark pages, and each figure's data as a file.
+"""Sphinx extension: images for light and dark pages and for phones, and figures' data as files.
 
 An image that carries its data is served without it, and the data beside it. On pages each image but
-drawings, which become part of them, has a twin in the colours of dark pages; the page's style shows
-one of them.
+drawings, which become part of them, has a twin in the colours of dark pages, and both have narrow
+ones where the image carries one for phones; the page's style shows one of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from companion.figures.figure_data import split
 from companion.figures.style import darkened
 
 LINK, WHOSE = "figure-data", "visually-hidden"
-LIGHT, DARK = "figure-light", "figure-dark"
+LIGHT, DARK, WIDE, NARROW = "figure-light", "figure-dark", "figure-wide", "figure-narrow"
 
 
 def take_out(app: Sphinx, doctree: nodes.document) -> None:
@@ -32,14 +32,20 @@ def take_out(app: Sphinx, doctree: nodes.document) -> None:
         path = Path(app.env.relfn2path(unquote(image["uri"]), page)[1])
         if path.suffix != ".svg" or not path.is_file():
             continue
-        plain, csv = split(path.read_text(encoding="utf-8"))
+        plain, csv, narrow = split(path.read_text(encoding="utf-8"))
         figure = figure_of(image)
         name = figure["ids"][0] if figure and figure["ids"] else f"{Path(page).name}-{number}"
-        if csv is not None:
+        if csv is not None or narrow is not None:
             image["uri"] = write(app, folder / f"{name}.svg", plain)
+        if csv is not None:
             add_link(image, figure, write(app, folder / f"{name}.csv", csv))
-        if not plain.startswith(drawing.START) and (dark := darkened(plain)) != plain:
-            add_twin(image, write(app, folder / f"{name}-dark.svg", dark))
+        images = [(image, name, plain)]
+        if narrow is not None:
+            twin = add_twin(image, write(app, folder / f"{name}-narrow.svg", narrow), WIDE, NARROW)
+            images.append((twin, f"{name}-narrow", narrow))
+        for each, called, svg in images:
+            if not svg.startswith(drawing.START) and (dark := darkened(svg)) != svg:
+                add_twin(each, write(app, folder / f"{called}-dark.svg", dark), LIGHT, DARK)
 
 
 def figure_of(node: nodes.Node | None) -> nodes.figure | None:
@@ -56,14 +62,15 @@ def write(app: Sphinx, path: Path, text: str) -> str:
     return "/" + Path(os.path.relpath(path, app.srcdir)).as_posix()
 
 
-def add_twin(image: nodes.image, uri: str) -> None:
-    """The same image for dark pages, beside it."""
+def add_twin(image: nodes.image, uri: str, own: str, other: str) -> nodes.image:
+    """The same image for dark pages or for phones, beside it; both get a class."""
     twin = image.deepcopy()
     twin["uri"] = uri
-    image["classes"].append(LIGHT)
-    twin["classes"].append(DARK)
+    image["classes"].append(own)
+    twin["classes"].append(other)
     twin["loading"] = "lazy"  # fetched where it is shown
     image.parent.insert(image.parent.index(image) + 1, twin)
+    return twin
 
 
 def add_link(image: nodes.image, figure: nodes.figure | None, target: str) -> None:
@@ -84,7 +91,7 @@ def add_link(image: nodes.image, figure: nodes.figure | None, target: str) -> No
 def name_links(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Let links say whose data they lead to; without links, take their lines and twins away."""
     if app.builder.format != "html":
-        for image in [n for n in doctree.findall(nodes.image) if DARK in n["classes"]]:
+        for image in [n for n in doctree.findall(nodes.image) if {DARK, NARROW} & {*n["classes"]}]:
             image.parent.remove(image)
     numbers = app.env.toc_fignumbers.get(page, {}).get("figure", {})
     for line in [n for n in doctree.findall(nodes.paragraph) if LINK in n["classes"]]:

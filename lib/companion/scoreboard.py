@@ -646,7 +646,7 @@ def size_tuning(entry: str, n_active: int, width: int, rng: np.random.Generator)
 
 @cache
 def size_settings() -> dict[tuple[str, int], str]:
-    """Return the setting in which most circuits fit `TUNED_WIDTH`² weights, by entry and n_active.
+    """Return the setting in which most circuits fit, by entry and n_active, at `TUNED_WIDTH`.
 
     Numbers are those of the study "scoreboard_size_tuning"; numbers within `ALIKE` count as equal.
     """

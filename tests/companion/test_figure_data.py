@@ -254,14 +254,15 @@ def test_an_image_carries_its_data_and_gives_it_back(axes):
     carries(axes.figure, pd.DataFrame({"series": named, "Γ of |g|²": [1, 1 / 3]}))
     axes.plot([1, 2], [3, 4])
     svg = svg_with_data(axes.figure)
-    plain, csv = split(svg)
+    plain, csv, narrow = split(svg)
     assert csv == as_csv(figure_data(axes.figure))
+    assert ET.fromstring(narrow).get("width") != ET.fromstring(plain).get("width")
     assert set(read(csv)["series"]) == {named}
-    assert len(plain) < len(svg) - len(csv)
+    assert len(plain) < len(svg) - len(csv) - len(narrow)
     assert "a &lt; b" not in plain
     ET.fromstring(plain)
-    assert split(plain) == (plain, None)
-    assert split("<svg/>") == ("<svg/>", None)
+    assert split(plain) == (plain, None, None)
+    assert split("<svg/>") == ("<svg/>", None, None)
 
 
 def test_images_are_the_same_whenever_they_are_made():
@@ -378,6 +379,24 @@ def test_an_image_has_a_twin_in_the_colours_of_dark_pages(project):
     assert "fill: #e6e8eb" in dark
     assert page.count("<figcaption>") == 3
     assert "dark" not in build(project, "text", "chapter.txt")
+
+
+def test_an_image_has_a_twin_for_phones_that_it_carries_itself(project, axes):
+    svg = svg_with_data(axes.figure)
+    (project / "drawing.svg").write_text(svg)
+    page = build(project)
+    found = re.findall(r'<img[^>]*class="([\w -]+)"[^>]*src="_images/([\w-]+)\.svg"', page)
+    assert found == [
+        ("figure-wide figure-light", "fig-drawing"),
+        ("figure-wide figure-dark", "fig-drawing-dark"),
+        ("figure-narrow figure-light", "fig-drawing-narrow"),
+        ("figure-narrow figure-dark", "fig-drawing-narrow-dark"),
+    ]
+    images = project / "out/_images"
+    plain, _, narrow = split(svg)
+    assert (images / "fig-drawing.svg").read_text() == plain
+    assert (images / "fig-drawing-narrow.svg").read_text() == narrow
+    assert "narrow" not in build(project, "text", "chapter.txt")
 
 
 def test_a_new_image_has_new_data_and_an_unchanged_page_keeps_its_own(project):

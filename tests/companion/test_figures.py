@@ -12,12 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import sympy as sp
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from companion import _page, figures
 from companion._page import assumptions, equation, glue, page_table, show, show_best
-from companion.figures import style
+from companion.figures import drawing, style
 from companion.figures.figure_data import figure_data, svg_with_data
 from companion.figures.landing import Still
+from companion.figures.narrow import WIDTH, narrowed
 from superposition.theory import neurons
 from tests.colours import contrast
 
@@ -168,7 +171,8 @@ FOLLOWED = pd.DataFrame(
 )
 BESIDE = pd.DataFrame(
     {"n_active": [1, 1, 2, 2], "layer": [1, 2] * 2, "published": 0.5, "gated": [0, 0, 0.1, 0.2]}
-)
+).assign(told=0.3)
+WRONG = pd.DataFrame({"chance": [0.01, 0.1], "missed": 0.1, "false": 0.02, "predicted": [0.1, 0.2]})
 NOISY_LAYERS = pd.DataFrame(
     {"task": list("aabb"), "n_active": 2, "layer": [1, 2] * 2, "mse": 0.1, "predicted": 0.2}
 )
@@ -230,13 +234,14 @@ FIGURES = {
         {"a": 0},
     ),
     "failures": lambda: figures.failures(
-        {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2
+        {"x": FAILURES, "y": FAILURES}, FAILURES[:2].assign(title="x"), 2, ["b"]
     ),
     "meeting slots": lambda: figures.meeting_slots(3, 2, [(1, 2), (2, 0)]),
     "dials": lambda: figures.dials(
         {"true": np.ones((3, 2, 2)), "a": np.zeros((3, 2, 2))}, {"a": "one"}
     ),
     "beside published": lambda: figures.beside_published(BESIDE),
+    "wrong gates": lambda: figures.wrong_gates(WRONG),
     "noise by layer": lambda: figures.noise_by_layer(NOISY_LAYERS, {"a": "one", "b": "two"}),
     "slot loads": lambda: figures.slot_loads({"a": np.array([1, 2]), "b": np.array([2, 2])}),
     "connected slots": lambda: figures.connected_slots(CONNECTED, 1.5),
@@ -245,12 +250,14 @@ FIGURES = {
     "by layer": lambda: figures.by_layer(BY_LAYER, "x"),
     "firing": lambda: figures.firing(FIRING),
     "scaling": lambda: figures.scaling(SCALING, "mse_x", SCALING, SCALING),
-    "tuning": lambda: figures.tuning(TUNED),
+    "tuning": lambda: figures.tuning(TUNED, ["a"]),
     "neurons": lambda: figures.neuron_errors(NEURONS),
     "error terms": lambda: figures.error_terms(TERMS, pd.Series({"a": 0.2, "b": 0.3})),
     "ratios": lambda: figures.ratios(RATIOS, (0.85, 1.18)),
     "growth": lambda: figures.growth(GROWTH.query("layer > 0")),
-    "ignition": lambda: figures.ignition({"T = 5": np.array([0.1, 1])}, np.array([0.01, 1])),
+    "ignition": lambda: figures.ignition(
+        {"T = 5": np.array([0.1, 1]), "T = 9": np.array([0.3, 2])}, np.array([0.01, 1]), ["T = 9"]
+    ),
     "depths": lambda: figures.depths(DEPTHS, 12),
     "fitting": lambda: figures.fitting({"width": FITS}),
     "design": lambda: figures.design(DESIGN, "margin", "margin"),
@@ -261,7 +268,7 @@ FIGURES = {
     "predicted": lambda: figures.predicted_and_measured(
         MEASURED, "n", "measured", "predicted", ("n", "variance")
     ),
-    "depth": lambda: figures.depth(DEPTH, pd.Series({1: 0.3, 2: 0.5})),
+    "depth": lambda: figures.depth(DEPTH, pd.Series({1: 0.3, 2: 0.5}), [9]),
     "extremes": lambda: figures.extremes(EXTREMES),
     "reads": lambda: figures.read_errors(READS),
     "loads": lambda: figures.load_histogram(np.array([3, 4, 4, 6]), lambda n: n / 20),
@@ -289,9 +296,8 @@ def _close_figures():
 
 def test_every_drawing_function_is_covered(monkeypatch):
     """By the examples here, which other tests go through."""
-    constants = {"COLOURS", "GREY", "INK", "MARKERS", "PAPER"}
     drawings = {"strip", "two_codes", "three_chains", "seizure"}  # tests of their own
-    functions = {*figures.__all__} - constants - drawings - {"use_style"}
+    functions = {*figures.__all__} - drawings - {"use_style"}
     called = set()
     for name in functions:
         monkeypatch.setattr(figures, name, lambda *_, name=name: called.add(name))
@@ -334,6 +340,79 @@ def test_ink_and_colours_can_be_read_on_light_and_on_dark_pages(on):
     assert len({on(colour) for colour in style.COLOURS}) == len(style.MARKERS)
 
 
+@pytest.mark.parametrize("names", [drawing.LIGHT, drawing.DARK], ids=["light", "dark"])
+def test_colours_of_drawings_can_be_read(names):
+    """Words are in ink or muted, never in a circuit's colour, which fills a shape or is a line."""
+    assert all(contrast(names[name], names["paper"]) > 4.5 for name in ("ink", "mute"))
+    assert set(re.findall(r"pic-[thsm]{fill:var\(--(\w+)", drawing.STYLE)) == {"ink", "mute"}
+    assert all(contrast(names[f"k{n}"], names["paper"]) > 2 for n in (1, 2, 3))
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_words_of_figures_are_in_colours_for_words(make):
+    """On their own ground: numbers on a bubble are as the page."""
+    figure = make()
+    words = {to_hex(text.get_color()) for axes in figure.axes for text in axes.texts}
+    assert words <= {style.INK, style.GREY, style.PAPER, *style.WORDS}
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_a_figure_has_at_most_four_colours_beside_grey_and_ink(make):
+    figure = make()
+    lines = {line.get_color() for axes in figure.axes for line in axes.lines}
+    assert len(lines & {*style.COLOURS}) <= 4
+
+
+WIDE = [name for name in FIGURES if name not in {"board", "room"}]
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_on_phones_figures_are_narrow_and_show_the_same(name):
+    """No words are lost, none has less than nine points, and the figure itself stays."""
+    figure = FIGURES[name]()
+    size = figure.get_size_inches().tolist()
+    narrow = narrowed(figure)
+    assert figure.get_size_inches().tolist() == size
+    assert narrow.get_figwidth() == WIDTH
+    assert words_of(figure) <= words_of(narrow)
+    small = {text.get_fontsize() for text in narrow.findobj(Text) if text.get_text()}
+    assert min(small) >= 9
+    assert not plt.get_fignums() or narrow.number not in plt.get_fignums()[1:]
+
+
+def words_of(figure):
+    return {text.get_text() for axes in figure.axes for text in axes.texts}
+
+
+def test_panels_that_have_no_room_stand_below_each_other_with_the_words_of_their_row():
+    figure, panels = plt.subplots(2, 4, figsize=(9.2, 4), sharey=True)
+    for row, name in zip(panels, ("upper", "lower"), strict=True):
+        row[0].set_ylabel(name)
+    narrow = narrowed(figure)
+    places = [
+        (each.get_subplotspec().rowspan.start, each.get_subplotspec().colspan.start)
+        for each in narrow.axes
+    ]
+    assert places[:5] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+    assert [each.get_ylabel() for each in narrow.axes] == [
+        "upper", "", "upper", "", "lower", "", "lower", "",
+    ]  # fmt: skip
+    assert narrow.axes[2].yaxis.get_tick_params()["labelleft"]
+    assert not narrow.axes[3].yaxis.get_tick_params()["labelleft"]
+    for row in panels:
+        row[0].set_ylabel("same")
+    panels[1, 3].set_visible(False)
+    assert narrowed(figure).axes[0].get_gridspec().nrows == 4
+
+
+def test_words_below_ticks_that_would_overlap_are_turned():
+    figure, axes = plt.subplots(figsize=(9, 3))
+    axes.set_xticks(range(8), ["a long word"] * 8)
+    (turned,) = narrowed(figure).axes
+    assert turned.get_xticklabels()[0].get_rotation() == 40
+    assert axes.get_xticklabels()[0].get_rotation() == 0
+
+
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
 def test_every_colour_of_a_figure_has_one_for_dark_pages(make):
     """What is drawn in another would stay as it is."""
@@ -352,6 +431,51 @@ def test_names_stand_at_the_ends_of_lines_and_clear_of_each_other():
     boxes = [text.get_window_extent() for text in texts]
     assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
     assert [text.get_color() for text in texts] == [style.WORDS[i] for i in (2, 1, 0)]
+
+
+def test_a_name_stands_beside_its_point_and_bars_are_named_at_their_last_top():
+    axes = plt.subplots()[1]
+    axes.set(xlim=(0, 4), ylim=(0, 4))
+    for side in ("left", "right"):
+        style.name_at(axes, side, (2, 1), style.COLOURS[0], side)
+    axes.bar([1, 3], [1, 3], color=style.COLOURS[1], label="bars")
+    style.name_lines(axes)
+    style.name_upright(axes, "upright", 0.5)
+    axes.figure.canvas.draw()
+    left, right, bars, upright = axes.texts
+    at = axes.transData.transform((2, 1))
+    boxes = {text: text.get_window_extent() for text in axes.texts}
+    assert boxes[left].x1 < at[0] < boxes[right].x0
+    assert all(abs(boxes[text].y0 + boxes[text].y1 - 2 * at[1]) < 2 for text in (left, right))
+    assert left.get_color() == style.WORDS[0]
+    assert bars.get_text() == "bars"
+    assert bars.get_position()[1] == pytest.approx(3 / 4)
+    assert bars.get_color() == style.WORDS[1]
+    assert boxes[upright].x1 < axes.transData.transform((0.5, 0))[0]
+    assert axes.lines[0].get_xdata()[0] == 0.5
+
+
+def test_what_is_of_note_has_colours_and_the_rest_is_grey():
+    assert [*style.numbered("abc", ["c", "a"])] == [(1, "a"), (None, "b"), (0, "c")]
+    assert style.look(1) == {"color": style.COLOURS[1], "marker": style.MARKERS[1]}
+    assert style.look(None)["color"] == style.REST
+    figure = FIGURES["depth"]()
+    colours = [bars.lines[0].get_color() for bars in figure.axes[0].containers]
+    assert colours == [style.REST, style.COLOURS[0]]
+
+
+def test_the_largest_terms_are_named_below_the_longest_bar():
+    terms = pd.DataFrame(
+        {n: [x, 1] for n, x in zip("abcde", (5, 1, 4, 2, 3), strict=True)}, ["x", "y"]
+    )
+    (axes,) = figures.error_terms(terms, terms.sum(axis=1)).axes
+    names = [(text.get_text(), text.get_position()) for text in axes.texts]
+    assert names[:4] == [
+        ("a", (2.5, 0.5)),
+        ("c", (7, 0.5)),
+        ("e", (10.5, 0.5)),
+        ("rest", (13.5, 0.5)),
+    ]
 
 
 def test_digit_images_show_what_they_are_given():

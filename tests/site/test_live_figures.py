@@ -62,7 +62,7 @@ def test_a_chapter_shows_the_figure_in_place_of_its_picture(
         Visit(browser, f"{site}book/{own}.html", place) as there,
     ):
         assert here.words() == there.words()
-        picture = here.page.locator(f"#{still} img.figure-light")
+        picture = here.page.locator(f"#{still} img.figure-light.figure-wide")
         assert here.page.locator(f"#{still} {place}").count() == 1
         assert here.page.locator(f"#{still} img:visible").count() == 0
         here.page.emulate_media(media="print")

@@ -146,6 +146,8 @@ def test_a_phone_does_not_scroll_sideways(page: str, site: str, browser: Any) ->
         over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert visit.page.evaluate(over) <= 0
         assert visit.complaints == []
+        shown = "[...document.images].filter(i => i.checkVisibility()).map(i => i.className)"
+        assert not any("figure-wide" in names for names in visit.page.evaluate(shown))
 
 
 def test_nothing_on_a_page_scrolls_sideways(page: str, site: str, browser: Any) -> None:
@@ -178,7 +180,7 @@ def test_figures_can_be_read_on_light_and_on_dark_pages(site: str) -> None:
     """Contrast with the page: 4.5 of words, 3 of lines, whatever is drawn in the grid's colour."""
     seen = 0
     for image in sorted((HTML / "_images").glob("fig-*.svg")):
-        if image.stem.removesuffix("-dark") in WITHOUT_DATA:
+        if image.stem.removesuffix("-dark").removesuffix("-narrow") in WITHOUT_DATA:
             continue
         dark = image.stem.endswith("-dark")
         page, grid = (DARK[PAPER], DARK[GRID]) if dark else (PAPER, GRID)
@@ -196,6 +198,7 @@ def test_dark_pages_can_be_read(page: str, site: str, browser: Any) -> None:
         assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == DARK_PAGE
         shown = "[...document.images].filter(i => i.checkVisibility()).map(i => i.className)"
         assert not any("figure-light" in names for names in visit.page.evaluate(shown))
+        assert not any("figure-narrow" in names for names in visit.page.evaluate(shown))
         assert serious(visit) == []
 
 

@@ -35,16 +35,11 @@ from companion.figures.rotations import by_layer, firing, scaling, traces, tunin
 from companion.figures.scoreboard import board, room
 from companion.figures.seizures import seizure
 from companion.figures.sharing import connected_slots, followed, slot_loads
-from companion.figures.style import COLOURS, GREY, INK, MARKERS, PAPER, use_style
+from companion.figures.style import use_style
 from companion.figures.toolkit import capacity_bars, found_by_methods, scores_inside
 from companion.figures.watch import dials
 
 __all__ = [
-    "COLOURS",
-    "GREY",
-    "INK",
-    "MARKERS",
-    "PAPER",
     "averaging",
     "beside_floor",
     "beside_published",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +12,16 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, name_lines, over_seeds, spread
+from companion.figures.style import (
+    COLOURS,
+    GREY,
+    INK,
+    name_at,
+    name_lines,
+    numbered,
+    over_seeds,
+    spread,
+)
 from superposition._check import Floats
 
 # Zero is the page itself, light or dark.
@@ -40,12 +50,8 @@ def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
         label = f"in superposition, {layers} layer{'s' if layers > 1 else ''}"
         spread(axes, rows, x, y, style, label)
     axes.plot(x, y, data=steep, color=INK, lw=0.8, ls=":", label=slope)
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="parameters of the large network, per layer",
-        ylabel="small networks that fit, T",
-    )
+    axes.set(xscale="log", yscale="log", ylabel="small networks that fit, T")
+    axes.set_xlabel("parameters of the large network, per layer")
     name_lines(axes)
     kinds = {"in superposition": found, alone: private[[x, y]], slope: steep}
     return carries(figure, pd.concat(kinds, names=["series"]).reset_index("series"))
@@ -88,13 +94,12 @@ def interference(values: Floats, variance: float) -> Figure:
     curve = pd.DataFrame({"interference": np.linspace(-5 * spread, 5 * spread, 400)})
     curve["density"] = stats.norm.pdf(curve["interference"], scale=spread)
     normal = "normal curve of the predicted variance"
-    axes.hist(
-        low.tolist(), edges.tolist(), weights=bars["density"], color=COLOURS[5], label="measured"
-    )
+    axes.hist(low.tolist(), edges.tolist(), weights=bars["density"], color=COLOURS[5])
     axes.plot("interference", "density", data=curve, color=COLOURS[1], label=normal)
+    height = float(stats.norm.pdf(spread, scale=spread))
+    name_at(axes, "measured", (-spread, height), COLOURS[5], "left")
+    name_at(axes, fill(normal, 18), (spread, height), COLOURS[1], "right")
     axes.set(xlabel="interference in a large neuron's pre-activation", ylabel="density")
-    axes.legend(loc="upper left", fontsize=9)
-    axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
     both = pd.concat({"measured": bars, normal: curve}, names=["series"])
     return carries(figure, both.reset_index("series"))
 
@@ -118,20 +123,21 @@ def predicted_and_measured(
     return carries(figure, found)
 
 
-def depth(table: pd.DataFrame, nothing: pd.Series) -> Figure:
+def depth(table: pd.DataFrame, nothing: pd.Series, of_note: Sequence[int]) -> Figure:
     """Draw the relative mean squared error by layer, a line for each number of circuits.
 
-    The table has columns n_circuits, layer, seed and relative_mse; layer 0 is left out. The series
-    nothing is the error of a network that leaves its input as it is, by layer. The figure carries
-    both: means over seeds with relative_mse_min and relative_mse_max, and a column named series.
+    Those of note have colours. The table has columns n_circuits, layer, seed and relative_mse;
+    layer 0 is left out. The series nothing is the error of a network that leaves its input as it
+    is, by layer. The figure carries both: means over seeds with relative_mse_min and
+    relative_mse_max, and a column named series.
     """
     figure, axes = plt.subplots(figsize=(6.8, 4.0))
     found = over_seeds(table[table["layer"] > 0], ["n_circuits", "layer"], ["relative_mse"])
-    for style, (n_circuits, rows) in enumerate(found.groupby("n_circuits")):
-        spread(axes, rows, "layer", "relative_mse", style, f"T = {n_circuits}")
+    for style, n in numbered(found["n_circuits"].unique(), of_note):
+        spread(axes, found[found["n_circuits"] == n], "layer", "relative_mse", style, f"T = {n}")
     idle = pd.DataFrame({"layer": nothing.index, "relative_mse": nothing.to_numpy()})
     idle_name = "computing nothing"
-    axes.plot("layer", "relative_mse", data=idle, color=GREY, ls="--", label=idle_name)
+    axes.plot("layer", "relative_mse", data=idle, color=INK, ls="--", label=idle_name)
     axes.set(yscale="log", xlabel="layer", ylabel="relative_mse of active circuits")
     axes.set_xticks(sorted(found["layer"].unique()))
     name_lines(axes)

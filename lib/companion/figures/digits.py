@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, name_lines, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, INK, name_lines, name_upright, over_seeds, spread
 from superposition._check import Floats
 
 
@@ -40,27 +41,18 @@ def tasks_kept(
     rank = table["rank"]
     table["alone"], table["in_superposition"] = small[order], large[order]
     table["private_neurons"] = table["alone"].where(rank <= n_private, 0.5)
-    axes.plot(
-        "rank",
-        "private_neurons",
-        data=table,
-        color=GREY,
-        lw=1.2,
-        ls="--",
-        label=labels[1],
-        drawstyle="steps-mid",
-    )
-    axes.scatter(rank, table["alone"], s=5, color=COLOURS[4], label="each small network by itself")
-    axes.scatter(rank, table["in_superposition"], s=9, color=COLOURS[0], label=labels[0])
+    steps: dict[str, Any] = {"lw": 1.2, "ls": "--", "drawstyle": "steps-mid"}
+    axes.plot("rank", "private_neurons", data=table, color=GREY, label=labels[1], **steps)
+    dots: dict[str, Any] = {"marker": "o", "ls": "none", "mew": 0}
+    alone = "each small network by itself"
+    axes.plot("rank", "alone", data=table, ms=2.2, color=COLOURS[1], label=alone, **dots)
+    dots |= {"color": COLOURS[0], "label": labels[0]}
+    axes.plot("rank", "in_superposition", data=table, ms=3, **dots)
     axes.axhline(0.5, color=INK, lw=0.8)
     axes.annotate("guessing", (2, 0.507), fontsize=9, color=INK)
-    axes.set(
-        xlabel="task, best kept first",
-        ylabel="balanced accuracy on held-out images",
-        ylim=(0.47, 1.01),
-        xlim=(0, len(rank) + 1),
-    )
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.08))
+    axes.set(ylabel="balanced accuracy on held-out images", ylim=(0.47, 1.01))
+    axes.set(xlabel="task, best kept first", xlim=(0, len(rank) + 1))
+    name_lines(axes)
     return carries(figure, table)
 
 
@@ -69,10 +61,11 @@ def digit_sizes(
 ) -> Figure:
     """Draw balanced accuracy against D·M: measured lines, private neurons, sizes worth marking.
 
-    The table has columns size, n_active, images ("own" or "same"), seed and balanced_accuracy,
-    those with private neurons size and balanced_accuracy. The number small is the accuracy of
-    small networks by themselves. The figure carries all of it with a column named series: means
-    over seeds have balanced_accuracy_min and _max, small has no size, marks have a size alone.
+    The table has columns size, n_active, images ("own" or "same": dotted), seed and
+    balanced_accuracy, those with private neurons size and balanced_accuracy. The number small is
+    the accuracy of small networks by themselves. The figure carries all of it with a column named
+    series: means over seeds have balanced_accuracy_min and _max, small has no size, marks have a
+    size alone.
     """
     figure, axes = plt.subplots(figsize=(8.2, 4.6))
     x, y = "size", "balanced_accuracy"
@@ -81,16 +74,15 @@ def digit_sizes(
     axes.plot(x, y, data=private, color=GREY, ls="--", label=few)
     found = over_seeds(table, ["images", "n_active", x], [y])
     for style, (k, rows) in enumerate(found[found["images"] == "own"].groupby("n_active")):
-        spread(axes, rows, x, y, style, "k = 1" if k == 1 else f"k = {k}, an image each")
+        spread(axes, rows, x, y, style, f"k = {k}")
         same = found[(found["images"] == "same") & (found["n_active"] == k)]
         if len(same):
-            axes.plot(x, y, data=same, color=COLOURS[style], ls=":", label=f"k = {k}, one image")
+            axes.plot(x, y, data=same, color=COLOURS[style], ls=":", label="_")
     for text, size in marks.items():
-        axes.axvline(size, color=GREY, lw=0.8)
-        axes.annotate(text, (size, 0.468), rotation=90, fontsize=8.5, color=INK, ha="right",
-                      xytext=(-3, 0), textcoords="offset points")  # fmt: skip
+        name_upright(axes, text, size)
     axes.set(xscale="log", xlabel="D · M", ylabel="balanced accuracy, all 511 tasks",
              ylim=(0.46, 1.0))  # fmt: skip
+    axes.margins(x=0.1)
     name_lines(axes)
     series = {"in superposition": found, few: private[[x, y]], alone: pd.DataFrame({y: [small]})}
     series |= {text: pd.DataFrame({x: [size]}) for text, size in marks.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,10 +17,14 @@ from companion.figures.style import (
     COLOURS,
     GREY,
     INK,
-    MARKERS,
     PAPER,
+    REST,
+    WORDS,
+    look,
+    name_at,
     name_lines,
     named_range,
+    numbered,
     over_seeds,
     spread,
 )
@@ -36,18 +42,10 @@ def neuron_errors(table: pd.DataFrame) -> Figure:
     table = table[["n_active", "pre_activation", "squared_error", "predicted"]]
     for style, (k, rows) in enumerate(table.groupby("n_active")):
         axes.plot("pre_activation", "predicted", data=rows, color=COLOURS[style], label="_")
-        axes.plot(
-            "pre_activation",
-            "squared_error",
-            data=rows,
-            color=COLOURS[style],
-            marker=MARKERS[style],
-            ls="none",
-            label=f"k = {k}",
-        )
-    axes.set(
-        xlabel="pre-activation w·a + b", ylabel="squared error of the activation", yscale="log"
-    )
+        dots = look(style) | {"ls": "none", "label": f"k = {k}"}
+        axes.plot("pre_activation", "squared_error", data=rows, **dots)
+    axes.set(xlabel="pre-activation w·a + b", yscale="log")
+    axes.set_ylabel("squared error of the activation")
     name_lines(axes)
     return carries(figure, table)
 
@@ -55,29 +53,27 @@ def neuron_errors(table: pd.DataFrame) -> Figure:
 def error_terms(terms: pd.DataFrame, measured: pd.Series) -> Figure:
     """Draw predicted terms stacked, a bar for each row, and measured totals: both by label.
 
-    The figure carries a row for each bar: its label in the column network, each term's column, and
-    the total as measured.
+    The three largest terms have colours, and names below the longest bar. The figure carries a row
+    for each bar: its label in the column network, each term's column, and the total as measured.
     """
-    figure, axes = plt.subplots(figsize=(7.4, 0.9 + 0.5 * len(terms)))
+    figure, axes = plt.subplots(figsize=(7.4, 1.3 + 0.5 * len(terms)))
     table = terms.assign(measured=measured).rename_axis("network").reset_index()
-    left, hatches = np.zeros(len(terms)), ["", "//", "..", "xx", "\\\\", "--", "", "++"]
-    colours = [*COLOURS, GREY, INK]
-    for place, name in enumerate(terms.columns):
-        axes.barh(
-            table["network"],
-            table[name],
-            left=left,
-            color=colours[place % len(colours)],
-            hatch=hatches[place % len(hatches)],
-            edgecolor=PAPER,
-            label=name,
-        )
+    left, longest = np.zeros(len(terms)), int(terms.sum(axis=1).argmax())
+    order = terms.sum().sort_values(ascending=False).index
+    grey: dict[str, Any] = {"color": REST}
+    for place, name in enumerate(order):
+        seen = {"color": COLOURS[place], "hatch": ("", "//", "..")[place]} if place < 3 else grey
+        axes.barh(table["network"], table[name], 0.6, left, label=name, edgecolor=PAPER, **seen)
         left += table[name].to_numpy()
-    total = table["measured"], table["network"]
-    axes.plot(*total, color=INK, marker="D", ls="none", label="measured, all")
-    axes.set(xlabel="mse after one layer", ylabel="network")
-    axes.invert_yaxis()
-    axes.legend(ncols=2, fontsize=9)
+    parts = terms.iloc[longest][order]
+    named = pd.concat([parts[:3], pd.Series({"rest": parts[3:].sum()})])
+    middles = named.cumsum() - named / 2
+    for (name, middle), colour in zip(middles.items(), (*WORDS[:3], GREY), strict=False):
+        axes.text(middle, longest + 0.5, name, color=colour, size=10, ha="center", va="center")
+    axes.plot("measured", "network", data=table, color=INK, marker="D", ls="none", label="_")
+    name_at(axes, "measured", (table["measured"][0], 0), INK, "right")
+    axes.set(xlabel="mse after one layer", ylabel="network", ylim=(len(terms) - 0.2, -0.6))
+    axes.set_yticks(range(len(terms)), [fill(name, 20) for name in table["network"]])
     return carries(figure, table)
 
 
@@ -90,19 +86,13 @@ def ratios(table: pd.DataFrame, band: tuple[float, float]) -> Figure:
     figure, axes = plt.subplots(figsize=(6.8, 4.0))
     bars = table["ratio"] * table["standard_error"] / table["mse"]
     table = table[["kind", "noise", "ratio"]].assign(ratio_error=bars)
-    axes.axhspan(*band, color=GREY, alpha=0.15, label=f"{band[0]:g} to {band[1]:g}")
+    axes.axhspan(*band, color=GREY, alpha=0.15)
+    for edge in band:
+        axes.annotate(f"{edge:g}", (1.01, edge), xycoords=("axes fraction", "data"), color=GREY)
     axes.axhline(1, color=GREY, lw=1)
     for style, (kind, rows) in enumerate(table.groupby("kind", sort=False)):
-        axes.errorbar(
-            rows["noise"],
-            rows["ratio"],
-            yerr=rows["ratio_error"],
-            color=COLOURS[style],
-            marker=MARKERS[style],
-            ls="none",
-            elinewidth=1,
-            label=str(kind),
-        )
+        dots = look(style) | {"ls": "none", "elinewidth": 1, "label": str(kind)}
+        axes.errorbar("noise", "ratio", yerr="ratio_error", data=rows, **dots)
     axes.set(xscale="log", xlabel="predicted read-in variance", ylabel="predicted / measured mse")
     axes.set_ylim(min(0.7, axes.get_ylim()[0]), max(1.3, axes.get_ylim()[1]))
     axes.legend(fontsize=9)
@@ -126,29 +116,26 @@ def growth(table: pd.DataFrame) -> Figure:
         axes.plot("layer", quiet, data=rows, color=colour, ls=":", lw=1.2, label="_")
         spread(axes, rows, "layer", "relative_mse", style, f"T = {n}", line=False)
     axes.set(yscale="log", xlabel="layer", ylabel="relative_mse of active circuits")
+    axes.locator_params(axis="x", integer=True)
     name_lines(axes)
     return carries(figure, table)
 
 
-def ignition(gains: Mapping[str, Floats], garbage: Floats) -> Figure:
+def ignition(gains: Mapping[str, Floats], garbage: Floats, of_note: Sequence[str]) -> Figure:
     """Draw what a little more garbage adds in a layer against the garbage there.
 
-    The gains map a load's name to values (n,), as many as garbage has. The figure carries columns
-    load, garbage and gain.
+    The gains map a load's name to values (n,), as many as garbage has; those of note have colours.
+    The figure carries columns load, garbage and gain.
     """
     figure, axes = plt.subplots(figsize=(6.6, 4.0))
     table = pd.DataFrame({"garbage": garbage, **gains})
     table = table.melt("garbage", var_name="load", value_name="gain")
     axes.axhline(1, color=GREY, ls="--", label="as much again in each layer")
-    for style, (name, rows) in enumerate(table.groupby("load", sort=False)):
-        colour, marker = COLOURS[style], MARKERS[style]
-        axes.plot("garbage", "gain", data=rows, color=colour, marker=marker, ms=4, label=name)
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="held for an inactive circuit before the layer, |g|²",
-        ylabel="gain Γ of one layer",
-    )
+    for style, name in numbered(gains, of_note):
+        rows = table[table["load"] == name]
+        axes.plot("garbage", "gain", data=rows, ms=4, label=name, **look(style))
+    axes.set(xscale="log", yscale="log", ylabel="gain Γ of one layer")
+    axes.set_xlabel("held for an inactive circuit before the layer, |g|²")
     name_lines(axes)
     return carries(figure, table[["load", "garbage", "gain"]])
 
@@ -161,20 +148,23 @@ def depths(table: pd.DataFrame, last: int, what: str = "collapse") -> Figure:
     """
     figure, axes = plt.subplots(figsize=(5.6, 5.0))
     ends = np.array([0.5, last + 1.5])
-    axes.fill_between(ends, ends - 1, ends + 1, color=GREY, alpha=0.15, label="within one layer")
+    axes.fill_between(ends, ends - 1, ends + 1, color=GREY, alpha=0.15)
+    axes.text(
+        0.75 * last, 0.75 * last - 1.2, "within one layer", color=GREY, ha="center", va="top",
+        rotation=45, rotation_mode="anchor", transform_rotates_text=True,
+    )  # fmt: skip
     table = table.rename(columns={name: f"{name}_layer" for name in ("measured", "predicted")})
     x, y = "measured_layer", "predicted_layer"
     counts = table.groupby([x, y]).size().reset_index(name="settings")
     area = 36 * counts["settings"]
-    axes.scatter(x, y, s=area, data=counts, color=COLOURS[0], alpha=0.8, label="settings")
+    axes.scatter(x, y, s=area, data=counts, color=COLOURS[0], alpha=0.8)
     for *place, n in counts[counts["settings"] > 1].itertuples(index=False):
-        axes.annotate(str(n), place, color=PAPER, fontsize=8, ha="center", va="center")
+        axes.annotate(str(n), place, color=PAPER, fontsize=9, ha="center", va="center")
     ticks = range(1, last + 2)
     names = [*(str(layer) for layer in range(1, last + 1)), "never"]
     axes.set_xticks(ticks, names, rotation=45)
     axes.set_yticks(ticks, names)
     axes.set(xlabel=f"layer of {what}, measured", ylabel=f"layer of {what}, predicted")
-    axes.legend(loc="upper left", fontsize=9, markerscale=0.6)
     return carries(figure, counts)
 
 
@@ -201,8 +191,10 @@ def fitting(series: Mapping[str, pd.DataFrame]) -> Figure:
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
     for axes in panels[:, 0]:
         axes.set_ylabel("circuits that fit, T")
-    panels.flat[0].plot([], [], color=GREY, label="predicted")
-    panels.flat[0].legend(fontsize=8)
+    points, names = panels.flat[0].get_legend_handles_labels()
+    for (line, *_), name, side in zip(points, names, ("left", "right"), strict=False):
+        middle = line.get_xydata()[len(line.get_xydata()) // 2]
+        name_at(panels.flat[0], name, middle, line.get_color(), side)
     for axes in panels.flat[len(series) :]:
         axes.set_visible(False)
     return carries(figure, found)
@@ -251,14 +243,8 @@ def capacities(table: pd.DataFrame) -> Figure:
     private = table.groupby("stream_width")["n_circuits_private"].first()
     axes.plot(private.index, private, color=GREY, ls="--", label="private neurons and dimensions")
     for style, (layers, rows) in enumerate(table.groupby("n_layers")):
-        axes.plot(
-            "stream_width",
-            "n_circuits",
-            data=rows,
-            color=COLOURS[style],
-            marker=MARKERS[style],
-            label=f"in superposition, {layers} layer{'s' if layers > 1 else ''}",
-        )
+        label = f"in superposition, {layers} layer{'s' if layers > 1 else ''}"
+        axes.plot("stream_width", "n_circuits", data=rows, label=label, **look(style))
     axes.set(xscale="log", yscale="log", xlabel="stream width D (M = 2D)", ylabel="circuits T")
     name_lines(axes)
     return carries(figure, table)

@@ -10,9 +10,12 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.figures.narrow import narrowed
+
 _TABLES: WeakKeyDictionary[Figure, pd.DataFrame] = WeakKeyDictionary()
 _HEAD = "What this figure shows, as CSV:\n"
 _CARRIED = re.compile(rf"<dc:description>{_HEAD}(.*?)</dc:description>\s*", re.DOTALL)
+_NARROW = re.compile('<metadata class="narrow">(.*?)</metadata>', re.DOTALL)
 
 
 def carries(figure: Figure, table: pd.DataFrame) -> Figure:
@@ -44,7 +47,8 @@ def _short(value: Any) -> Any:
 def svg_with_data(figure: Figure) -> str | None:
     """Draw a figure as SVG whose description is the figure's table, as notebooks show it.
 
-    A figure without panels, which a notebook does not show, gives None.
+    It also carries the figure as phones show it: `narrowed`. A figure without panels, which a
+    notebook does not show, gives None.
     """
     from IPython.core.pylabtools import print_figure  # only notebooks need it
 
@@ -52,7 +56,12 @@ def svg_with_data(figure: Figure) -> str | None:
     table = figure_data(figure)
     if table is not None:
         metadata["Description"] = _HEAD + as_csv(table)
-    return print_figure(figure, fmt="svg", metadata=metadata)  # type: ignore[no-untyped-call]
+    if not figure.axes:
+        return None
+    wide = print_figure(figure, fmt="svg", metadata=metadata)  # type: ignore[no-untyped-call]
+    narrow = print_figure(narrowed(figure), fmt="svg", metadata={"Date": None})  # type: ignore[no-untyped-call]
+    carried = f'<metadata class="narrow">{html.escape(narrow, quote=False)}</metadata>'
+    return str(wide.replace("</svg>", carried + "</svg>"))
 
 
 def as_metadata(table: pd.DataFrame) -> str:
@@ -62,9 +71,8 @@ def as_metadata(table: pd.DataFrame) -> str:
     return f"<metadata {dc}><dc:description>{text}</dc:description></metadata>"
 
 
-def split(svg: str) -> tuple[str, str | None]:
-    """Return an image without its table, and the table as CSV, or None if it carries none."""
-    carried = _CARRIED.search(svg)
-    if carried is None:
-        return svg, None
-    return svg[: carried.start()] + svg[carried.end() :], html.unescape(carried[1])
+def split(svg: str) -> tuple[str, str | None, str | None]:
+    """Return an image by itself, and what it carries, or None: its table as CSV, a narrow image."""
+    carried = [kind.search(svg) for kind in (_CARRIED, _NARROW)]
+    csv, narrow = (found and html.unescape(found[1]) for found in carried)
+    return _NARROW.sub("", _CARRIED.sub("", svg, 1)), csv, narrow

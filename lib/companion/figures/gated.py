@@ -12,7 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, MARKERS, name_lines, over_seeds, spread
+from companion.figures.style import (
+    COLOURS,
+    GREY,
+    GRID,
+    INK,
+    look,
+    name_at,
+    name_lines,
+    over_seeds,
+    spread,
+)
 from superposition.packings import plane_lines
 
 
@@ -34,19 +44,21 @@ def meeting_slots(prime: int, redundancy: int, circuits: Sequence[Sequence[int]]
             width = 3 if (own[:, slope] == line).sum() > 1 else 1
             where = _wrapped(prime, slope, line)
             plane_axes.plot(*where, style, color=COLOURS[i], lw=width, label="_")
-        mark: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "ls": "none"}
+        mark = look(i) | {"ls": "none"}
         plane_axes.plot(at_x, at_y, ms=10, label=f"circuit {i + 1}", **mark)
+        name_at(plane_axes, f"circuit {i + 1}", (at_x, at_y - 0.5), COLOURS[i], "right")
         offset = 0.18 * (2 * i - len(circuits) + 1)
         rows = table[table["circuit"] == i + 1]
         slot_axes.plot(rows["line"] + offset, rows["slope"], ms=6, label="_", **mark)
     met = table.loc[table["shared"], ["line", "slope"]].drop_duplicates()
     box: dict[str, Any] = {"color": INK, "marker": "s", "ms": 19, "mfc": "none", "ls": "none"}
-    slot_axes.plot(met["line"], met["slope"], label="slot of both", **box)
+    slot_axes.plot(met["line"], met["slope"], label="_", **box)
+    for line, slope in met.itertuples(index=False):
+        name_at(slot_axes, "slot of both", (line + 0.4, slope), INK, "right")
     _slot_rows(slot_axes, prime, redundancy)
     plane_axes.set(title="circuits: points", xlabel="x", ylabel="y", aspect="equal")
     plane_axes.set(xticks=range(prime), yticks=range(prime))
     plane_axes.grid(visible=False)
-    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
     return carries(figure, table)
 
 
@@ -81,8 +93,8 @@ def _slot_rows(axes: Axes, prime: int, redundancy: int) -> None:
     axes.set_xticks(range(prime))
     axes.set_yticks(range(n_slopes), names)
     axes.grid(visible=False)
-    axes.hlines(np.arange(0.5, n_slopes - 1), -0.5, prime - 0.5, color="#e3e1da", lw=0.7)
-    axes.vlines(np.arange(0.5, prime - 1), -0.5, n_slopes - 0.5, color="#e3e1da", lw=0.7)
+    axes.hlines(np.arange(0.5, n_slopes - 1), -0.5, prime - 0.5, color=GRID, lw=0.7)
+    axes.vlines(np.arange(0.5, prime - 1), -0.5, n_slopes - 0.5, color=GRID, lw=0.7)
     axes.axhline(redundancy - 0.5, color=GREY, lw=1.2)
 
 
@@ -100,13 +112,12 @@ def beside_published(table: pd.DataFrame) -> Figure:
     for axes, k in zip(panels, counts, strict=True):
         rows = table[table["n_active"] == k]
         for label, i in (("published", 1), ("told", 2), ("gated", 0)):
-            style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "label": label}
-            axes.plot(rows["layer"], rows[f"mse_{label}"], clip_on=False, **style)
+            axes.plot(rows["layer"], rows[f"mse_{label}"], clip_on=False, label=label, **look(i))
         axes.axhline(1, color=GREY, ls=":", label="answering zero")
         axes.set_yscale("symlog", linthresh=1e-3, linscale=0.4)
         axes.set(title=f"{k} active", xlabel="layer", xticks=rows["layer"], ylim=(0, 10))
         if (rows["mse_gated"] == 0).all():
-            axes.annotate("exact", (rows["layer"].mean(), 2.5e-4), ha="center", color=INK)
+            axes.annotate("exact", (rows["layer"].mean(), 2.5e-4), ha="center")
     panels[0].set_ylabel("mean squared error")
     name_lines(*panels)
     return carries(figure, table)
@@ -119,10 +130,8 @@ def wrong_gates(table: pd.DataFrame) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(5.6, 3.4))
     axes.plot("chance", "predicted", data=table, color=COLOURS[0], label="_")
-    for name, i in (("missed", 0), ("false", 1)):
-        style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i]}
-        style["ls"] = "" if name == "missed" else "-"
-        axes.plot("chance", name, data=table, label=name, **style)
+    for name, i, dashes in (("missed", 0, ""), ("false", 1, "-")):
+        axes.plot("chance", name, data=table, label=name, **(look(i) | {"ls": dashes}))
     axes.axhline(1, color=GREY, ls=":", label="answering zero")
     axes.set(xscale="log", yscale="log", ylabel="relative squared error")
     axes.set_xlabel("probability that a gate is wrong")

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, INK, MARKERS, name_lines
+from companion.figures.style import COLOURS, INK, look, name_lines
 
 
 def beside_floor(table: pd.DataFrame, floor: tuple[str, str], names: Mapping[str, str]) -> Figure:
@@ -27,8 +27,7 @@ def beside_floor(table: pd.DataFrame, floor: tuple[str, str], names: Mapping[str
     axes.plot(found["circuits"], least, color=INK, label=floor[1])
     for style, (column, label) in enumerate(names.items()):
         values = found[column.replace(" ", "_")]
-        axes.plot(found["circuits"], values, color=COLOURS[style], marker=MARKERS[style],
-                  label=label)  # fmt: skip
+        axes.plot(found["circuits"], values, label=label, **look(style))
     axes.set(xlabel="number of circuits T", ylabel="what one other circuit adds", ylim=(0, None))
     name_lines(axes)
     return carries(figure, found)
@@ -42,7 +41,7 @@ def price_of_exactness(table: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(7.2, 3.4))
     axes.plot("width", "bound", data=table, color=INK, label="no exact network has fewer")
     axes.plot("width", "derived", data=table, color=COLOURS[0], label="gated, one slot: derived")
-    axes.plot("width", "measured", data=table, color=COLOURS[0], ls="none", marker=MARKERS[0])
+    axes.plot("width", "measured", data=table, ls="none", **look(0))
     axes.set(xscale="log", xlabel="width d of the circuits", ylim=(0, None))
     axes.set_ylabel("parameters for each\none of the circuits'")
     axes.set_xticks(table["width"], table["width"].astype(str))

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, PAPER, name_lines, over_seeds, spread
+from companion.figures.style import COLOURS, GREY, PAPER, name_at, name_lines, over_seeds, spread
 from superposition._check import Floats, Integers
 
 
@@ -41,10 +41,8 @@ def read_errors(table: pd.DataFrame) -> Figure:
     carries means over seeds, with squared_error, squared_error_min and squared_error_max.
     """
     figure, axes = plt.subplots(figsize=(6.6, 3.8))
-    y = "squared_error"
-    table = over_seeds(
-        table.rename(columns={"active": y}), ["kind", "n_active"], [y], ["predicted"]
-    )
+    y, table = "squared_error", table.rename(columns={"active": "squared_error"})
+    table = over_seeds(table, ["kind", "n_active"], [y], ["predicted"])
     for style, (kind, rows) in enumerate(table.groupby("kind")):
         axes.plot("n_active", "predicted", data=rows, color=COLOURS[style], label="_")
         spread(axes, rows, "n_active", y, style, str(kind), line=False)
@@ -63,11 +61,13 @@ def load_histogram(load: Integers, probability: Callable[[Integers], Floats]) ->
     values = np.arange(load.min(), load.max() + 1)
     table = pd.DataFrame({"small_neurons": values, "large_neurons": np.bincount(load)[values]})
     table["binomial"] = load.size * probability(values)
-    axes.bar(values, table["large_neurons"], color=COLOURS[5], label="measured")
-    axes.plot(values, table["binomial"], color=COLOURS[1], marker="o", ms=3,
-              label="binomial distribution")  # fmt: skip
+    axes.bar(values, table["large_neurons"], color=COLOURS[5])
+    axes.plot(values, table["binomial"], color=COLOURS[1], marker="o", ms=3)
+    peak, half = table["binomial"].max(), table[table["binomial"] > table["binomial"].max() / 2]
+    left, right = half["small_neurons"].iloc[[0, -1]]
+    name_at(axes, "measured", (left, 0.75 * peak), COLOURS[5], "left")
+    name_at(axes, "binomial\ndistribution", (right, 0.75 * peak), COLOURS[1], "right")
     axes.set(xlabel="small neurons carried", ylabel="large neurons")
-    axes.legend()
     return carries(figure, table)
 
 
@@ -110,9 +110,10 @@ def purities(shares: Mapping[str, Floats]) -> Figure:
         bars["share_of_units"] = np.histogram(values, edges, weights=weights)[0]
         axes.hist(
             edges[:-1].tolist(), edges.tolist(), weights=bars["share_of_units"], color=COLOURS[i],
-            alpha=0.75, label=name, hatch=["", "//"][i % 2], edgecolor=PAPER,
+            alpha=0.75, hatch=["", "//"][i % 2], edgecolor=PAPER,
         )  # fmt: skip
+        high = bars["share_of_units"].argmax()
+        name_at(axes, name, (edges[high + 1], bars["share_of_units"][high]), COLOURS[i], "right")
         tables.append(bars)
     axes.set(xlabel="share of activity with one circuit", ylabel="share of units", xlim=(0, 1))
-    axes.legend()
     return carries(figure, pd.concat(tables))

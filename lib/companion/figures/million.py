@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, MARKERS, name_lines
+from companion.figures.style import GREY, look, name_lines
 
 
 def cost_and_error(sizes: pd.DataFrame, errors: dict[str, pd.DataFrame]) -> Figure:
@@ -15,28 +15,24 @@ def cost_and_error(sizes: pd.DataFrame, errors: dict[str, pd.DataFrame]) -> Figu
 
     The sizes have columns n_circuits and small, gated, dense: parameters. The errors map a
     precision to columns n_circuits, rms and path (see `million.stored`), after the last layer. The
-    figure carries columns series (as in the legends), n_circuits, and relative_parameters or
+    figure carries columns series (a line's label), n_circuits, and relative_parameters or
     relative_error.
     """
     figure, panels = plt.subplots(1, 2, figsize=(9.4, 3.7))
     table = _lines(sizes, errors)
     costs = table[table["relative_parameters"].notna()]
     for i, (label, rows) in enumerate(costs.groupby("series", sort=False)):
-        look = {"color": COLOURS[i], "marker": MARKERS[i], "label": label}
-        panels[0].plot(rows["n_circuits"], rows["relative_parameters"], **look)
+        x, y = rows["n_circuits"], rows["relative_parameters"]
+        panels[0].plot(x, y, label=label, **look(i))
     panels[0].axhline(1, color=GREY, ls=":", label="all small networks together")
     panels[0].set_ylabel("parameters, relative to theirs")
     for i, (label, rows) in enumerate(table.drop(costs.index).groupby("series", sort=False)):
-        colour, largest = COLOURS[2 + i // 2], i % 2 == 0
-        look = {"color": colour, "marker": MARKERS[2 + i // 2], "label": label}
-        look |= {"ls": "--", "mfc": "none"} if largest else {"ls": "-", "mfc": colour}
-        panels[1].plot(rows["n_circuits"], rows["relative_error"], **look)
+        largest = {"ls": "--", "mfc": "none"} if i % 2 == 0 else {}
+        x, y = rows["n_circuits"], rows["relative_error"]
+        panels[1].plot(x, y, label=label, **look(2 + i // 2), **largest)
     panels[1].set_ylabel("relative error after two layers")
-    for axes in panels:
-        axes.set(xscale="log", yscale="log", xlabel="small networks in one, T")
-    panels[0].set_ylim(0.4)
-    panels[1].set_ylim(1e-17, 1e-4)
-    for axes in panels:
+    for axes, limits in zip(panels, ((0.4, None), (1e-17, 1e-4)), strict=True):
+        axes.set(ylim=limits, xscale="log", yscale="log", xlabel="small networks in one, T")
         name_lines(axes)
     return carries(figure, table)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -14,9 +15,11 @@ from companion.figures.style import (
     COLOURS,
     GREY,
     INK,
-    MARKERS,
+    WORDS,
+    look,
     name_lines,
     named_range,
+    numbered,
     over_seeds,
     spread,
 )
@@ -35,14 +38,9 @@ def traces(tables: Mapping[int, pd.DataFrame]) -> Figure:
     found = pd.concat(tables, names=["n_active"]).reset_index("n_active")[["n_active", *drawn]]
     found = found.sort_values(["n_active", "sample", "layer"])
     n_samples = max(table["sample"].nunique() for table in tables.values())
-    figure, panels = plt.subplots(
-        len(tables),
-        n_samples,
-        figsize=(1.7 * n_samples + 0.6, 1.7 * len(tables) + 0.7),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
+    size = 1.7 * n_samples + 0.6, 1.7 * len(tables) + 0.7
+    grid: dict[str, Any] = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, panels = plt.subplots(len(tables), n_samples, figsize=size, **grid)
     for row, k in zip(panels, tables, strict=True):
         paths = found[found["n_active"] == k].groupby("sample")
         for axes, (_, path) in zip(row, paths, strict=False):
@@ -51,8 +49,9 @@ def traces(tables: Mapping[int, pd.DataFrame]) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("$x_0$")
     panels[0, 0].set_xlabel("$x_0$")
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    panels[0, 0].legend(handles, labels, fontsize=7, loc="upper left", borderpad=0.2)
+    corner: dict[str, Any] = {"size": 10, "va": "top", "transform": panels[0, 0].transAxes}
+    panels[0, 0].text(0.02, 1, "true", color=GREY, **corner)
+    panels[0, 0].text(0.98, 1, "read", color=WORDS[1], ha="right", **corner)
     return carries(figure, found)
 
 
@@ -60,7 +59,7 @@ def _trace(axes: Axes, path: pd.DataFrame) -> None:
     """Draw one sample: the truth in grey, the estimate in colour, its start marked."""
     axes.plot("true_0", "true_1", data=path, color=GREY, marker="o", ms=5, lw=2.4, label="true")
     guess = path[["estimate_0", "estimate_1"]].to_numpy().T
-    axes.plot(*guess, color=COLOURS[1], marker="x", ms=5, lw=1.3, label="estimated")
+    axes.plot(*guess, color=COLOURS[1], marker="x", ms=5, lw=1.3, label="read")
     first = path.iloc[0]
     axes.plot(first["true_0"], first["true_1"], marker="s", ms=7, mfc="none", mec=INK, label="_")
     axes.set(xlim=(-1.9, 1.9), ylim=(-1.9, 1.9), xticks=[-1, 0, 1], yticks=[-1, 0, 1])
@@ -101,13 +100,9 @@ def firing(table: pd.DataFrame) -> Figure:
     figure, panels = plt.subplots(1, len(blocks), figsize=(9.2, 3.4), sharey=True)
     for axes, block in zip(panels, blocks, strict=True):
         for style, (k, rows) in enumerate(table.query("block == @block").groupby("n_active")):
-            colour, marker = COLOURS[style], MARKERS[style]
-            axes.plot(
-                "layer", "share_firing", data=rows, color=colour, marker=marker, label=f"k = {k}"
-            )
-            axes.plot(
-                "layer", "share_expected", data=rows, color=colour, ls="--", lw=1.2, label="_"
-            )
+            thin: dict[str, Any] = {"color": COLOURS[style], "ls": "--", "lw": 1.2, "label": "_"}
+            axes.plot("layer", "share_firing", data=rows, label=f"k = {k}", **look(style))
+            axes.plot("layer", "share_expected", data=rows, **thin)
         axes.set(title=f"block {block}", xlabel="layer")
         axes.set_xticks(sorted(table["layer"].unique()))
     panels[0].set_ylabel("share of neurons that fire")
@@ -139,41 +134,39 @@ def scaling(
     for axes, layer in zip(panels.flat, layers, strict=False):
         here = found[found["layer"] == layer]
         points = here[here["source"] == "measured"]
-        for style, (k, rows) in enumerate(points.groupby("n_active")):
-            look = {"color": COLOURS[style], "marker": MARKERS[style], "ms": 4, "ls": "none"}
-            axes.plot(rows["load"], rows[quantity], label=f"k = {k}", **look)
+        for style, (k, rows) in enumerate(points.sort_values("load").groupby("n_active")):
+            dots = {"ms": 4, "ls": "none", "label": f"k = {k}"}
+            axes.plot(rows["load"], rows[quantity], **look(style), **dots)
         for name, ls in (("law", "-"), ("followed", "--")):
-            if given[name] is not None:
-                _lines(axes, here[here["source"] == name], quantity, name, ls)
+            _lines(axes, here[here["source"] == name], quantity, ls)
         axes.set_yscale("symlog", linthresh=_EXACT)
         axes.set(title=f"layer {layer}", xlabel="T d²/D²", ylabel="mean squared error")
         axes.set_ylim(low, 1.6 * table[quantity].max())
         axes.tick_params(labelbottom=True, labelleft=True)
-    panels.flat[0].legend(fontsize=8)
+    name_lines(*panels.flat[: len(layers)])
     return carries(figure, found)
 
 
-def _lines(axes: Axes, theory: pd.DataFrame, quantity: str, name: str, ls: str) -> None:
+def _lines(axes: Axes, theory: pd.DataFrame, quantity: str, ls: str) -> None:
     styles = {k: style for style, k in enumerate(sorted(theory["n_active"].unique()))}
     for (k, _), line in theory.groupby(["n_active", "width"]):
         axes.plot("load", quantity, data=line, color=COLOURS[styles[k]], lw=1, ls=ls, label="_")
-    axes.plot([], [], color=GREY, lw=1, ls=ls, label=name)
 
 
-def tuning(table: pd.DataFrame) -> Figure:
+def tuning(table: pd.DataFrame, of_note: Sequence[str]) -> Figure:
     """Draw the mean squared error of x by layer, a panel per k, a line per variant.
 
-    The table has columns variant, n_active, layer, and mean, min and max over networks. The dotted
-    line is the error of guessing zero. The figure carries the table with mse_x, mse_x_min and
-    mse_x_max as names.
+    The table has columns variant, n_active, layer, and mean, min and max over networks. Variants of
+    note have colours. The dotted line is the error of guessing zero. The figure carries the table
+    with mse_x, mse_x_min and mse_x_max as names.
     """
     table = named_range(table, "mse_x")
     table = table[["variant", "n_active", "layer", "mse_x", "mse_x_min", "mse_x_max"]]
     figure, panels = plt.subplots(1, table["n_active"].nunique(), figsize=(9.2, 3.8), sharey=True)
     for axes, (k, part) in zip(panels, table.groupby("n_active"), strict=True):
         axes.axhline(1, color=GREY, ls=":", label="_")
-        for style, (name, rows) in enumerate(part.groupby("variant", sort=False)):
-            spread(axes, rows, "layer", "mse_x", style, str(name))
+        for style, name in numbered(part["variant"].unique(), of_note):
+            spread(axes, part[part["variant"] == name], "layer", "mse_x", style, name)
         axes.set_yscale("symlog", linthresh=1e-3)
         axes.set(title=f"k = {k}", xlabel="layer", xticks=sorted(table["layer"].unique()))
         axes.set_ylim(-1e-4, 1.6 * table["mse_x_max"].max())

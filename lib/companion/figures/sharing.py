@@ -10,7 +10,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import carries
-from companion.figures.style import COLOURS, GREY, INK, MARKERS, name_lines, over_seeds, spread
+from companion.figures.style import (
+    COLOURS,
+    GREY,
+    INK,
+    look,
+    name_at,
+    name_lines,
+    name_upright,
+    over_seeds,
+    spread,
+)
 from superposition._check import Integers
 
 
@@ -25,9 +35,12 @@ def slot_loads(loads: Mapping[str, Integers]) -> Figure:
     table = pd.concat(counts, names=["code", "circuits_on_slot"]).reset_index()
     for style, (name, rows) in enumerate(table.groupby("code", sort=False)):
         places = rows["circuits_on_slot"] + (style - (len(loads) - 1) / 2) * width
-        axes.bar(places, rows["slots"], width, color=COLOURS[style], label=name)
+        axes.bar(places, rows["slots"], width, color=COLOURS[style])
+        high = rows["slots"].idxmax()
+        at = places[high] + width / 2, rows["slots"][high]
+        name_at(axes, str(name), at, COLOURS[style], "right")
     axes.set(xlabel="circuits on one slot", ylabel="slots", xlim=(-0.7, None))
-    axes.legend(fontsize=9)
+    axes.locator_params(axis="x", integer=True)
     return carries(figure, table)
 
 
@@ -41,16 +54,12 @@ def connected_slots(table: pd.DataFrame, threshold: float) -> Figure:
     figure, axes = plt.subplots(figsize=(6.6, 4.0))
     n = table["connections"]
     axes.bar(n, table["measured"], 0.6, color=COLOURS[5], label="measured")
-    axes.plot(n, table["binomial"], color=COLOURS[1], marker=MARKERS[1], ls="--", label="binomial")
-    axes.plot(n, table["by_circuits"], color=INK, marker=MARKERS[0], label="through circuits")
-    axes.axvline(threshold, color=GREY, ls=":", label="false on-indicators from here")
-    axes.set(
-        yscale="log",
-        ylim=(1e-4, 1),
-        xlabel="slots of an active circuit that a slot is connected to, N",
-        ylabel="share of slots",
-    )
-    axes.legend(fontsize=9)
+    axes.plot(n, table["binomial"], ls="--", label="binomial", **look(1))
+    axes.plot(n, table["by_circuits"], color=INK, marker="o", label="through circuits")
+    name_upright(axes, "false on-indicators from here", threshold)
+    axes.set(yscale="log", ylim=(1e-4, 1), ylabel="share of slots")
+    axes.set_xlabel("slots of an active circuit that a slot is connected to, N")
+    name_lines(axes)
     return carries(figure, table)
 
 
@@ -72,5 +81,6 @@ def followed(table: pd.DataFrame) -> Figure:
         spread(axes, rows, "layer", "mse", style, f"T = {n}", line=False)
     axes.axhline(1, color=GREY, lw=1, ls="--", label="guessing the mean")
     axes.set(yscale="log", xlabel="layer", ylabel="mse of an active circuit's vector")
+    axes.locator_params(axis="x", integer=True)
     name_lines(axes)
     return carries(figure, table)

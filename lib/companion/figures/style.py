@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import fill
 from typing import Any, cast
 
@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from companion.figures.figure_data import svg_with_data
@@ -24,6 +26,7 @@ COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#c48200", "#2f97d3"]
 # Words in a line's colour are darker, since thin strokes need more contrast.
 WORDS = ["#0072b2", "#b84f00", "#007d5b", "#a8447e", "#946200", "#1879b0"]
 _LIGHTER = ["#5aa9e6", "#ff8c42", "#35c99a", "#e79ac6", "#ffc04d", "#a6dcff"]
+_WORDS_OF = dict(zip([*COLOURS, REST], [*WORDS, GREY], strict=True))
 DARK = {INK: "#e6e8eb", PAPER: "#121212", GREY: "#9aa3af", GRID: "#2b313a", REST: "#757d88"}
 DARK |= dict(zip([*COLOURS, *WORDS], 2 * _LIGHTER, strict=True))
 MARKERS = ["o", "s", "^", "D", "v", "P"]
@@ -89,13 +92,42 @@ def name_lines(
         ends = []
         for artist, label in zip(*axes.get_legend_handles_labels(), strict=True):
             if label not in named:
-                line = cast(Any, artist[0] if isinstance(artist, tuple) else artist)
-                at = _end(axes, np.array(line.get_xydata(), float))
-                ends.append((at, fill((words or {}).get(label, label), width), line.get_color()))
+                points, colour = _drawn(artist)
+                at = _end(axes, points)
+                ends.append((at, fill((words or {}).get(label, label), width), colour))
             named.add(label)
         for place, (_, text, colour) in zip(_apart(ends, gap), sorted(ends), strict=True):
-            dark = dict(zip(COLOURS, WORDS, strict=True)).get(colour, colour)
+            dark = _WORDS_OF.get(colour, colour)
             axes.text(1.02, place, text, color=dark, transform=axes.transAxes, va="center", size=10)
+
+
+def _drawn(artist: Any) -> tuple[Floats, str]:
+    """Return points (n, 2) and the colour of a line, of error bars' line, or of bars' tops."""
+    if isinstance(artist, BarContainer):
+        tops = [(bar.get_x(), bar.get_height()) for bar in artist.patches]
+        return np.array(tops, float), to_hex(artist.patches[0].get_facecolor())
+    line = artist[0] if isinstance(artist, tuple) else artist
+    return np.array(line.get_xydata(), float), line.get_color()
+
+
+def name_at(axes: Axes, text: str, at: tuple[float, float], colour: str, side: str) -> None:
+    """Write a label beside a point, to its left or right, in the colour of what stands there."""
+    away, edge = (7, "left") if side == "right" else (-7, "right")
+    place: dict[str, Any] = {"textcoords": "offset points", "ha": edge, "va": "center"}
+    axes.annotate(
+        text, at, (away, 0), **place, size=10,
+        bbox={"color": PAPER, "alpha": 0.7, "pad": 0.5},
+        color=_WORDS_OF.get(colour, colour),
+    )  # fmt: skip
+
+
+def name_upright(axes: Axes, text: str, x: float) -> None:
+    """Draw an upright line of the frame's height in grey, with a label along it."""
+    axes.axvline(x, color=GREY, ls="--", lw=1, label="_")
+    axes.annotate(
+        text, (x, 0.02), (-3, 0), ("data", "axes fraction"), "offset points", rotation=90,
+        ha="right", va="bottom", size=9, color=INK,
+    )  # fmt: skip
 
 
 def _end(axes: Axes, points: Floats) -> float:
@@ -144,19 +176,25 @@ def named_range(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table.rename(columns={"mean": name, "min": f"{name}_min", "max": f"{name}_max"})
 
 
+def look(style: int | None) -> dict[str, Any]:
+    """Return the colour and marker of a series by its number; None is one of the rest, in grey."""
+    if style is None:
+        return {"color": REST, "marker": "."}
+    return {"color": COLOURS[style % len(COLOURS)], "marker": MARKERS[style % len(MARKERS)]}
+
+
+def numbered(names: Iterable[Any], of_note: Sequence[Any]) -> Iterator[tuple[int | None, Any]]:
+    """Yield names, each after its place among those of note, which have colours, or None."""
+    return ((of_note.index(name) if name in of_note else None, name) for name in names)
+
+
 def spread(
-    axes: Axes, table: pd.DataFrame, x: str, y: str, style: int, label: str, *, line: bool = True
-) -> None:
+    axes: Axes, table: pd.DataFrame, x: str, y: str, style: int | None, label: str, *,
+    line: bool = True,
+) -> None:  # fmt: skip
     """Draw points of a table as `over_seeds` makes it, with bars from y_min to y_max."""
     bars = np.stack([table[y] - table[f"{y}_min"], table[f"{y}_max"] - table[y]])
+    ends: dict[str, Any] = {"yerr": np.maximum(bars, 0), "capsize": 2, "elinewidth": 1}
     axes.errorbar(
-        table[x],
-        table[y],
-        yerr=np.maximum(bars, 0),
-        color=COLOURS[style % len(COLOURS)],
-        marker=MARKERS[style % len(MARKERS)],
-        ls="-" if line else "none",
-        capsize=2,
-        elinewidth=1,
-        label=label,
+        table[x], table[y], ls="-" if line else "none", label=label, **look(style), **ends
     )

@@ -18,6 +18,8 @@ from companion.figures.style import (
     MARKERS,
     PAPER,
     REST,
+    look,
+    name_at,
     name_lines,
     named_range,
 )
@@ -33,12 +35,12 @@ def scores_inside(scores: pd.DataFrame, active: Sequence[int]) -> Figure:
     axes.axline((0, 0), slope=1, color=GREY, lw=1)
     table = scores[["alone", *active]].rename(columns={k: f"inside_{k}_active" for k in active})
     for style, k in enumerate(active):
-        axes.plot(
-            table["alone"], table[f"inside_{k}_active"], MARKERS[style], color=COLOURS[style],
-            alpha=0.8, label=f"{k} active",
-        )  # fmt: skip
+        first, scores = style == 0, table[f"inside_{k}_active"]
+        row = table.loc[scores.idxmax() if first else scores.idxmin()]
+        at, side = (row["alone"], row[scores.name]), "left" if first else "right"
+        axes.plot(table["alone"], scores, ls="none", alpha=0.8, label="_", **look(style))
+        name_at(axes, f"{k} active", at, COLOURS[style], side)
     axes.set(xlabel="score alone (R² or accuracy)", ylabel="score inside the large network")
-    axes.legend()
     return carries(figure, table.rename_axis("model").reset_index())
 
 
@@ -97,10 +99,9 @@ def capacity_bars(capacities: Mapping[str, float | None], measured: pd.DataFrame
     ends = found["measured"] - found["measured_min"], found["measured_max"] - found["measured"]
     axes.errorbar(
         found["measured"], found.index, xerr=np.stack(ends), fmt="o", color=INK,
-        mfc=PAPER, capsize=3, label="measured: mean and range over three networks",
+        mfc=PAPER, capsize=3,
     )  # fmt: skip
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="circuits that fit", xlim=(1, 10 * table["circuits"].max()))
     axes.set_axisbelow(True)
-    figure.legend(loc="outside upper right")
     return carries(figure, table)
