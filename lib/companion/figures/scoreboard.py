@@ -32,7 +32,7 @@ def board(
     keys = ["entry", "task", "n_active"]
     found = last.groupby(keys)["relative_mse"].mean().dropna().reset_index()
     figure, panels = plt.subplots(
-        1, len(titles), figsize=(3.9 * len(titles), 3.9), sharey=True, squeeze=False
+        1, len(titles), figsize=(3.3 * len(titles), 3.9), sharey=True, squeeze=False
     )
     for axes, (task, title) in zip(panels[0], titles.items(), strict=True):
         rows = found[found["task"] == task]
