@@ -104,18 +104,13 @@ def _where(claim: Mapping[str, Any], words: str) -> str:
 
 
 def _evidence(claim: Mapping[str, Any], found: pd.DataFrame) -> str:
-    """Return all numbers by size, what they are, and a link."""
-    lines = [
-        f"{html.escape(name)}: " + "; ".join(_number(row) for row in rows.itertuples())
-        for name, rows in found.groupby("quantity", sort=False)
-    ]
+    """Return what the numbers are, all of them by size, and a link."""
     link = _where(claim, claim["chapter"].replace("_", " "))
-    return "<br>".join([*lines, f"<small>{html.escape(claim['means'])} ({link})</small>"])
-
-
-def _number(row: Any) -> str:
-    at = f"{row.at:,.0f}" if row.at == round(row.at) else f"{row.at:.2g}"
-    return f"{row.number:.3g}" + (f" ({row.size} = {at})" if isinstance(row.size, str) else "")
+    lines = [f"{html.escape(claim['means'])} ({link})"]
+    for (name, size), rows in found.fillna({"size": ""}).groupby(["quantity", "size"], sort=False):
+        numbers, at = (", ".join(f"{v:.3g}" for v in rows[c]) for c in ("number", "at"))
+        lines.append(f"{html.escape(name)}: {numbers}" + (f" ({size} = {at})" if size else ""))
+    return "<br>".join(lines)
 
 
 def _ranges(claim: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ matter. `verdict` is a function of that table and of the claim's ranges in `book
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,21 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion import (
-    construction,
-    digits,
-    embedding,
-    how_many,
-    introduction,
-    neurons,
-    rotations,
-    survives,
-)
+from companion import construction, digits, how_many, introduction, neurons, rotations, survives
 from companion._study import data
-from companion.digits import load_tasks
+from companion.embedding import overlaps
 from companion.generalising import Calculator
 from companion.implications import activities
-from companion.rotations import DEPTH
 from companion.survives import ENTRIES, WIDTH
 from superposition.circuits import ResidualCircuits
 from superposition.circuits.graph import sample_paths
@@ -128,7 +118,7 @@ def judge(claims: list[Claim], table: pd.DataFrame) -> pd.Series:
 
 def assess(claims: list[Claim]) -> pd.DataFrame:
     """Measure every claim's numbers now; the columns are `id` and `COLUMNS`."""
-    tables = {claim["id"]: NUMBERS[claim["number"]]() for claim in claims}
+    tables = {c["id"]: globals()[c["number"]](**c.get("given", {})) for c in claims}
     return pd.concat(tables, names=["id"]).reset_index("id")
 
 
@@ -165,8 +155,8 @@ def growth_exponent() -> pd.DataFrame:
     table, rows = read_table(data("claim.csv"))[0], {}
     for tolerance in (0.1, 0.25, 0.5):
         found = introduction.growth_exponents(table, tolerance)
-        rows[tolerance] = [found[1].mean(), *_ends(found[1]), *_ends(found[4])]
-    names = ["exponent", "its low end", "its high end", "four layers, low", "four layers, high"]
+        rows[tolerance] = [found[1].mean(), _ends(found[1])[0], _ends(found[4])[1]]
+    names = ["exponent", "its low end", "high end for four layers"]
     return _by("tolerance", pd.DataFrame(rows, names).T)
 
 
@@ -198,7 +188,7 @@ def averaging_gain() -> pd.DataFrame:
 def overlap_size() -> pd.DataFrame:
     """Return the mean squared overlap of different circuits' directions, times D, by D."""
     rng = np.random.default_rng(_SEED)
-    rows = {n: embedding.overlaps(n, "gaussian", rng).iloc[0] for n in (64, 256, 1024)}
+    rows = {n: overlaps(n, "gaussian", rng).iloc[0] for n in (64, 256, 1024)}
     squares = {n: row["square"] / row["predicted"] for n, row in rows.items()}
     return _by("D", {"squared overlap times D": squares})
 
@@ -279,9 +269,8 @@ def _noise_in_training(networks: ResidualCircuits, stream_width: int) -> float:
 def deep_errors(n_circuits: int) -> pd.DataFrame:
     """Return errors over four layers (D = 512, M = 1024), by layer: medians over eight networks."""
     rng = np.random.default_rng(_SEED)
-    settings = [{"n_circuits": n_circuits}]
     measure = partial(construction.depth_errors, dtype=np.float32)
-    table = sweep(measure, settings, 8, rng, progress=False)
+    table = sweep(measure, [{"n_circuits": n_circuits}], 8, rng, progress=False)
     return table.groupby("layer").median()
 
 
@@ -326,18 +315,16 @@ def neuron_purity() -> pd.DataFrame:
     alone. A neuron's purity is the share of its squared activity that comes with the task for which
     it is most active.
     """
-    found, _ = activities(digits.digits_superposition(), load_tasks().test_inputs[:8])
+    found, _ = activities(digits.digits_superposition(), digits.load_tasks().test_inputs[:8])
     return _by("", {"purity": found.purity.mean()})
 
 
 def load_exponent() -> pd.DataFrame:
     """Return the exponent of D in the T ln T at a given error after three layers, by that error."""
-    rows = {}
-    for error in (0.02, 0.05, 0.1):
-        loads = rotations.largest_loads(3, error)
-        n = loads["n_circuits"]
-        rows[error] = np.polyfit(np.log(loads["width"]), np.log(n * np.log(n)), 1)[0]
-    return _by("error", {"exponent": rows})
+    loads = {error: rotations.largest_loads(3, error) for error in (0.02, 0.05, 0.1)}
+    grown = {e: found["n_circuits"] * np.log(found["n_circuits"]) for e, found in loads.items()}
+    logs = {e: (np.log(loads[e]["width"]), np.log(grown[e])) for e in loads}
+    return _by("error", {"exponent": {e: np.polyfit(*xy, 1)[0] for e, xy in logs.items()}})
 
 
 def quiet_reads() -> pd.DataFrame:
@@ -355,21 +342,13 @@ def assumptions_dropped() -> pd.DataFrame:
     return _by("", dict(zip(table["case"], table["factor"], strict=True)))
 
 
-def average_depth() -> pd.DataFrame:
-    """Return the layers whose mean error is below 1, less the claimed 4, 3, 3 for k = 1, 2, 3."""
-    return _depths("mse_x", (4, 3, 3))
+def depths(error: str, claimed: list[int]) -> pd.DataFrame:
+    """Return the layers whose error is below 1, less the claimed number for k = 1, 2, 3.
 
-
-def worst_depth() -> pd.DataFrame:
-    """Return likewise the layers whose worst error is below 1, less the claimed 2, 1, 0.
-
-    The worst error is that of a network's samples, averaged over networks.
+    error: "mse_x", the mean error, or "worst_x", the worst of a network's samples. Both are means
+        over networks.
     """
-    return _depths("worst_x", (2, 1, 0))
-
-
-def _depths(name: str, claimed: tuple[int, ...]) -> pd.DataFrame:
-    layers = _first_layers(_means()[name].unstack("layer") < 1)
+    layers = _first_layers(_means()[error].unstack("layer") < 1)
     return _by("k", {"layers more than claimed": layers - np.array(claimed)})
 
 
@@ -378,8 +357,9 @@ def depth_exponent() -> pd.DataFrame:
 
     An error that grows linearly from layer 1 on has at most the exponent 1.
     """
-    errors = _by_network("mse_x")
-    exponents = np.log(errors[DEPTH] / errors[2]) / np.log(DEPTH - 1)
+    table, names = rotations.at_published_size(), ["n_active", "seed"]
+    errors = table.pivot(index=names, columns="layer", values="mse_x")
+    exponents = np.log(errors[5] / errors[2]) / np.log(4)
     return _by("k", {"low end": exponents.groupby("n_active").agg(lambda e: _ends(e)[0])})
 
 
@@ -404,7 +384,9 @@ def undershoot() -> pd.DataFrame:
 
     At layer 1 active circuits' error is predicted to be 0, and inactive circuits' is compared.
     """
-    ratio = _over_law().loc[1]
+    means = _means().loc[[1]]
+    law = rotations.published_law(means.reset_index()).set_index(["n_active", "layer"])
+    ratio = (means[_ERRORS] / law[_ERRORS].where(law > 0)).loc[1]
     early = {1: ratio["inactive_x"][1], 2: ratio["mse_x"][2]}
     return _by("layer", {"early": early, "active": ratio["mse_x"][1:]})
 
@@ -423,7 +405,7 @@ def first_to_seize() -> pd.DataFrame:
 
 def inactive_smaller() -> pd.DataFrame:
     """Return inactive vectors' error over that of active ones, by k and layer, layers 1 to 4."""
-    means = _means().query(f"layer < {DEPTH}")
+    means = _means().query("layer < 5")
     ratio = means["inactive_x"] / means["mse_x"]
     return _by("layer", {f"k = {k}": ratio.loc[k] for k in (1, 2, 3)})
 
@@ -446,54 +428,6 @@ _ERRORS = ["mse_x", "inactive_x", "inactive_on"]
 def _means() -> pd.DataFrame:
     """Return means over networks, by k and layer."""
     return rotations.at_published_size().groupby(["n_active", "layer"]).mean(numeric_only=True)
-
-
-def _over_law() -> pd.DataFrame:
-    """Return errors over those that the published law predicts, by k and layer."""
-    means = _means()
-    law = rotations.published_law(means.reset_index()).set_index(["n_active", "layer"])
-    return means[_ERRORS] / law[_ERRORS].where(law > 0)
-
-
-def _by_network(name: str) -> pd.DataFrame:
-    """Return a column of the study "rotations" at the published size, by network and layer."""
-    return rotations.at_published_size().pivot(
-        index=["n_active", "seed"], columns="layer", values=name
-    )
-
-
-NUMBERS: dict[str, Callable[[], pd.DataFrame]] = {
-    function.__name__: function
-    for function in (
-        kept_accuracy,
-        growth_exponent,
-        width_exponents,
-        shape_exponents,
-        averaging_gain,
-        overlap_size,
-        needed_redundancy,
-        largest_load,
-        random_walk,
-        noise_exponents,
-        kept_when_quiet,
-        inactive_share,
-        error_growth,
-        chain_answers,
-        neuron_purity,
-        load_exponent,
-        quiet_reads,
-        assumptions_dropped,
-        average_depth,
-        worst_depth,
-        depth_exponent,
-        indicator_cap,
-        exact_layers,
-        undershoot,
-        first_to_seize,
-        inactive_smaller,
-        circuits_per_block,
-    )
-}
 
 
 def measure_all(path: str | Path) -> None:

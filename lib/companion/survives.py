@@ -218,11 +218,7 @@ def _sizes(n_circuits: int) -> dict[sp.Symbol, float]:
 
 
 def _rotations(
-    rng: np.random.Generator,
-    *,
-    gain: float = 2.0,
-    alike: bool = False,
-    across: float | None = None,
+    rng: np.random.Generator, gain: float = 2.0, alike: bool = False, across: float | None = None
 ) -> MLPCircuits:
     """Return 200 conditional rotations of five layers, changed in one respect.
 
