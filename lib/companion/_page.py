@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
+from companion import ledger
 from superposition.theory.derivation import Derivation
 
 _PREFIX = "application/papermill.record/"
@@ -53,32 +54,30 @@ def assumptions(*derivations: Derivation) -> Any:
     return Markdown("\n".join(lines))  # type: ignore[no-untyped-call]
 
 
-def ledger_table(claims: list[Mapping[str, Any]], results: pd.DataFrame) -> Any:
-    """Return claims with their numbers, thresholds and verdicts, as an HTML table for display."""
-    found = results.set_index("id")
-    rows = []
-    for claim in claims:
-        number, verdict = found.loc[claim["id"], ["number", "verdict"]]
-        place = f'<a href="{claim["url"]}">{html.escape(claim["place"])}</a>'
-        rows.append(
-            {
-                "": claim["id"],
-                "claim, and its place": f"{html.escape(claim['says'])} ({place})",
-                "verdict": f"<strong>{verdict}</strong>" + _evidence(claim, number),
-                "what the number measures, and where": _measure(claim),
-            }
-        )
-    return _table(rows)
+def ledger_table(claims: list[Mapping[str, Any]], table: pd.DataFrame) -> Any:
+    """Return claims with verdicts, and all that these rest on, as an HTML table for display."""
+    judged, found = ledger.judge(claims, table), dict(list(table.groupby("id")))
+    rows = [
+        {
+            "claimed": f"{claim['id']}. {html.escape(claim['says'])} "
+            f'(<a href="{claim["url"]}">{html.escape(claim["place"])}</a>)',
+            "verdict": f"<strong>{judged[claim['id']]}</strong>",
+            "what is true": html.escape(claim.get("truth", "As claimed.")),
+            "evidence": _evidence(claim, found[claim["id"]]),
+            "range": _ranges(claim),
+            "how it moves": _moves(claim, ledger.least_move(claim, found[claim["id"]])),
+        }
+        for claim in claims
+    ]
+    return _table(rows, "ledger claims")
 
 
-def verdicts(
-    claims: list[Mapping[str, Any]], results: pd.DataFrame, words: Mapping[int, str]
-) -> Any:
+def verdicts(claims: list[Mapping[str, Any]], table: pd.DataFrame, words: Mapping[int, str]) -> Any:
     """Return verdicts on some claims, and where they are measured, as an HTML table for display.
 
     words: for each claim's number, the words that state it.
     """
-    named, found = {claim["id"]: claim for claim in claims}, results.set_index("id")["verdict"]
+    named, found = {claim["id"]: claim for claim in claims}, ledger.judge(claims, table)
     rows = [
         {
             "claim": said,
@@ -87,14 +86,14 @@ def verdicts(
         }
         for number, said in words.items()
     ]
-    return _table(rows)
+    return _table(rows, "ledger")
 
 
-def _table(rows: list[dict[str, Any]]) -> Any:
+def _table(rows: list[dict[str, Any]], classes: str) -> Any:
     from IPython.display import HTML
 
     table = pd.DataFrame(rows).to_html(index=False, escape=False, border=0, classes="ledger")
-    return HTML(f'<div class="ledger">{table}</div>')  # type: ignore[no-untyped-call]
+    return HTML(f'<div class="{classes}">{table}</div>')  # type: ignore[no-untyped-call]
 
 
 def _where(claim: Mapping[str, Any], words: str) -> str:
@@ -104,24 +103,39 @@ def _where(claim: Mapping[str, Any], words: str) -> str:
     return f'<a href="{claim["chapter"]}.html#{anchor}">{words}</a>'
 
 
-def _evidence(claim: Mapping[str, Any], number: float) -> str:
-    if "number" not in claim:
-        return ""
-    bounds = [
-        f"{words} {f'≥ {low:g}' if high >= 1e9 else f'{low:g} to {high:g}'}"
-        for name, words in (("holds", "holds:"), ("corrected", "with a correction:"))
-        for low, high in ([claim[name]] if name in claim else [])
-    ]
-    ranges = f"<br><small>({'; '.join(bounds)})</small>" if bounds else ""
-    return f"<br>{number:.3g}{ranges}"
+def _evidence(claim: Mapping[str, Any], found: pd.DataFrame) -> str:
+    """Return what the numbers are, all of them by size, and a link."""
+    link = _where(claim, claim["chapter"].replace("_", " "))
+    lines = [f"{html.escape(claim['means'])} ({link})"]
+    for (name, size), rows in found.fillna({"size": ""}).groupby(["quantity", "size"], sort=False):
+        numbers, at = (", ".join(f"{v:.3g}" for v in rows[c]) for c in ("number", "at"))
+        lines.append(f"{html.escape(name)}: {numbers}" + (f" ({size} = {at})" if size else ""))
+    return "<br>".join(lines)
 
 
-def _measure(claim: Mapping[str, Any]) -> str:
-    if "number" not in claim:
-        return ""
-    link = _where(claim, f"{claim['chapter']}, {claim['label']}")
-    tests = "; ".join(f"<code>{html.escape(test)}</code>" for test in claim["tests"])
-    return f"{html.escape(claim['means'])}<br><small>{link}; {tests}</small>"
+def _ranges(claim: Mapping[str, Any]) -> str:
+    lines = []
+    for name, word in (
+        ("holds", claim.get("in_range", "holds")),
+        ("corrected", "with a correction"),
+    ):
+        ranges = claim.get(name, {}).items()
+        bounds = "; ".join(f"{html.escape(q)} {_between(*bound)}" for q, bound in ranges)
+        lines += [f"{word}: {bounds}"] if bounds else []
+    return "<br>".join(lines)
+
+
+def _between(low: float, high: float) -> str:
+    return f"≥ {low:g}" if high >= 9 else f"≤ {high:g}" if low <= -9 else f"{low:g} to {high:g}"
+
+
+def _moves(claim: Mapping[str, Any], percent: int | None) -> str:
+    """Return for which move of one bound the verdict is another, and how numbers move."""
+    if percent:
+        said = f"Another verdict if one bound moves by {percent} %."
+    else:
+        said = "No move of one bound by half changes the verdict."
+    return f"{said} {html.escape(claim.get('moves', ''))}"
 
 
 def show_best(table: pd.DataFrame, among: list[str], digits: int = 2) -> Any:

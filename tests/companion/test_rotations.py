@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion import ledger, rotations
+from companion import rotations
 from superposition import MLPCircuits, MLPConstruction, measure_error
 from superposition.circuits import on_indicator, rotation_vector
 
@@ -93,15 +93,6 @@ def test_rotations_last_as_long_as_published():
     """Mean error below 1 for 4, 3, 3 rotations; the worst circuit's for 2, 1, none."""
     assert (by_layer("mse_x") < 1).sum(axis=1).tolist() == [4, 3, 3]
     assert (by_layer("worst_x") < 1).sum(axis=1).tolist() == [2, 1, 0]
-    assert ledger.average_depth() == ledger.worst_depth() == 1
-
-
-def test_depths_compared_by_hand():
-    index = pd.MultiIndex.from_product([[1, 2], [1, 2, 3]], names=["n_active", "layer"])
-    errors = pd.Series([0, 0.5, 2, 0.5, 0.5, 0.5], index)
-    assert ledger._farthest(errors, {1: 2, 2: 3}) == 1
-    assert ledger._farthest(errors, {1: 2, 2: 1}) == 2
-    assert ledger._farthest(errors, {1: 5, 2: 3}) == 0.5
 
 
 def test_the_law_is_the_published_one():
@@ -120,7 +111,6 @@ def test_errors_leave_the_published_law_after_layer_two():
     assert ratio[3] > 4
     assert ratio[5] > 40
     assert ratio[2:].is_monotonic_increasing
-    assert ledger.depth_exponent() > 2
 
 
 def test_inactive_indicators_are_the_first_to_leave_the_law():
