@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from companion.gated import beside_published
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NEW = re.findall(r"^- \[[^]]+\]\((book/\w+\.md)\)(.*)$", README, re.MULTILINE)
@@ -28,13 +26,6 @@ def test_every_link_leads_to_a_file_that_is_there():
     inside = [target for target in targets if not target.startswith("https://")]
     assert len(inside) > 10
     assert [target for target in inside if not (ROOT / target).exists()] == []
-
-
-def test_the_factors_told_the_same_are_those_of_the_stored_errors():
-    found = beside_published().query("width == 1000 and layer == 5").set_index("n_active")
-    assert found["gated"][1] == 0 < found["told"][1]
-    times = (found["told"] / found["gated"]).round(1)
-    assert f"exact for one, and has {times[2]} and {times[3]} times less error" in README
 
 
 def test_what_is_new_is_five_sentences_with_a_number_and_a_chapter_each():
