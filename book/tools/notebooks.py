@@ -17,11 +17,7 @@ from typing import Any
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import (
-    CellControlSignal,
-    CellExecutionError,
-    DeadKernelError,
-)
+from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 BOOK = Path(__file__).resolve().parents[1]

@@ -11,7 +11,6 @@ from equation_code import Place, beside_equations, citations, labels, shown, wit
 ROOT = Path(__file__).parents[2]
 # Equations without code, and why.
 WITHOUT_CODE = {
-    "eq-bits": "a bound proved in the text, of which no number is computed",
     "eq-signs": "a bound proved in the text, of which no number is computed",
     "eq-mean-floor": "a bound proved in the text; its value for given codes is one line there",
 }

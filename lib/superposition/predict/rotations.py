@@ -86,7 +86,7 @@ class Sharing:
     def hits(self, others: int) -> Floats:
         """Return P(K, N): of `others` circuits, K share N different slots with a given one.
 
-        Of a slot's circuits, K is distributed as Bin(others, p); then (eq-occupied) follows.
+        Of a slot's circuits, K is distributed as Bin(others, p); then `occupied` follows.
         """
         places, n = self.redundancy, np.arange(self.redundancy + 1)
         table = np.zeros((others + 1, places + 1))

@@ -1,9 +1,9 @@
 """Gated circuits disturb each other if several are active (chapter *Gated superposition*).
 
-There are n slots. Each circuit has r of them, and each slot has c circuits. Any two circuits share
-at most one slot of both codes together. A slot where values are written and a slot where they are
-read have at most one circuit in common. An active circuit reaches another one through the circuits
-in common to their slots.
+There are n slots. Each circuit has r of them, and each slot has equally many circuits, its load.
+Any two circuits share at most one slot of both codes together. A slot where values are written and
+a slot where they are read have at most one circuit in common. An active circuit reaches another one
+through the circuits in common to their slots.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from superposition.theory.derivation import Assumption, Derivation, second_momen
 from superposition.theory.symbols import T, a2, k, r
 
 slots = sp.Symbol("n", positive=True, integer=True)
-load = sp.Symbol("c", positive=True)
+load = sp.Symbol("load", positive=True)
 met, met_square = sp.symbols("N_1 N_2", positive=True)  # E N and E N², N of r slots met
 shared, chance = sp.symbols(r"gamma \varrho", positive=True)
 # of another active circuit's state: what a circuit's own part of its weights makes of it, and what
@@ -29,7 +29,7 @@ own2, mean2, joined2 = (
 
 # what two circuits read of each other, averaged over r slots, if they share none, or one
 crosstalk2, crosstalk_past2 = (
-    sp.Symbol(rf"\mathrm{{E}}\,\overline{{h}}_{{{n}}}^{{2}}", positive=True) for n in (0, 1)
+    sp.Symbol(rf"\mathrm{{E}}\,\overline{{\eta}}_{{{n}}}^{{2}}", positive=True) for n in (0, 1)
 )
 
 # Over the layers: arrived2 is what arrives of others by the mean of all weights and on shared slots
@@ -63,7 +63,7 @@ INDEPENDENT = Assumption(
 def slot_shared() -> Derivation:
     """Derive γ, the chance that a circuit's slot is also a given other's: (eq-slot-shared).
 
-    The slot carries c − 1 of the T − 1 others.
+    Of the T − 1 others the slot carries its load less one.
     """
     return Derivation("gamma", (load - 1) / (T - 1), (EQUAL_LOAD,))
 
@@ -73,8 +73,8 @@ def slots_meet() -> Derivation:
     """Derive ϱ, the chance that slots of two circuits have a third in common: (eq-slots-meet).
 
     One slot is where t is written, the other where u is read, and t and u share neither. Each of T
-    circuits has r² such pairs of slots. At each it joins (c − 1)² pairs (t, u): the circuits on its
-    one slot with those on its other slot.
+    circuits has r² such pairs of slots. At each it joins all other circuits on its one slot with
+    all others on its other slot.
     """
     joined = T * r**2 * (load - 1) ** 2
     pairs = r**2 * T * (T - 1) * (1 - 2 * (load - 1) / (T - 1))
@@ -89,7 +89,7 @@ def slot_crosstalk() -> Derivation:
     for each of the other circuit's slots that the slot meets.
     """
     general = (met * own2 + met_square * mean2) / r**2
-    return Derivation(r"\mathrm{E}|h|^2", general, (INDEPENDENT,), simplify=False)
+    return Derivation(r"\mathrm{E}|\eta|^2", general, (INDEPENDENT,), simplify=False)
 
 
 @cache
@@ -98,7 +98,8 @@ def common_crosstalk() -> Derivation:
 
     The slots meet different circuits, which have only the mean of all weights in common.
     """
-    return Derivation(r"\mathrm{E}\,h h'", (met / r) ** 2 * mean2, (INDEPENDENT,), simplify=False)
+    general = (met / r) ** 2 * mean2
+    return Derivation(r"\mathrm{E}\,\eta \eta'", general, (INDEPENDENT,), simplify=False)
 
 
 @cache
@@ -203,8 +204,8 @@ def missed_gates(n_layers: int) -> sp.Expr:
     """Return the relative error where gates of slots in use are closed by chance: (eq-missed-gate).
 
     Gates are set once, in each of two codes, and copied. One circuit is active, and linear. After
-    each layer the mean over its slots is the share s of open ones, of the one code or the other.
-    So after L layers a state is s^⌈L/2⌉ times that of the other code to ⌊L/2⌋, instead of 1.
+    each layer the mean over its slots is the share p of open ones, of the one code or the other.
+    So after L layers a state is p^⌈L/2⌉ times that of the other code to ⌊L/2⌋, instead of 1.
     """
     odd, even = sp.ceiling(sp.Rational(n_layers, 2)), n_layers // 2
     once = _power_of_share(odd) * _power_of_share(even)
@@ -212,7 +213,7 @@ def missed_gates(n_layers: int) -> sp.Expr:
 
 
 def _power_of_share(power: int) -> sp.Expr:
-    """Return E s^p for a binomial number r s of open slots, by its factorial moments."""
+    """Return E p^n for a binomial number r p of open slots, by its factorial moments."""
     moments = [
         stirling(power, j) * sp.ff(r, j).expand(func=True) * (1 - missed) ** j
         for j in range(power + 1)

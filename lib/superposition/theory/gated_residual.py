@@ -24,11 +24,11 @@ met_stream, met_neurons = sp.symbols("N N'", positive=True)
 # the share that fires; what a pre-activation changes on top of another one
 third2, joined2 = (
     sp.Symbol(name, positive=True)
-    for name in (r"(w_{v}a_{u}+b_{v})^{2}", r"(h_{t} \to h_{t+u})^{2}")
+    for name in (r"(w_{x}a_{u}+b_{x})^{2}", r"(h_{t} \to h_{t+u})^{2}")
 )
 firing = sp.Symbol("p_+", positive=True)
 # mean products of what arrives through the weights of two different circuits
-third_product, written_product = sp.symbols("w_v{\\cdot}w_v' w'_v{\\cdot}w_v''", real=True)
+third_product, written_product = sp.symbols("w_x{\\cdot}w_x' w'_x{\\cdot}w_x''", real=True)
 
 MEET = Assumption(
     "a slot of neurons and one of the stream have another circuit in common with chance ϱ",
@@ -54,7 +54,7 @@ def written_by_others() -> Derivation:
     one_entry = met_neurons * m * write2 * h2 / neurons**2
     in_stream = second_moment_of_sum(stream, one_entry, written_product) / stream**2
     general = m * write2 * firing * in_neurons + in_stream
-    return Derivation(r"\mathrm{E}|\delta|^{2}_{v}", general, (MEET, UNRELATED))
+    return Derivation(r"\mathrm{E}|\delta|^{2}_{x}", general, (MEET, UNRELATED))
 
 
 @cache

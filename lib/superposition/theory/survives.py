@@ -111,7 +111,7 @@ def false_threshold() -> sp.Expr:
 
 
 def occupied(n: int, hits: int, places: int) -> sp.Expr:
-    """Return the chance that `hits` of `places` random places are n different ones: (eq-occupied).
+    """Return the chance that `hits` of `places` random places are n different ones.
 
     There are places!/(places − n)! orders in which to meet n places, and Stirling's number of ways
     to split the hits.
