@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from companion.digits import digits_summary
 from companion.gated import beside_published
+from companion.scoreboard import stored
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,6 +37,19 @@ def test_the_factors_told_the_same_are_those_of_the_stored_errors():
     assert found["gated"][1] == 0 < found["told"][1]
     times = (found["told"] / found["gated"]).round(1)
     assert f"exact for one, and has {times[2]} and {times[3]} times less error" in README
+
+
+def test_what_it_costs_is_what_is_stored():
+    fits = stored("scoreboard_sizes").query("n_active == 3 and width == 1024")
+    fits = fits.groupby("entry")["n_circuits"].mean()
+    copies, mixed, alone = (fits[n] for n in ("k copies", "gated", "private neurons"))
+    said = f"{copies:,.0f} circuits in plain copies, {mixed:.0f} mixed and {alone:.0f} side by side"
+    assert said in README
+    kept = digits_summary()
+    assert (
+        f"{kept['parameter_ratio']:.0f} times their parameters, and keep {kept['kept_1']:.0f} %"
+        in (README)
+    )
 
 
 def test_what_is_new_is_five_sentences_with_a_number_and_a_chapter_each():
