@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from companion.digits import digits_summary
+from companion.scoreboard import stored
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NEW = re.findall(r"^- \[[^]]+\]\((book/\w+\.md)\)(.*)$", README, re.MULTILINE)
@@ -26,6 +29,19 @@ def test_every_link_leads_to_a_file_that_is_there():
     inside = [target for target in targets if not target.startswith("https://")]
     assert len(inside) > 10
     assert [target for target in inside if not (ROOT / target).exists()] == []
+
+
+def test_what_it_costs_is_what_is_stored():
+    fits = stored("scoreboard_sizes").query("n_active == 3 and width == 1024")
+    fits = fits.groupby("entry")["n_circuits"].mean()
+    copies, mixed, alone = (fits[n] for n in ("k copies", "gated", "private neurons"))
+    said = f"{copies:,.0f} circuits in plain copies, {mixed:.0f} mixed and {alone:.0f} side by side"
+    assert said in README
+    kept = digits_summary()
+    assert (
+        f"{kept['parameter_ratio']:.0f} times their parameters, and keep {kept['kept_1']:.0f} %"
+        in (README)
+    )
 
 
 def test_what_is_new_is_five_sentences_with_a_number_and_a_chapter_each():

@@ -39,13 +39,14 @@ class DigitTasks:
     `train_inputs` and `test_inputs` (images, 9) hold principal components, scaled to a mean squared
     length of 1 over the training images, and then a zero for the answer. `train_labels` and
     `test_labels` (511, images) are +1 or −1: the side of each task to which an image's digit
-    belongs. `train_digits` and `test_digits` (images,) are 0 … 9. `test_images` (images, 8, 8) are
-    the pixels.
+    belongs. `train_digits` and `test_digits` (images,) are 0 … 9. `train_images` and `test_images`
+    (images, 8, 8) are the pixels.
     """
 
     train_inputs: Floats
     train_labels: Integers
     train_digits: Integers
+    train_images: Floats
     test_inputs: Floats
     test_labels: Integers
     test_digits: Integers
@@ -87,6 +88,7 @@ def load_tasks() -> DigitTasks:
         train_inputs=inputs(train),
         train_labels=sides()[:, train_digits],
         train_digits=train_digits,
+        train_images=train.reshape(-1, 8, 8),
         test_inputs=inputs(test),
         test_labels=sides()[:, test_digits],
         test_digits=test_digits,

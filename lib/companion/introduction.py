@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from companion._study import Study
+from companion.over_layers import written_in_full
 from superposition.circuits import ResidualCircuits
 from superposition.constructions import ResidualConstruction
 from superposition.measure import MEANS, doing_nothing, measure_error
@@ -89,14 +90,20 @@ def private_circuits(stream_width: int, n_neurons: int, width: int, small_neuron
 
 
 def claim_error(
-    stream_width: int, n_layers: int, n_circuits: int, rng: np.random.Generator
+    stream_width: int,
+    n_layers: int,
+    n_circuits: int,
+    rng: np.random.Generator,
+    in_full: bool = False,
 ) -> pd.DataFrame:
     """Measure the error after the last layer of T random circuits, of which one is active.
 
     The sizes are M = 2D, d = 4 and m = 8. The T at which errors reach a limit is the subject of
-    (eq-claim). The table has one row. `nothing` is the relative_mse of `doing_nothing`.
+    (eq-claim). With `in_full` each layer writes as much as an only layer, by `written_in_full`. The
+    table has one row. `nothing` is the relative_mse of `doing_nothing`.
     """
-    circuits = ResidualCircuits.random(n_circuits, 4, 8, n_layers, rng).astype(np.float32)
+    drawn = ResidualCircuits.random(n_circuits, 4, 8, n_layers, rng)
+    circuits = (written_in_full(drawn) if in_full else drawn).astype(np.float32)
     construction = ResidualConstruction(stream_width, 2 * stream_width)
     errors = measure_error(construction.compress(circuits, rng), 1, 300, rng)[MEANS].tail(1)
     change = doing_nothing(circuits, 1000, rng)[-1]
@@ -112,4 +119,16 @@ def _claim_settings() -> list[Setting]:
     ]
 
 
-STUDIES = {"claim": Study(claim_error, _claim_settings, n_seeds=3, seed=1)}
+STUDIES = {
+    "claim": Study(claim_error, _claim_settings, n_seeds=3, seed=1),
+    "claim_in_full": Study(
+        claim_error,
+        [
+            {"stream_width": width, "n_layers": 4, "in_full": True, "n_circuits": round(n)}
+            for width in (192, 256, 384, 512, 768, 1024)
+            for n in np.geomspace(width**2 / 8000, width**2 / 1000, 7).tolist()
+        ],
+        n_seeds=3,
+        seed=8,
+    ),
+}

@@ -24,9 +24,9 @@ from tests.companion.test_figures import FIGURES, MEASURED, PICTURES
 
 # columns that say which setting a row is of; all others hold values
 SETTINGS = {
-    "block", "connections", "layer", "load", "margin", "n", "n_active", "n_circuits", "n_layers",
-    "n_neurons", "noise", "parameters", "pre_activation", "redundancy", "sample", "seed", "size",
-    "stream_width", "weights", "width",
+    "block", "connections", "in_full", "layer", "load", "margin", "n", "n_active", "n_circuits",
+    "n_layers", "n_neurons", "noise", "parameters", "pre_activation", "redundancy", "sample",
+    "seed", "size", "stream_width", "weights", "width",
 }  # fmt: skip
 # places that mean nothing, of names in a row and of points moved apart, so that only the other
 # coordinate can be compared

@@ -96,6 +96,7 @@ LOADS = pd.DataFrame(
     {
         "parameters": [1e3, 1e4] * 4,
         "n_layers": [1, 1, 2, 2] * 2,
+        "in_full": [False, False, True, True] * 2,
         "seed": [0] * 4 + [1] * 4,
         "n_circuits": [10, 100, 5, 40, 12, 110, 6, 44],
     }
@@ -476,6 +477,14 @@ def test_the_largest_terms_are_named_below_the_longest_bar():
         ("e", (10.5, 0.5)),
         ("rest", (13.5, 0.5)),
     ]
+
+
+def test_layers_that_write_in_full_have_a_line_of_their_own():
+    both = pd.concat([LOADS, LOADS.assign(n_layers=2, in_full=False)])
+    texts = [text.get_text() for text in figures.claim(both, PRIVATE).axes[0].texts]
+    named = sorted(" ".join(text.split()) for text in texts if "layers" in text)
+    ways = "in superposition, 2 layers"
+    assert named == [ways, f"{ways} that write in full"]
 
 
 def test_digit_images_show_what_they_are_given():

@@ -12,6 +12,7 @@ STUDIES = studies()
 # stream widths (of gated networks: layers) that take a second or two
 STORED = {
     "claim": 260,
+    "claim_in_full": 512,
     "digit_sizes": 700,
     "digit_tasks": None,
     "one_layer": 2000,

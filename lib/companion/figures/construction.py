@@ -33,12 +33,13 @@ _FADING = LinearSegmentedColormap.from_list(
 def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
     """Draw how many circuits fit against the large network's size, for each number of layers.
 
-    The loads have columns parameters, n_layers, seed and n_circuits, those with private neurons
-    parameters and n_circuits. The figure carries means over seeds with n_circuits_min and
-    n_circuits_max; a column named series tells the three kinds of lines apart.
+    The loads have columns parameters, n_layers, in_full (whether each layer writes as much as an
+    only one), seed and n_circuits, those with private neurons parameters and n_circuits. The figure
+    carries means over seeds with n_circuits_min and n_circuits_max; a column named series tells the
+    three kinds of lines apart.
     """
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
-    found = over_seeds(loads, ["n_layers", "parameters"], ["n_circuits"])
+    found = over_seeds(loads, ["n_layers", "in_full", "parameters"], ["n_circuits"])
     first = found[found["n_layers"] == found["n_layers"].min()]
     ends = np.array([first["parameters"].max() / 100, first["parameters"].max()])
     through = 1.5 * first["n_circuits"].iloc[-1] * ends / ends[-1]
@@ -46,8 +47,9 @@ def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
     alone, slope = "private neurons and dimensions", "slope 1: T ∝ parameters"
     x, y = "parameters", "n_circuits"
     axes.plot(x, y, data=private, color=GREY, ls="--", label=alone)
-    for style, (layers, rows) in enumerate(found.groupby("n_layers")):
+    for style, ((layers, in_full), rows) in enumerate(found.groupby(["n_layers", "in_full"])):
         label = f"in superposition, {layers} layer{'s' if layers > 1 else ''}"
+        label += " that write in full" if in_full else ""
         spread(axes, rows, x, y, style, label)
     axes.plot(x, y, data=steep, color=INK, lw=0.8, ls=":", label=slope)
     axes.set(xscale="log", yscale="log", ylabel="small networks that fit, T")
