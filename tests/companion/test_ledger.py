@@ -10,7 +10,7 @@ import pytest
 
 from companion import ledger
 from companion.__main__ import main
-from companion._page import ledger_table, verdicts
+from companion._claims import ledger_table, verdicts
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = ledger.load_claims(ROOT / "book/data/claims.toml")

@@ -130,6 +130,15 @@ def test_the_theory_of_missed_gates_by_counting():
     assert float(found) == pytest.approx(wanted)
 
 
+@pytest.mark.parametrize("n_layers", range(1, 7))
+def test_few_missed_gates_cost_what_the_chapter_writes(n_layers):
+    """To first order one slot of one code is lost, and (1 − 1/r) is left each time it is read."""
+    slope = theory.missed_gates(n_layers).diff(theory.missed).subs(theory.missed, 0)
+    r = symbols.r
+    lost = [1 - (1 - 1 / r) ** power for power in (-(-n_layers // 2), n_layers // 2)]
+    assert (slope - r * (lost[0] ** 2 + lost[1] ** 2)).simplify() == 0
+
+
 def test_false_gates_let_noise_in(rng):
     circuits = rotation_circuits(200, 5, rng, conditional=False)
     large = GatedConstruction(600, 6, quiet=False).compress(circuits, rng)
