@@ -80,13 +80,16 @@ def in_words(error: float) -> str:
 
 def from_superposition(superposition: Superposition, run: Run | None = None) -> Compiled:
     """Describe a superposition as `Compiled`; `run`, if given, replaces its own way to run."""
-    network = superposition.network
+    return _from_network(superposition.network, run or superposition.run)
+
+
+def _from_network(network: MLPNetwork | ResidualNetwork, run: Run) -> Compiled:
     if isinstance(network, ResidualNetwork):
         width = max(network.stream_width, network.n_neurons)
         weights = network.read_in.size + network.write_out.size
-    elif isinstance(network, MLPNetwork):
+    else:
         width, weights = max(network.widths), sum(weight.size for weight in network.weights)
-    return Compiled(run or superposition.run, width, network.n_layers, weights)
+    return Compiled(run, width, network.n_layers, weights)
 
 
 def post(redundancy: int | None, margin: float) -> Build:
@@ -325,19 +328,23 @@ def _each_alone(one: Superposition, inputs: Floats, active: Integers) -> tuple[F
 
 def private(circuits: Circuits, weights: int, n_active: int, rng: np.random.Generator) -> Compiled:
     """Build a network with block-diagonal weights: each circuit has separate neurons."""
-    n = circuits.n_circuits
-    if isinstance(circuits, ResidualCircuits):
-        width, neurons = n * circuits.width, n * circuits.n_neurons
-        positive_int("weights", 2 * width * neurons, weights, ", those of a layer")
-        # each circuit is by itself: its states are its own
-        return Compiled(circuits.run, max(width, neurons), circuits.n_layers, 2 * width * neurons)
-    most = max(circuits.widths)
-    positive_int("width", n * most, isqrt(weights), ", neurons for a layer")
     from scipy.linalg import block_diag  # slow to load, and seldom needed
 
-    large = [block_diag(*weight) for weight in circuits.weights]
-    biases = [bias.ravel() for bias in circuits.biases]
-    network = MLPNetwork(large, biases, list(circuits.activations))
+    n = circuits.n_circuits
+    network: MLPNetwork | ResidualNetwork
+    if isinstance(circuits, ResidualCircuits):
+        needed = 2 * n**2 * circuits.width * circuits.n_neurons
+        positive_int("weights", needed, weights, ", those of a layer")
+        read, write = (
+            np.stack([block_diag(*layer) for layer in layers])
+            for layers in (circuits.read_in, circuits.write_out)
+        )
+        network = ResidualNetwork(read, circuits.bias.reshape(circuits.n_layers, -1), write)
+    else:
+        positive_int("width", n * max(circuits.widths), isqrt(weights), ", neurons for a layer")
+        large = [block_diag(*weight) for weight in circuits.weights]
+        biases = [bias.ravel() for bias in circuits.biases]
+        network = MLPNetwork(large, biases, list(circuits.activations))
 
     def run(inputs: Floats, active: Integers) -> tuple[Floats, ...]:
         rows = np.arange(len(active))[:, None]
@@ -346,7 +353,7 @@ def private(circuits: Circuits, weights: int, n_active: int, rng: np.random.Gene
         states = network.run(state.reshape(len(active), -1))
         return tuple(a.reshape(len(a), n, -1)[rows, active] for a in states)
 
-    return Compiled(run, n * most, network.n_layers, sum(weight.size for weight in large))
+    return _from_network(network, run)
 
 
 @dataclass(frozen=True)

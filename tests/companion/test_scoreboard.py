@@ -392,7 +392,10 @@ def test_residual_circuits_too(name, k):
     last = table["relative_mse"].iloc[-1]
     assert last < (1e-20 if exact else 1)
     assert name != "the post's" or last > 1e-6
-    assert 0 < table["weights"].iloc[0] <= 3 * 200**2
+    neurons, layers, weights = table[["neurons", "layers", "weights"]].iloc[0]
+    assert 0 < weights <= 3 * 200**2
+    if name == "private neurons":
+        assert (neurons, layers, weights) == (12 * 8, 3, 3 * 2 * (12 * 4) * (12 * 8))
 
 
 def test_every_tuned_row_has_a_setting_that_its_entry_has():
