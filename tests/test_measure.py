@@ -15,7 +15,8 @@ from superposition import (
 )
 from superposition import measure as measure_module
 from superposition.circuits.inputs import UnitInputs, sample_active
-from superposition.measure import _errors, doing_nothing, read_in_interference
+from superposition.measure import _counts, _errors, _interval, doing_nothing, read_in_interference
+from superposition.predict.rounding import rounding_estimate
 
 
 @pytest.fixture
@@ -248,3 +249,49 @@ def test_interference_is_that_of_the_posts_construction(rng):
     gated = GatedConstruction().compress(MLPCircuits.random(5, [2, 2], rng), rng)
     with pytest.raises(TypeError, match=r"^superposition\.codes: wanted PostCodes, got TwoCodes$"):
         read_in_interference(gated, np.ones((1, 1, 2)), np.array([[0]]))
+
+
+def test_intervals_by_hand():
+    """ε = 1/4; squares less ε of the truths deviate by 1/20 each, of a mean of 1/5."""
+    found = _interval(np.array([0.1, 0.3]), np.array([0.6, 1.0]))
+    share = 1.96 * 0.05 / np.sqrt(2) / 0.2
+    assert found == pytest.approx({"low": 0.25 / np.exp(share), "high": 0.25 * np.exp(share)})
+
+
+@pytest.mark.parametrize(("truth", "both"), [(0.5, 0.0), (0.0, np.nan)])
+def test_no_error_has_no_interval_and_no_state_has_no_relative_error(truth, both):
+    found = _interval(np.zeros(3), np.full(3, truth))
+    np.testing.assert_equal(found, {"low": both, "high": both})
+
+
+def test_samples_are_shared_out_by_hand():
+    assert _counts({1: 0.5, 2: 0.1, 4: 0.4}, 5) == {1: 2, 2: 1, 4: 2}
+    assert _counts({3: 0.1, 2: 0.9}, 4) == {2: 4}
+
+
+@pytest.mark.parametrize("observe", [None, lambda a: a[..., :1] + a[..., 1:] ** 2])
+def test_errors_circuit_by_circuit_are_of_the_inputs_and_the_observer_given(observe, rng):
+    """Each circuit's squares over its own spread in the samples themselves, n − 1 of n."""
+    drawn = MLPCircuits.random(5, [2, 3, 2], rng)
+    circuits = MLPCircuits(drawn.weights, drawn.biases, ["relu", "linear"])
+    large = GatedConstruction(redundancy=2).compress(circuits, rng)
+
+    def inputs(active, rng):
+        return rng.uniform(-0.5, 0.2, size=(*active.shape, 2))
+
+    found = measure_error(
+        large, 2, 60, np.random.default_rng(3), sample_inputs=inputs, observe=observe
+    ).iloc[-1]
+    again = np.random.default_rng(3)
+    active = sample_active(5, 2, 60, again)
+    drawn = inputs(active, again)
+    see = observe or (lambda a: a)
+    truth, read = (see(each.run(drawn, active)[-1]) for each in (circuits, large))
+    each = []
+    for t in range(5):
+        mine = truth[active == t]
+        spread = np.square(mine - mine.mean(axis=0)).sum() / (len(mine) - 1)
+        each.append(np.square(read - truth).sum(axis=-1)[active == t].mean() / spread)
+    assert found["circuit_median"] == pytest.approx(np.median(each))
+    assert found["circuit_worst"] == pytest.approx(max(each))
+    assert found["rounding"] == rounding_estimate(circuits, (), (drawn, active))[-1]

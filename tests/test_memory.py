@@ -208,6 +208,30 @@ def test_many_circuits_need_more_than_a_narrow_network():
     assert 3 * code <= 50 * MB < 3 * code * 21 / 20
 
 
+def test_neurons_that_many_circuits_read_with_are_counted_by_hand():
+    """5 matrices; 3 entries and 16 neurons of each circuit read the stream."""
+    circuits = ResidualCircuits.random(5_000, 2, 16, 2, rng())
+    with free(4):
+        message = refused(ResidualConstruction(40, 40, 3).compress, circuits, rng())
+    width = suggested(message)
+
+    def needs(width):
+        return 8 * (5 * width**2 + 5_000 * (3 + 16) * width)
+
+    assert needs(width) <= 4 * MB < needs(width + 1)
+
+
+def test_an_mlps_layers_are_counted_by_hand():
+    """Of two layers two more are made at once; numbers of single precision take half."""
+    circuits = rotation_circuits(9, 2, rng())
+    with free(2):
+        double = suggested(refused(MLPConstruction(10**5, 3).compress, circuits, rng()))
+        circuits = circuits.astype(np.float32)
+        single = suggested(refused(MLPConstruction(10**5, 3).compress, circuits, rng()))
+    for item, width in ((8, double), (4, single)):
+        assert item * (2 + 2) * width**2 <= 2 * MB < item * (2 + 2) * (width + 1) ** 2
+
+
 def test_given_codes_are_counted_too():
     """Nothing has to be drawn to see that they take too much."""
     few, stacks = mlps(20), residual(20)

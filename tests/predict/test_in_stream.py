@@ -158,5 +158,7 @@ def test_the_law_is_chosen_by_the_circuits(kind):
         assert ("low" in found) == (chosen == "sampled")
     mixed = construction.predict_error(residual("one giant", 2), {1: 0.5, 2: 0.5})
     assert "circuit_worst" in mixed
+    derived = construction.predict_error(residual("one giant", 2), {1: 0.5, 2: 0.5}, law="derived")
+    assert "circuit_worst" not in derived
     with pytest.raises(ValueError, match=r"^law: wanted one of \('derived', 'sampled'\) or None"):
         construction.predict_error(residual("random", 2), 2, law="guessed")
