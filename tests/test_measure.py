@@ -295,3 +295,19 @@ def test_errors_circuit_by_circuit_are_of_the_inputs_and_the_observer_given(obse
     assert found["circuit_median"] == pytest.approx(np.median(each))
     assert found["circuit_worst"] == pytest.approx(max(each))
     assert found["rounding"] == rounding_estimate(circuits, (), (drawn, active))[-1]
+
+
+def test_spreads_are_of_more_inputs_than_the_samples_where_the_sampler_is_known(rng):
+    """Each of three circuits in one sample, which has no spread of its own."""
+    circuits = MLPCircuits.random(20, [2, 3, 2], rng)
+    large = GatedConstruction().compress(circuits, rng)
+    assert len(np.unique(sample_active(20, 1, 3, np.random.default_rng(3)))) == 3
+    found = measure_error(large, 1, 3, np.random.default_rng(3)).iloc[0]
+    assert found["circuit_median"] < 1e-20
+    own = circuits.default_inputs
+
+    def unknown(active, rng):
+        return own(active, rng)
+
+    found = measure_error(large, 1, 3, np.random.default_rng(3), sample_inputs=unknown).iloc[0]
+    assert np.isnan(found["circuit_median"])

@@ -129,3 +129,21 @@ def test_rows_with_one_small_matrix_may_be_written_anywhere(slots, rng):
     np.testing.assert_allclose(one.dense().T, one(np.eye(4)), atol=1e-14)
     own = [one.component(t) for t in range(3)]
     np.testing.assert_allclose(sum(own), one.dense(), atol=1e-14)
+
+
+@pytest.mark.parametrize("slots", [[2, 3, 4], [4, 0, 4]])
+def test_rows_with_a_matrix_each_are_added_to_what_is_there(slots, rng):
+    """Two parts, the second onto the first; and of one small matrix, too."""
+    write = SparseCode(np.array([[[slot], [9 - slot]] for slot in slots]), 10)
+    reader = SlotReader(rng.standard_normal((3, 4)), np.array([0]), 4, np.arange(3))
+    each = rng.standard_normal((3, 2, 1))
+    shared = np.broadcast_to(each[:1], (3, 2, 1))
+    parts = tuple(Part(write, weights, reader, np.arange(3)) for weights in (shared, each, shared))
+    whole = Sum((10, 4), parts, None, np.dtype(float), 3)
+    wanted = np.zeros((10, 4))
+    for weights in (shared, each, shared):
+        for t, slot in enumerate(slots):
+            for i, to in enumerate((slot, 9 - slot)):
+                wanted[to] += weights[t, i, 0] * reader.weights[t]
+    np.testing.assert_allclose(whole.dense(), wanted, atol=1e-14)
+    np.testing.assert_allclose(whole(np.eye(4)).T, wanted, atol=1e-14)

@@ -403,6 +403,24 @@ def test_moments_are_of_pairs_of_two_thousand(rng):
         circuits.take([0]).moments(rng)
 
 
+def test_moments_are_of_states_as_they_are_held(rng):
+    """Hidden entries of circuit 1 are 2²⁰ times as large, and its answers as they were."""
+    drawn = MLPCircuits.random(2, [3, 4, 2], rng)
+    size = np.array([1, 2.0**20])
+    weights = [drawn.weights[0] * size[:, None, None], drawn.weights[1] / size[:, None, None]]
+    circuits = MLPCircuits(weights, [drawn.biases[0] * size[:, None], drawn.biases[1]])
+    moments = circuits.moments(np.random.default_rng(1), n_samples=50)
+    assert moments.form is circuits.form
+    again = np.random.default_rng(1)
+    which = sample_active(2, 2, 50, again)
+    states = circuits.run(circuits.default_inputs(which, again), which)
+    held = [np.ldexp(a, -circuits.exponents[i][which]) for i, a in enumerate(states)]
+    for found, wanted in ((moments.given2, states), (moments.state2, held)):
+        squares = [np.square(a).sum(axis=-1).mean() for a in wanted]
+        np.testing.assert_allclose(found, squares, rtol=1e-12)
+    assert moments.given2[1] > 1e6 * moments.state2[1]
+
+
 def test_moments_are_of_circuits_own_inputs():
     """One entry that is 3 in every state: w = 1, b = 0."""
     circuits = MLPCircuits(

@@ -207,6 +207,11 @@ def test_shares_by_hand():
     assert shares_of(3, 10) == {3: 1.0}
     assert shares_of({1: 0.5, 2: 0.5, 3: 0.0}, 10) == {1: 0.5, 2: 0.5}
     assert numbers_active(1, 0.5) == {1: 1.0}
+    assert numbers_active(3, 1.0) == {3: 1.0}
+    assert shares_of({1: 0.5, 2: 0.5 + 1e-7}, 10)[2] > 0.5  # rounded shares add up
+    few = numbers_active(100, 0.001)  # 9e-2, 4e-3, 1.5e-4 and 4e-6, of 0.095 in all
+    assert [*few] == [1, 2, 3]
+    assert sum(few.values()) == pytest.approx(1, rel=1e-12)
     two = numbers_active(2, 0.5)  # 1/2 and 1/4, of those that are not empty
     assert two == pytest.approx({1: 2 / 3, 2: 1 / 3})
     assert sum(numbers_active(500, 0.01).values()) == pytest.approx(1)
@@ -221,6 +226,7 @@ BAD = [
     (lambda: shares_of({10: 1.0}, 9), "n_active: wanted at most 9, the number of circuits, got 10"),
     (lambda: shares_of({0: 1.0}, 9), "n_active: wanted at least 1, got 0"),
     (lambda: numbers_active(9, 0.0), "probability: wanted above 0 and at most 1, got 0.0"),
+    (lambda: numbers_active(9, 1.5), "probability: wanted above 0 and at most 1, got 1.5"),
     (lambda: numbers_active(0, 0.5), "n_circuits: wanted at least 1, got 0"),
 ]
 
