@@ -31,13 +31,14 @@ HEART = (
 # rounding, sampled predictions of three constructions, errors and sizes circuit by circuit. The
 # told network took 60 of the heart. Of the companion's last 300 lines a third judges claims by data
 # at several sizes, a third tunes the scoreboard's rows by one rule, and the rest draws for phones
-# and computes what is said of the field.
+# and computes what is said of the field. Tests that killed the last unexcused mutants took 120
+# lines, words that pages may not use 40, links to a repository 10 of the book's tools.
 BUDGETS = {
     "heart": 3_200,
     "lib/superposition": 10_250,
     "lib/companion": 7_100,
-    "tests": 19_400,
-    "book/tools": 1_150,
+    "tests": 19_600,
+    "book/tools": 1_180,
 }
 _SILENT = {
     tokenize.COMMENT,

@@ -1,6 +1,7 @@
 """Tips, the site's address and the card: what the extensions make of small cases."""
 
 import struct
+from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib
@@ -12,6 +13,7 @@ import social_card
 import tips
 from companion.index import story
 
+ROOT = Path(__file__).parents[2]
 EQUATION = (
     '<div class="math" id="equation-eq-a"><span class="eqno">(1)</span>\\[x\\]'
     '<a class="headerlink" href="#a">#</a></div>'
@@ -81,20 +83,23 @@ def test_the_book_in_one_page_loads_mathjax(builder, policies):
         ("https://a.example/book/", "https://a.example/book/"),
     ],
 )
-def test_an_address_ends_with_a_slash(text, address):
-    assert site_address.address(text) == address
+def test_an_address_ends_with_a_slash(text, address, monkeypatch):
+    monkeypatch.setenv("SITE_URL", text)
+    assert site_address.address("SITE_URL") == address
 
 
 @pytest.mark.parametrize("text", ["a.example", "ftp://a.example", "https:///book", "https://a/?b"])
-def test_what_is_no_address_is_refused(text):
-    with pytest.raises(ValueError, match="SITE_URL: wanted an address"):
-        site_address.address(text)
+def test_what_is_no_address_is_refused(text, monkeypatch):
+    monkeypatch.setenv("REPOSITORY_URL", text)
+    with pytest.raises(ValueError, match="REPOSITORY_URL: wanted an address"):
+        site_address.address("REPOSITORY_URL")
 
 
-def settings(monkeypatch, url):
+def settings(monkeypatch, url, repository=""):
     """What the other extensions are told."""
     monkeypatch.setenv("SITE_URL", url)
-    config = SimpleNamespace(ogp_site_url="", ogp_image=None)
+    monkeypatch.setenv("REPOSITORY_URL", repository)
+    config = SimpleNamespace(ogp_site_url="", ogp_image=None, html_theme_options={})
     site_address.tell(None, config)
     return config
 
@@ -108,9 +113,32 @@ def test_with_an_address_pages_have_cards_and_the_404_page_its_prefix(monkeypatc
     assert settings(monkeypatch, "https://a.example").notfound_urls_prefix == "/"
 
 
+def test_with_a_repository_pages_link_to_it_and_notebooks_open_on_binder(monkeypatch):
+    monkeypatch.setenv("REPOSITORY_BRANCH", "")
+    options = settings(monkeypatch, "", "https://b.example/a/book/").html_theme_options
+    assert options["repository_url"] == "https://b.example/a/book"
+    assert options["repository_branch"] == "main"
+    assert options["use_repository_button"]
+    assert options["launch_buttons"]["binderhub_url"].startswith("https://")
+    monkeypatch.setenv("REPOSITORY_BRANCH", "next")
+    options = settings(monkeypatch, "", "https://b.example/a/book").html_theme_options
+    assert options["repository_branch"] == "next"
+
+
+def test_binder_installs_what_the_makefile_installs():
+    """Packages as pinned, then the library and the book's code without looking for others."""
+    script = (ROOT / ".binder/postBuild").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for arguments in ("--requirement requirements.txt", "--no-deps --editable ."):
+        assert f"pip install --quiet {arguments}" in script
+        assert f"pip install --quiet {arguments}" in makefile
+
+
 def test_without_one_nothing_names_a_host(monkeypatch):
     config = settings(monkeypatch, "")
-    assert config == SimpleNamespace(ogp_site_url="", ogp_image=None, notfound_urls_prefix="/")
+    assert config == SimpleNamespace(
+        ogp_site_url="", ogp_image=None, notfound_urls_prefix="/", html_theme_options={}
+    )
     title = '<meta property="og:title" content="A" />\n'
     context = {"metatags": f'<meta property="og:url" content="a.html" />\n{title}'}
     site_address.name_no_host(SimpleNamespace(config=config), "a", "", context, None)
