@@ -219,6 +219,14 @@ def test_neurons_that_many_circuits_read_with_are_counted_by_hand():
         return 8 * (5 * width**2 + 5_000 * (3 + 16) * width)
 
     assert needs(width) <= 4 * MB < needs(width + 1)
+    with free(4):
+        message = refused(ResidualConstruction(1000, 500, 3).compress, circuits.take([0]), rng())
+    assert message == (
+        "stream_width, n_neurons: wanted a network that fits in 4.0 MB of free memory, got one of "
+        "20.2 MB (2 layers of 1,000 × 1,000 float64); a stream width of 442 with 221 neurons would "
+        "fit"
+    )
+    assert 8 * (5 * 442 * 221 + 19 * 442) <= 4 * MB < 8 * (5 * 443 * 222 + 19 * 443)
 
 
 def test_an_mlps_layers_are_counted_by_hand():

@@ -11,8 +11,10 @@ from superposition import (
     GatedConstruction,
     GatedResidualConstruction,
     MLPCircuits,
+    MLPConstruction,
     ResidualCircuits,
     measure_error,
+    rotation_circuits,
 )
 from superposition.circuits import numbers_active
 from superposition.circuits.inputs import in_turn, sample_active, shares_of
@@ -256,6 +258,15 @@ def test_a_mix_counts_each_active_circuit(rng):
         np.testing.assert_allclose(predicted[name][1:], found[name][1:], rtol=0.25)
     one = over_numbers(lambda k: construction.predict_error(circuits, k), {3: 1.0}, 60)
     np.testing.assert_allclose(one, construction.predict_error(circuits, 3))
+
+
+@pytest.mark.parametrize("law", ["published", "small noise"])
+def test_a_mix_follows_the_law_that_is_asked_for(law, rng):
+    circuits, sequel = rotation_circuits(40, 2, rng), MLPConstruction(120, 6)
+    mixed = sequel.predict_error(circuits, {1: 0.5, 3: 0.5}, law)
+    each = (sequel.predict_error(circuits, k, law)["relative_mse"] for k in (1, 3))
+    one, three = (table[1:] for table in each)
+    np.testing.assert_allclose(mixed["relative_mse"][1:], (one + 3 * three) / 4)
 
 
 # rounding
