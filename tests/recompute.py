@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from time import process_time
 from typing import NamedTuple
@@ -43,12 +43,10 @@ def default_seed() -> int:
     """The number in `RECOMPUTE_SEED`, else one made from the commit, else 0."""
     if given := os.environ.get(SEED):
         return int(given)
-    try:
-        command = ["git", "rev-parse", "HEAD"]
-        commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return 0
-    return int(commit.stdout[:8], 16)
+    git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    with suppress(OSError, subprocess.CalledProcessError):
+        return int(subprocess.check_output(git, stderr=subprocess.DEVNULL)[:8], 16)
+    return 0
 
 
 def shuffled(name: str, seed: int) -> list[Run]:
@@ -69,22 +67,10 @@ def sample(names: Sequence[str], seed: int, seconds: float, dearest: float) -> I
 
     dearest: runs that take longer by themselves are left out.
     """
-    for turn in zip_longest(*(shuffled(name, seed) for name in names)):
-        for run in turn:
-            if run and run.seconds <= dearest and seconds > 0:
-                seconds -= run.seconds
-                yield run
-
-
-def deviations(run: Run, table: pd.DataFrame) -> pd.Series:
-    """How far each column of `table` is from the run's rows, in units of the table's tolerance."""
-    study, where = STUDIES[run.name], {**run.setting, "seed": run.seed}
-    fresh = study.recompute(run.setting, run.seed).reset_index(drop=True)
-    kept = table[table[list(where)].eq(list(where.values())).all(axis=1)].reset_index(drop=True)
-    columns = table.columns.drop(list(where))
-    if len(fresh) != len(kept) or set(fresh) != set(columns):
-        return pd.Series({"rows and columns": np.inf})
-    return pd.Series({c: study.tolerance.deviation(fresh[c], kept[c]) for c in columns})
+    for run in chain.from_iterable(zip_longest(*(shuffled(name, seed) for name in names))):
+        if run and run.seconds <= dearest and seconds > 0:
+            seconds -= run.seconds
+            yield run
 
 
 def stored(name: str) -> pd.DataFrame:
@@ -100,16 +86,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.recompute", description=main.__doc__)
     parser.add_argument("names", nargs="*", help="tables, such as claim (default: all)")
     parser.add_argument("--seconds", type=float, default=600, help="of work (default: 600)")
-    parser.add_argument("--seed", type=int, help=f"(default: {SEED}, else the commit's)")
+    parser.add_argument("--seed", type=int, default=default_seed(), help="(default: the commit's)")
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(STUDIES):
         parser.error(f"names: wanted some of {sorted(STUDIES)}, got {sorted(unknown)}")
-    seed = default_seed() if options.seed is None else options.seed
-    print(f"seed {seed}")
+    print(f"seed {options.seed}")
     names, found = options.names or list(STUDIES), []
-    for run in sample(names, seed, options.seconds, options.seconds / 4):
+    for run in sample(names, options.seed, options.seconds, options.seconds / 4):
         begun = process_time()
-        off = deviations(run, stored(run.name))
+        off = STUDIES[run.name].deviations(*run[1:3], stored(run.name))
         took = process_time() - begun
         found.append({"table": run.name, "runs": 1, "seconds": took, "deviation": off.max()})
         print("red" if off.max() > 1 else "ok", *run[:3], f"{took:.1f} s", off.idxmax(), flush=True)
@@ -120,4 +105,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

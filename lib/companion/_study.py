@@ -105,6 +105,19 @@ class Study:
         with one_thread:
             return self.measure(**setting, rng=self.rng(setting, seed))
 
+    def deviations(self, setting: Setting, seed: int, table: pd.DataFrame) -> pd.Series:
+        """Recompute a run. Return how far each column of the stored `table` is from its rows.
+
+        The unit is what `tolerance` allows. Missing rows or columns are infinitely far.
+        """
+        where = {**setting, "seed": seed}
+        fresh = self.recompute(setting, seed).reset_index(drop=True)
+        kept = table[table[list(where)].eq(list(where.values())).all(axis=1)]
+        kept = kept.drop(columns=list(where)).reset_index(drop=True)
+        if len(fresh) != len(kept) or set(fresh) != set(kept):
+            return pd.Series({"rows or columns": np.inf})
+        return pd.Series({c: self.tolerance.deviation(fresh[c], kept[c]) for c in kept})
+
 
 def data(name: str) -> Path:
     """Return the path of a stored file, seen from the repository's root or from a chapter."""
