@@ -13,7 +13,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help book test test-site wheel pdf citation bench mutate lint format compare sync lab serve clean distclean venv FORCE
+.PHONY: help book test recompute test-site wheel pdf citation bench mutate lint format compare sync lab serve clean distclean venv FORCE
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -26,6 +26,9 @@ book: venv  ## run every chapter and build _build/html/index.html; any warning f
 
 test: lint  ## lint, then the tests, then every notebook's outputs compared
 	@$(PYTEST) tests book $(NBVAL) --ignore tests/site
+
+recompute: venv  ## compute stored rows again, ten minutes of them (ROWS="claim --seconds 60 --seed 7")
+	@$(BIN)/python -m tests.recompute $(ROWS)
 
 mutate: venv  ## change the library's core in thousands of places; do tests fail? (a quarter of an hour or more)
 	@$(BIN)/python tests/mutation/run.py

@@ -146,9 +146,7 @@ def test_a_study_runs_on_the_cluster_of_a_scheduler(client, tmp_path, monkeypatc
         main(["part", str(tmp_path / file), *options])
     assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
     table = read_table(tmp_path / "there.csv")[0]
-    fresh = part.recompute(small, 1)
-    kept = table[table["seed"] == 1][list(fresh)].reset_index(drop=True)
-    pd.testing.assert_frame_equal(kept, fresh.reset_index(drop=True), check_exact=True)
+    assert part.deviations(small, 1, table).max() == 0
 
 
 def test_a_study_without_scheduler_says_so(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm, trange
 
-from companion._study import Study, data
+from companion._study import Study, Tolerance, data
 from companion.introduction import private_circuits, residual_parameters
 from superposition._check import Floats, Integers, generator, whole_array
 from superposition.circuits import Circuits, MLPCircuits, ResidualCircuits
@@ -549,6 +549,8 @@ def _digit_networks() -> ResidualCircuits:
     return load_circuits(data("digit_networks.npz"))
 
 
+_FEW_IMAGES = Tolerance(0.0, 0.006)  # single answers flip
+
 STUDIES = {
     "digit_sizes": Study(
         digit_accuracy,
@@ -560,6 +562,7 @@ STUDIES = {
         ],
         n_seeds=3,
         seed=2,
+        tolerance=_FEW_IMAGES,
     ),
     "digit_tasks": Study(
         digit_task_accuracy,
@@ -570,6 +573,7 @@ STUDIES = {
         ],
         n_seeds=1,
         seed=3,
+        tolerance=_FEW_IMAGES,
     ),
 }
 

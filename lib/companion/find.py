@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from companion._study import Study, data
+from companion._study import Study, Tolerance, data
 from superposition.bench.contest import score, score_known_truth
 from superposition.bench.methods import METHODS
 from superposition.bench.targets import TARGETS
@@ -72,6 +72,11 @@ def _settings() -> list[Setting]:
 
 STUDIES = {
     "baselines": Study(
-        method_scores, _settings, n_seeds=3, seed=17, packages=("scikit-learn", "torch")
+        method_scores,
+        _settings,
+        n_seeds=3,
+        seed=17,
+        packages=("scikit-learn", "torch"),
+        tolerance=Tolerance(0.0, 0.02),  # trained: rounding grows, and single answers flip
     )
 }

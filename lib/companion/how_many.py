@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion._study import Study, data
+from companion._study import SINGLE, Study, data
 from companion.introduction import private_circuits
 from companion.over_layers import written_in_full
 from companion.read_out import random_errors
@@ -131,7 +131,7 @@ def _design_settings() -> list[Setting]:
 
 STUDIES = {
     "fitting": Study(measure_fitting, _fitting_settings, n_seeds=4, seed=6),
-    "design": Study(design_errors, _design_settings, n_seeds=6, seed=7),
+    "design": Study(design_errors, _design_settings, n_seeds=6, seed=7, tolerance=SINGLE),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from companion._study import Study, data
+from companion._study import SINGLE, Study, data
 from companion.read_in import N_NEURONS, STREAM_WIDTH
 from companion.read_out import circuits_of, construction_of, log_uniform, random_errors
 from superposition._check import Floats
@@ -109,7 +109,9 @@ def _depth_settings() -> list[Setting]:
     return depth_settings(80, np.random.default_rng(2027))
 
 
-STUDIES = {"depth": Study(measure_over_layers, _depth_settings, n_seeds=2, seed=5)}
+STUDIES = {
+    "depth": Study(measure_over_layers, _depth_settings, n_seeds=2, seed=5, tolerance=SINGLE)
+}
 COLLAPSED = 0.5  # relative_mse beyond which a superposition counts as collapsed
 _ROOM = {"early": 14, "late": 13, "never": 13}
 

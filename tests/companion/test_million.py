@@ -74,18 +74,12 @@ def test_what_is_measured_is_what_loops_find(redundancy, rng, monkeypatch):
         entries = [np.abs(read - truth).max() for truth, read, _ in rows]
         relative = np.array([e / s if s else 0 for e, s in zip(errors, sizes, strict=True)])
         worst = relative.argmax()
-        wanted = {
-            "circuits": 23,
-            "mse": (errors**2).mean(),
-            "square": (sizes**2).mean(),
-            "worst": errors.max(),
-            "relative": relative[worst],
-            "above": (relative > 1e-4).sum(),
-            "above_length": sizes[relative > 1e-4].max(initial=0),
-            "zero": (sizes == 0).sum(),
-            "path": max(e / s for e, s in zip(entries, longest, strict=True)),
-            "others": sum(others for _, _, others in rows),
-        }
+        wanted = {"circuits": 23, "mse": (errors**2).mean(), "square": (sizes**2).mean()}
+        wanted |= {"worst": errors.max(), "relative": relative[worst]}
+        wanted |= {"above": (relative > 1e-4).sum(), "zero": (sizes == 0).sum()}
+        wanted |= {"above_length": sizes[relative > 1e-4].max(initial=0)}
+        wanted |= {"path": max(e / s for e, s in zip(entries, longest, strict=True))}
+        wanted |= {"others": sum(others for _, _, others in rows)}
         got = table.loc[layer]
         assert got[list(wanted)].to_dict() == pytest.approx(wanted, rel=1e-6, abs=1e-13)
         if errors.max() > 1e-10:
@@ -211,14 +205,14 @@ def test_the_stored_sample_in_double_precision_is_exact():
 
 
 @pytest.mark.parametrize("name", ["million", "million_double"])
-def test_rounding_is_of_the_stored_size(name):
-    """Its last digits differ from machine to machine, its order of magnitude does not."""
-    setting = {"n_circuits": 1000} | ({"block": 0} if name == "million" else {})
-    fresh = million.STUDIES[name].recompute(setting, 0).query("layer > 0")
-    kept = read_table(f"book/data/{name}.csv")[0].query("n_circuits == 1000 and layer > 0")
-    for column in ("mse", "worst", "path"):
-        ratio = fresh[column].to_numpy() / kept[column].to_numpy()
-        assert ((ratio > 0.05) & (ratio < 20)).all()
+def test_what_is_said_of_the_worst_circuit_fits_the_other_columns(name):
+    """Chance decides which circuit it is, so that no machine finds all of them again."""
+    table = read_table(f"book/data/{name}.csv")[0]
+    assert (table["relative"] * table["length"] <= 1.001 * table["worst"]).all()
+    assert ((table["above"] > 0) == (table["relative"] > million.ABOVE)).all()
+    assert ((table["above_length"] > 0) == (table["above"] > 0)).all()
+    if "block" in table:
+        assert (table["circuit"] // 10_000 == table["block"]).all()
 
 
 def test_a_million_circuits_have_a_block_of_weights_each():
@@ -282,6 +276,6 @@ def test_the_stored_cost_is_within_what_was_asked():
     assert header["command"].endswith("book/data/million_build.csv")
     assert {"date", "machine", "versions"} <= set(header)
     last = table.set_index("n_circuits").loc[1_000_000]
-    assert last["width"] == 6054
+    assert (table["width"] == million.sizes(table["n_circuits"])["width"]).all()
     assert last["cpu"] <= 3
     assert last["peak"] <= 2000

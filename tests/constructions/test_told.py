@@ -64,19 +64,6 @@ def test_errors_are_those_of_the_authors_code():
     assert (late["told"] / late["mean"] - 1).abs().max() < 0.06
 
 
-def test_stored_errors_are_computed_again():
-    from companion.gated import STUDIES
-
-    study = STUDIES["told"]
-    setting = study.settings[0]
-    assert setting == {"disjoint": False, "quiet": False, "headroom": 1.0, **SIZE}
-    again = study.recompute(setting, 3)
-    stored = pd.read_csv(data("told.csv"), comment="#").query(
-        "width == 1000 and not disjoint and not quiet and headroom == 1 and seed == 3"
-    )
-    np.testing.assert_allclose(again["mse"], stored["mse"], rtol=1e-3, atol=1e-12)
-
-
 SIZE = {"width": 1000, "n_circuits": 557}
 
 
