@@ -21,11 +21,12 @@ help:  ## list the targets
 
 book: venv  ## run every chapter and build _build/html/index.html; any warning fails
 	@$(BIN)/python book/tools/fresh.py begin
+	@$(BIN)/python book/tools/notebooks.py run || { $(BIN)/python book/tools/fresh.py fail; exit 1; }
 	@$(BIN)/jupyter-book build . -n -W --keep-going || { $(BIN)/python book/tools/fresh.py fail; exit 1; }
 	@$(BIN)/python book/tools/fresh.py done
 
-test: lint  ## lint, then the tests, then every notebook's outputs compared
-	@$(PYTEST) tests book $(NBVAL) --ignore tests/site
+test: lint  ## lint, then the tests, then every notebook's outputs compared with the book's
+	@$(PYTEST) tests book $(NBVAL) --nbval-built --ignore tests/site
 
 mutate: venv  ## change the library's core in thousands of places; do tests fail? (a quarter of an hour or more)
 	@$(BIN)/python tests/mutation/run.py
@@ -57,7 +58,7 @@ $(VENV)/cff/installed: $(INSTALLED) book/tools/citation.txt
 	@$(VENV)/cff/bin/python -m pip install --quiet --requirement book/tools/citation.txt
 	@touch $@
 
-compare: venv  ## run every notebook and compare its outputs, nothing else
+compare: venv  ## run every notebook, whatever has run before, and compare its outputs
 	@$(PYTEST) book $(NBVAL)
 
 bench: venv  ## times, growth and memory; prints a page and keeps it in tests/benchmarks/results

@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ("lib", "book/data", "requirements.txt")
+CACHE = "_build/.jupyter_cache"  # chapters that have run; the tests' runs and the build's use it
 PAGES = ("book", "_config.yml", "_toc.yml")
 IGNORED = ("__pycache__", ".ipynb_checkpoints")
 SUFFIXES_IGNORED = (".ipynb", ".pyc", ".egg-info", ".tmp")
@@ -38,21 +39,30 @@ def digest(root: Path, names: Iterable[str]) -> str:
     return total.hexdigest()
 
 
+def forget(root: Path) -> dict[str, str]:
+    """Remove chapters that ran with other code or data. Returns what the last build noted."""
+    build, results = root / "_build", digest(root, RESULTS)
+    last = read_stamp(build)
+    if results != last.get("results"):
+        remove(build, ".jupyter_cache", "jupyter_execute")
+        write_stamp(build, {**last, "results": results})
+    return last
+
+
+def is_current(root: Path) -> bool:
+    """Are the chapters that are kept of today's code and data?"""
+    return read_stamp(root / "_build").get("results") == digest(root, RESULTS)
+
+
 def begin(root: Path) -> None:
     """Remove executed chapters of other code, and pages unless the last build of these passed."""
-    build = root / "_build"
-    last = read_stamp(build)
-    now = {
-        "results": digest(root, RESULTS),
-        "building": digest(root, (*RESULTS, *PAGES)),
-    }
-    if now["results"] != last.get("results"):
-        remove(build, ".jupyter_cache", "jupyter_execute")
+    last, building = forget(root), digest(root, (*RESULTS, *PAGES))
     # Sphinx repeats no warning of a page that it does not read again, and a number or a label
     # may be shown on another page: any change means that all pages are written anew.
-    if now["building"] != last.get("built"):
-        remove(build, "html", ".doctrees")
-    write_stamp(build, now)
+    if building != last.get("built"):
+        remove(root / "_build", "html", ".doctrees")
+    stamp = read_stamp(root / "_build")
+    write_stamp(root / "_build", {"results": stamp["results"], "building": building})
 
 
 def done(root: Path) -> None:
