@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/installed
 PORT ?= 8000
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 120
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two processes at a time, with a thread each: more threads than cores wait for each other, busily.
+TWO := OMP_NUM_THREADS=1
 
 # Old and newer Jupyter packages disagree on folders and print about it; nobody here needs to know.
 export JUPYTER_PLATFORM_DIRS := 1
@@ -21,12 +23,12 @@ help:  ## list the targets
 
 book: venv  ## run every chapter and build _build/html/index.html; any warning fails
 	@$(BIN)/python book/tools/fresh.py begin
-	@$(BIN)/python book/tools/notebooks.py run || { $(BIN)/python book/tools/fresh.py fail; exit 1; }
+	@$(TWO) $(BIN)/python book/tools/notebooks.py run || { $(BIN)/python book/tools/fresh.py fail; exit 1; }
 	@$(BIN)/jupyter-book build . -n -W --keep-going || { $(BIN)/python book/tools/fresh.py fail; exit 1; }
 	@$(BIN)/python book/tools/fresh.py done
 
 test: lint  ## lint, then the tests, then every notebook's outputs compared with the book's
-	@$(PYTEST) tests book $(NBVAL) --nbval-built --ignore tests/site
+	@$(TWO) $(PYTEST) tests book $(NBVAL) --nbval-built --ignore tests/site
 
 mutate: venv  ## change the library's core in thousands of places; do tests fail? (a quarter of an hour or more)
 	@$(BIN)/python tests/mutation/run.py
