@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/installed
 PORT ?= 8000
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 120
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two processes at a time, with a thread each: more threads than cores wait for each other, busily.
+TWO := OMP_NUM_THREADS=1
 
 # Old and newer Jupyter packages disagree on folders and print about it; nobody here needs to know.
 export JUPYTER_PLATFORM_DIRS := 1
@@ -21,11 +23,12 @@ help:  ## list the targets
 
 book: venv  ## run every chapter and build _build/html/index.html; any warning fails
 	@$(BIN)/python book/tools/fresh.py begin
+	@$(TWO) $(BIN)/python book/tools/notebooks.py run || { $(BIN)/python book/tools/fresh.py fail; exit 1; }
 	@$(BIN)/jupyter-book build . -n -W --keep-going || { $(BIN)/python book/tools/fresh.py fail; exit 1; }
 	@$(BIN)/python book/tools/fresh.py done
 
-test: lint  ## lint, then the tests, then every notebook's outputs compared
-	@$(PYTEST) tests book $(NBVAL) --ignore tests/site
+test: lint  ## lint, then the tests, then every notebook's outputs compared with the book's
+	@$(TWO) $(PYTEST) tests book $(NBVAL) --nbval-built --ignore tests/site
 
 recompute: venv  ## compute stored rows again, ten minutes of them (ROWS="claim --seconds 60 --seed 7")
 	@$(BIN)/python -m tests.recompute $(ROWS)
@@ -60,7 +63,7 @@ $(VENV)/cff/installed: $(INSTALLED) book/tools/citation.txt
 	@$(VENV)/cff/bin/python -m pip install --quiet --requirement book/tools/citation.txt
 	@touch $@
 
-compare: venv  ## run every notebook and compare its outputs, nothing else
+compare: venv  ## run every notebook, whatever has run before, and compare its outputs
 	@$(PYTEST) book $(NBVAL)
 
 bench: venv  ## times, growth and memory; prints a page and keeps it in tests/benchmarks/results

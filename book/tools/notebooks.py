@@ -1,24 +1,35 @@
 """Make the committed notebooks (book/*.ipynb) from the chapters (book/*.md), and check them.
 
 `sync [NAME …]` runs the chapters and writes the notebooks; `check` compares the two and runs
-nothing.
+nothing. `run [NAME …]` runs what the book's build would run, and keeps it where the build looks.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import re
 import sys
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from myst_nb.core.config import NbParserConfig
+from myst_nb.core.read import create_nb_reader
+from myst_parser.config.main import MdParserConfig
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
+
+import fresh
 
 BOOK = Path(__file__).resolve().parents[1]
 TIMEOUT = 120
@@ -73,8 +84,23 @@ def images(output: NotebookNode) -> list[str]:
 
 
 def execute(page: Path) -> str:
-    """Run a chapter and write its notebook. Returns what went wrong: nothing, if all is well."""
+    """Run a chapter and write its notebook. Returns what went wrong: nothing, if all is well.
+
+    It takes no copy that has run, so that what is committed and what is compared with it are
+    two runs.
+    """
     notebook = read_chapter(page)
+    if fault := run(notebook, page):
+        return fault
+    normalise(notebook)
+    faults = notebook_faults(notebook, page.with_suffix(".ipynb").name)
+    if not faults:
+        write(notebook, page.with_suffix(".ipynb"))
+    return "\n".join(faults)
+
+
+def run(notebook: NotebookNode, page: Path) -> str:
+    """Run the cells of a chapter. Returns what went wrong; the cell that failed has no number."""
     reached = [0]
     client = NotebookClient(
         notebook,
@@ -88,12 +114,44 @@ def execute(page: Path) -> str:
     try:
         client.execute()
     except (CellExecutionError, CellControlSignal, DeadKernelError) as error:
+        notebook.cells[reached[-1]].execution_count = None
         return f"{page.name}: {describe(notebook, reached[-1])} failed:\n{error}"
-    normalise(notebook)
-    faults = notebook_faults(notebook, page.with_suffix(".ipynb").name)
-    if not faults:
-        write(notebook, page.with_suffix(".ipynb"))
-    return "\n".join(faults)
+    return ""
+
+
+def executed(page: Path) -> tuple[NotebookNode, str]:
+    """A chapter that has run with today's code and data, and what went wrong.
+
+    The copy in the cache of the book's build is taken, if there is one, and made otherwise: one
+    run for each state of cells, code and data.
+    """
+    root, text = page.parents[1], page.read_text(encoding="utf-8")
+    notebook = create_nb_reader(str(page), MdParserConfig(), NbParserConfig(), text).read(text)
+    cache, current = get_cache(root / fresh.CACHE), fresh.is_current(root)
+    with alone(root), suppress(KeyError):
+        if current:
+            return cache.merge_match_into_notebook(notebook)[1], ""
+    start = time.monotonic()
+    fault = run(notebook, page)
+    data = {"execution_seconds": time.monotonic() - start}
+    if current and not fault and fresh.is_current(root):
+        bundle = CacheBundleIn(notebook, str(page), data=data)
+        with alone(root):
+            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    return notebook, fault
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Wait until no other process uses the cache: it makes its tables when it is first used."""
+    with (root / "_build/cache.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def ran(page: Path) -> str:
+    """What went wrong when a chapter ran for the book's build, now or before."""
+    return executed(page)[1]
 
 
 def describe(notebook: NotebookNode, index: int) -> str:
@@ -148,14 +206,14 @@ def check(book: Path) -> list[str]:
     return faults
 
 
-def sync(book: Path, names: list[str]) -> list[str]:
+def sync(book: Path, names: list[str], work: Callable[[Path], str] = execute) -> list[str]:
     """Run the named chapters (all of them without a name), two at a time; return what failed."""
     pages = [page for page in chapters(book) if not names or page.stem in names]
     unknown = sorted({*names} - {page.stem for page in pages})
     faults = [f"{name}: no such chapter with code" for name in unknown]
     with ProcessPoolExecutor(max_workers=2) as pool:
-        for page, fault in zip(pages, pool.map(execute, pages), strict=True):
-            print(f"{'failed' if fault else 'wrote '}  {page.with_suffix('.ipynb').name}")
+        for page, fault in zip(pages, pool.map(work, pages), strict=True):
+            print(f"{'failed' if fault else 'ran   '}  {page.stem}", flush=True)
             faults += [fault] if fault else []
     return faults
 
@@ -163,16 +221,19 @@ def sync(book: Path, names: list[str]) -> list[str]:
 def main() -> int:
     """Run one command; 1 if it found a fault."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("command", choices=["sync", "check"])
+    parser.add_argument("command", choices=["sync", "run", "check"])
     parser.add_argument(
         "names",
         nargs="*",
-        help="sync only these chapters, such as: introduction",
+        help="only these chapters, such as: introduction",
     )
     parser.add_argument("--book", type=Path, default=BOOK, help=argparse.SUPPRESS)
     options = parser.parse_args()
     book = options.book.resolve()
-    faults = sync(book, options.names) if options.command == "sync" else check(book)
+    if options.command == "run":
+        fresh.forget(book.parent)
+    work = {"sync": execute, "run": ran}.get(options.command)
+    faults = sync(book, options.names, work) if work else check(book)
     print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")
     return 1 if faults else 0
 

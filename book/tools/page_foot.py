@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import html
-import subprocess
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.util import logging
 
-
-def built_from(root: Path) -> str:
-    """Version of the library, and commit and its date where there is a repository."""
-    text = f"Version {version('circuits-in-superposition')}"
-    command = ["git", "-C", str(root), "log", "-1", "--format=commit %h of %cs"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return text
-    return f"{text}, {found}" if found else text
+from fresh import built_from
 
 
 def add_footer(app: Sphinx, config: Config) -> None:
@@ -43,8 +33,20 @@ def say_runtime(
         context["body"] += f'\n<p class="runtime">{words}</p>\n'
 
 
+def print_runtimes(app: Sphinx, error: Exception | None) -> None:
+    """At the end of a build: how long each chapter ran when it was last run, and all of them."""
+    data = getattr(app.env, "nb_metadata", {}).items()
+    runs = {page: each.get("exec_data") or {} for page, each in data}
+    found = {page: run["runtime"] for page, run in runs.items() if run.get("runtime") is not None}
+    lines = [f"{seconds:7.1f} s  {page}" for page, seconds in sorted(found.items())]
+    total = sum(found.values())
+    lines.append(f"{total:7.1f} s  {len(found)} chapters, {total / max(len(found), 1):.1f} s each")
+    logging.getLogger(__name__).info("\n".join(lines))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension with Sphinx."""
     app.connect("config-inited", add_footer)
     app.connect("html-page-context", say_runtime)
+    app.connect("build-finished", print_runtimes)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -103,4 +103,5 @@ def _union(sets: list[int]) -> int:
 
 def _bits(rows: Booleans) -> list[int]:
     """Return each row of truth values as one whole number, its first value as the lowest bit."""
-    return [sum(1 << int(i) for i in np.flatnonzero(row)) for row in rows]
+    packed = np.packbits(rows, axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in packed]

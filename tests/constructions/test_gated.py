@@ -834,11 +834,16 @@ def predicted_and_found(construction, drawn, n_active):
     return (dict(zip(law.columns, table.T, strict=True)) for table in np.mean(tables, axis=0))
 
 
-@QUIET
-@pytest.mark.parametrize("n_active", [2, 3])
-@pytest.mark.parametrize("drawn", [RANDOM, ROTATIONS], ids=["random", "rotations"])
+@pytest.mark.parametrize(
+    ("drawn", "n_active", "quiet"),
+    [(RANDOM, 2, False), (RANDOM, 3, True), (ROTATIONS, 2, True), (ROTATIONS, 3, False)],
+    ids=["random, 2", "random, 3, quiet", "rotations, 2, quiet", "rotations, 3"],
+)
 def test_errors_are_as_predicted(drawn, n_active, quiet):
-    """Within 15 % at every layer: 300 circuits with four slots of 116, three draws of all."""
+    """Within 15 % at every layer: 300 circuits with four slots of 116, three draws of all.
+
+    Each two settings meet once.
+    """
     width = 29 * 4 * (drawn[0].widths[0] + 2)
     law, measured = predicted_and_found(GatedConstruction(width, 4, quiet=quiet), drawn, n_active)
     for name in ("mse", "relative_mse", "inactive_mse"):
@@ -884,8 +889,7 @@ def with_mean(seed, mean, spread):
     return replace(drawn, weights=[weight + mean for weight in drawn.weights])
 
 
-@QUIET
-@pytest.mark.parametrize("n_active", [2, 3])
+@pytest.mark.parametrize(("n_active", "quiet"), [(2, True), (3, False)])
 def test_errors_of_circuits_that_share_a_mean_are_as_predicted(n_active, quiet):
     """Within a factor of 1.4, up to relative errors of .05, over four layers; then of 2.
 

@@ -406,8 +406,8 @@ def test_questions_without_an_answer_are_refused(rng):
     moments = circuits.moments(rng)
     with pytest.raises(TypeError, match="moments: wanted MLPMoments"):
         construction.capacity(circuits, 1, 0.1)
-    with pytest.raises(ValueError, match=r"tolerance: wanted at least .* of 90 active circuits"):
-        construction.capacity(moments, 90, 1e-6)
+    with pytest.raises(ValueError, match=r"tolerance: wanted at least .* of 40 active circuits"):
+        construction.capacity(moments, 40, 1e-6)
     with pytest.raises(ValueError, match=r"n_active: wanted at most .*, the capacity of 'prime_st"):
         construction.capacity(moments, 5000, 0.1)
     with pytest.raises(ValueError, match="tolerance: wanted one that up to 8192 neurons can meet"):

@@ -1,11 +1,16 @@
 """What makes a build start afresh: the key of the results and the key of the pages."""
 
 import ast
+import io
+import os
 from pathlib import Path
 
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
+from myst_nb.ext.glue.crossref import read_glue_cache
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 import fresh
 import plain_docstrings
@@ -75,10 +80,105 @@ def test_a_renamed_or_removed_file_keeps_nothing(root):
     assert kept(root) == set()
 
 
-@pytest.mark.parametrize("name", ["book/c.md", "book/new.md", "_toc.yml"])
-def test_a_change_in_a_page_keeps_results_only(root, name):
-    (root / name).write_text("after", encoding="utf-8")
-    assert kept(root) == {".jupyter_cache", "jupyter_execute"}
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("book/c.md", "# after"),
+        ("book/c.md", ".. automodule:: pkg.a"),
+        ("book/new.md", "before"),
+        ("book/_static/a.css", "before"),
+        ("_toc.yml", "after"),
+    ],
+)
+def test_a_change_around_pages_keeps_results_only(root, name, text):
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_text(text, encoding="utf-8")
+    assert kept(root) == {".jupyter_cache"}
+
+
+def test_another_commit_and_another_address_keep_results_only(root, monkeypatch):
+    monkeypatch.setenv("SITE_URL", "https://example.org")
+    assert kept(root) == {".jupyter_cache"}
+    build(root)
+    fresh.done(root)
+    monkeypatch.setattr(fresh, "built_from", lambda root: "commit 1")
+    assert kept(root) == {".jupyter_cache"}
+
+
+def test_a_changed_text_is_read_again_and_all_pages_are_written(root):
+    """Though the file is older than what was built."""
+    there = ["html/book/c.html", "html/_modules/a.html", ".doctrees/book/c.doctree"]
+    for name in (*there, ".doctrees/book/d.doctree"):
+        (root / "_build" / name).parent.mkdir(exist_ok=True)
+        (root / "_build" / name).touch()
+    assert kept(root) == set(BUILT)
+    fresh.done(root)
+    assert all((root / "_build" / name).exists() for name in there)
+    (root / "book/c.md").write_text("after", encoding="utf-8")
+    os.utime(root / "book/c.md", (0, 0))
+    assert kept(root) == set(BUILT)
+    assert [(root / "_build" / name).exists() for name in there] == [False, True, False]
+    assert (root / "_build/.doctrees/book/d.doctree").exists()
+
+
+CELL = """---
+file_format: mystnb
+kernelspec: {name: python3}
+---
+
+# One
+
+(here)=
+## Heading {glue:text}`x`
+
+```{code-cell} python
+from IPython.display import publish_display_data as publish
+
+mime = "application/papermill.record/"
+publish({mime + "text/plain": "73541"}, {"scrapbook": {"name": "x", "mime_prefix": mime}})
+```
+"""
+
+
+def sphinx(root):
+    """Build a book of two pages as `make book` does. Returns its second page and the warnings."""
+    read_glue_cache.cache_clear()  # of another process
+    fresh.begin(root)
+    warnings, build = io.StringIO(), root / "_build"
+    config = {
+        "extensions": ["myst_nb"],
+        "nb_execution_mode": "cache",
+        "nb_execution_cache_path": str(build / ".jupyter_cache"),
+        "exclude_patterns": ["_build"],
+        "root_doc": "book/two",
+        "numfig": True,
+    }
+    with docutils_namespace():
+        folders = str(root), None, str(build / "html"), str(build / ".doctrees")
+        Sphinx(*folders, "html", config, status=None, warning=warnings).build()
+    (fresh.fail if warnings.getvalue() else fresh.done)(root)
+    page = build / "html/book/two.html"
+    return page.read_text(encoding="utf-8") if page.exists() else "", warnings.getvalue()
+
+
+def test_numbers_of_a_changed_page_change_on_others_and_what_they_miss_is_said(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book/two.md").write_text(
+        "# Two\n\n```{toctree}\none\n```\n\n{ref}`here`, of {glue:text}`one.md::x:.0f`.\n", "utf-8"
+    )
+    for old, new in (("", ""), ('"73541"', '"73542"'), ("Heading", "Title")):
+        (tmp_path / "book/one.md").write_text(CELL.replace(old, new) if old else CELL, "utf-8")
+        page, warnings = sphinx(tmp_path)
+        assert not warnings
+        assert ("73541" in page, "73542" in page) == (new != '"73542"', new == '"73542"')
+        assert ("Title" in page) == (new == "Title")
+    for lost in ("(here)=", ', {"scrapbook": {"name": "x", "mime_prefix": mime}}'):
+        without = CELL.replace(lost, "").replace(" {glue:text}`x`", "")
+        (tmp_path / "book/one.md").write_text(without, "utf-8")
+        for _ in range(2):
+            assert "two.md" in sphinx(tmp_path)[1]
+        (tmp_path / "book/one.md").write_text(CELL, "utf-8")
+        assert not sphinx(tmp_path)[1]
 
 
 @pytest.mark.parametrize(
@@ -100,13 +200,13 @@ def test_what_no_page_shows_changes_nothing(root, name):
 def test_a_failed_build_leaves_no_pages(root):
     fresh.begin(root)
     fresh.fail(root)
-    assert kept(root) == {".jupyter_cache", "jupyter_execute"}
+    assert kept(root) == {".jupyter_cache"}
 
 
 def test_a_build_that_was_broken_off_is_not_taken_up(root):
     (root / "book/c.md").write_text("after", encoding="utf-8")
     build(root)
-    assert kept(root) == {".jupyter_cache", "jupyter_execute"}
+    assert kept(root) == {".jupyter_cache"}
 
 
 def test_a_change_during_a_build_counts_for_the_next_one(root):

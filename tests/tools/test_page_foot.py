@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import page_foot
 from page_foot import add_footer, built_from, say_runtime
 
 
@@ -60,3 +61,15 @@ def test_chapters_say_how_long_they_ran(metadata, said):
     assert context["body"].startswith("<p>text</p>")
     assert ("ran in" in context["body"]) == (said is not None)
     assert said is None or said in context["body"]
+
+
+def test_a_build_ends_with_what_each_chapter_took_and_their_sum(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        page_foot.logging, "getLogger", lambda name: SimpleNamespace(info=said.append)
+    )
+    runs = {"b": 12.34, "a": 0.5, "none": None}
+    metadata = {page: {"exec_data": {"runtime": runtime}} for page, runtime in runs.items()}
+    app = SimpleNamespace(env=SimpleNamespace(nb_metadata={**metadata, "prose": {}}))
+    page_foot.print_runtimes(app, None)
+    assert said == ["    0.5 s  a\n   12.3 s  b\n   12.8 s  2 chapters, 6.4 s each"]
