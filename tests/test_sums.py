@@ -134,7 +134,7 @@ def test_rows_with_one_small_matrix_may_be_written_anywhere(slots, rng):
 @pytest.mark.parametrize("slots", [[2, 3, 4], [4, 0, 4]])
 def test_rows_with_a_matrix_each_are_added_to_what_is_there(slots, rng):
     """Two parts, the second onto the first; and of one small matrix, too."""
-    write = SparseCode(np.array([[[slot], [9 - slot]] for slot in slots]), 10)
+    write = SparseCode(np.array([[[slot], [slot + 5]] for slot in slots]), 10)
     reader = SlotReader(rng.standard_normal((3, 4)), np.array([0]), 4, np.arange(3))
     each = rng.standard_normal((3, 2, 1))
     shared = np.broadcast_to(each[:1], (3, 2, 1))
@@ -143,7 +143,7 @@ def test_rows_with_a_matrix_each_are_added_to_what_is_there(slots, rng):
     wanted = np.zeros((10, 4))
     for weights in (shared, each, shared):
         for t, slot in enumerate(slots):
-            for i, to in enumerate((slot, 9 - slot)):
+            for i, to in enumerate((slot, slot + 5)):
                 wanted[to] += weights[t, i, 0] * reader.weights[t]
     np.testing.assert_allclose(whole.dense(), wanted, atol=1e-14)
     np.testing.assert_allclose(whole(np.eye(4)).T, wanted, atol=1e-14)
