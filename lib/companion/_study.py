@@ -24,7 +24,7 @@ class Tolerance:
     """How far stored numbers may be from those that another machine computes.
 
     relative, absolute: a stored x may be off by relative · |x| + absolute.
-    factors: the columns that hold nothing but rounding, and the factor by which each may be off.
+    factors: the columns that rounding decides, and the factor by which each may be off.
         Which circuit has the largest rounding error is chance: its columns have an infinite factor.
 
     Sums are in another order on other machines. States agree to rounding, which grows through the

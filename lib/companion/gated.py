@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
-from companion._study import Study, data
+from companion._study import Study, Tolerance, data
 from companion.rotations import DEPTH, against_published
 from superposition.certificate.worst_case import search_worst
 from superposition.circuits import MLPCircuits, rotation_circuits
@@ -355,8 +355,13 @@ def _told_settings() -> list[Setting]:
     ]
 
 
+# Rounding decides which maximum the search climbs: instructions of three processors gave values of
+# `found` up to 3.2 % apart, and all other columns digit for digit.
+_SEARCHED = Tolerance(factors={"found": 1.1})
 STUDIES = {
     "gated": Study(gated_errors, _settings, n_seeds=5, seed=61),
     "told": Study(told_errors, _told_settings, n_seeds=5, seed=62),
-    "certificate": Study(certified_errors, _certificate_settings, n_seeds=3, seed=67),
+    "certificate": Study(
+        certified_errors, _certificate_settings, n_seeds=3, seed=67, tolerance=_SEARCHED
+    ),
 }
