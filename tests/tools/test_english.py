@@ -31,7 +31,8 @@ def prose(page):
     captions = re.findall(r"^ +caption: \|\n((?:      .*\n)+)", page, re.M)
     text = re.sub(code, "", page, flags=re.M | re.S)
     text = re.sub(r"\$[^$]*\$|\{(glue|eq|ref|numref|doc|cite:\w)[^}]*\}`[^`]*`", "…", text)
-    return "\n".join([re.sub(r"\]\([^)]*\)|^:label:.*|^\([\w-]+\)=", "]", text), *captions])
+    names = r"\]\([^)]*\)|^:label:.*|^:{3,}\{.*|^\([\w-]+\)="
+    return "\n".join([re.sub(names, "]", text, flags=re.M), *captions])
 
 
 def strings(module):
