@@ -24,7 +24,7 @@ CASES = {
     "one layer": (ResidualCircuits.random(30, 3, 2, 1, np.random.default_rng(6)), 2, 0.5),
 }
 TABLES = {}
-BASELINES = ("separately", "side by side")
+BASELINES = ("separately", "private neurons")
 
 
 def table(case):
@@ -96,7 +96,7 @@ def test_a_private_network_is_as_large_as_it_says():
     inputs = RNG().standard_normal((5, 3, 2))
     wanted = TINY.run(inputs, np.tile(np.arange(3), (5, 1)))[-1]
     np.testing.assert_allclose(network.run(inputs.reshape(5, 6))[-1], wanted.reshape(5, 3))
-    row = named(plan(TINY, 1, 1.0), "side by side")
+    row = named(plan(TINY, 1, 1.0), "private neurons")
     assert (row["parameters"], row["neurons"]) == (network.n_parameters, max(network.widths))
 
 

@@ -35,8 +35,8 @@ def test_what_it_costs_is_what_is_stored():
     fits = stored("scoreboard_sizes").query("n_active == 3 and width == 1024")
     fits = fits.groupby("entry")["n_circuits"].mean()
     copies, mixed, alone = (fits[n] for n in ("k copies", "gated", "private neurons"))
-    said = f"{copies:,.0f} circuits in plain copies, {mixed:.0f} mixed and {alone:.0f} side by side"
-    assert said in README
+    said = f"{copies:,.0f} circuits in plain copies, {mixed:.0f} mixed and {alone:.0f} in private"
+    assert f"{said} neurons" in README
     kept = digits_summary()
     assert (
         f"{kept['parameter_ratio']:.0f} times their parameters, and keep {kept['kept_1']:.0f} %"

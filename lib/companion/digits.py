@@ -502,8 +502,8 @@ def digits_summary() -> dict[str, float]:
     """Summarise what the one network keeps and what it costs.
 
     `kept_1`, `kept_2` and `kept_3` are percentages of the accuracy above guessing, with one, two or
-    three tasks active. `n_private` is the number of tasks whose networks would fit side by side
-    into as many weights.
+    three tasks active. `n_private` is the number of tasks whose networks would fit into as many
+    weights with private neurons and dimensions.
     """
     networks, large = _digit_networks(), DIGITS_CONSTRUCTION
     alone = digit_scores()["alone"].mean() - 0.5
@@ -522,7 +522,7 @@ def digits_summary() -> dict[str, float]:
 
 
 def private_digits(stream_widths: list[int]) -> pd.DataFrame:
-    """Return the mean accuracy of networks with M = 2D whose circuits lie side by side.
+    """Return the mean accuracy of networks with M = 2D and private neurons and dimensions.
 
     Tasks without room are guessed. The table has the columns `size` (D · M) and
     `balanced_accuracy`.

@@ -65,7 +65,7 @@ def rows() -> dict[str, Row]:
     # what others add is ν of what the weights alone read, whose variance is 1/d
     most = limits.most_under_floor().subs(tolerance, tolerance * INPUT_VARIANCE * d)
     return {
-        "private": Row("side by side", sp.Min(D / d, M / m)),
+        "private": Row("private neurons", sp.Min(D / d, M / m)),
         "one": Row("the post's, one layer", layers=1),
         "two": Row("the post's, two layers", layers=2),
         "four": Row("the post's, four layers", layers=4),

@@ -81,7 +81,7 @@ def private_line(stream_widths: list[int]) -> pd.DataFrame:
 
 
 def private_circuits(stream_width: int, n_neurons: int, width: int, small_neurons: int) -> int:
-    """Return how many circuits fit side by side, if each has its own dimensions and neurons.
+    """Return how many circuits fit if each has private dimensions and neurons.
 
     The network has as many weights, D · M, and the split between dimensions and neurons that suits
     the circuits best: n circuits need d · n dimensions and m · n neurons.

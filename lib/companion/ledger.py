@@ -144,7 +144,7 @@ def kept_accuracy() -> pd.DataFrame:
     """Return the share of accuracy above guessing that digit networks keep, by k."""
     brief = digits.digits_summary()
     kept = {k: brief[f"kept_{k}"] / 100 for k in (1, 2, 3)}
-    return _by("k", {"kept": kept, "side by side": brief["n_private"] / digits.N_TASKS})
+    return _by("k", {"kept": kept, "private neurons": brief["n_private"] / digits.N_TASKS})
 
 
 def growth_exponent() -> pd.DataFrame:

@@ -213,8 +213,8 @@ def sizes(n_circuits: Sequence[int]) -> pd.DataFrame:
     The table has a row for each T. `prime` is that of the smallest plane, and `small` counts the
     parameters of all circuits together. `width` and `gated` are the neurons of a layer and the
     parameters of gated superposition with r = 1. `private` and `dense` are those of an ordinary
-    network in which the circuits lie side by side, zeros included. Raises TypeError or ValueError
-    for numbers that are not whole or below 1.
+    network with private neurons, zeros included. Raises TypeError or ValueError for numbers that
+    are not whole or below 1.
     """
     rows = []
     for number in n_circuits:

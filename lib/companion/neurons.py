@@ -56,7 +56,7 @@ def lost_carriers(n_active: int, redundancy: int, rng: np.random.Generator) -> p
     predictions are (eq-carrier-lost) and (eq-all-lost).
     """
     slots = SparseCode.draw("random", 20000 * n_active, 8, 256, redundancy, rng).slots
-    # side by side, each code with neurons of its own
+    # each code on separate neurons
     slots = slots.reshape(20000, -1, redundancy) + 256 * np.arange(20000)[:, None, None]
     shared = np.bincount(slots.ravel())[slots] > 1
     values = {symbols.m: 8, symbols.M: 256, symbols.r: redundancy, symbols.k: n_active}

@@ -49,8 +49,8 @@ def counts(q: int, r: int, width: int) -> dict[str, int]:
     """Count the circuits, the slots of a code, the circuits on a slot, and the neurons of a layer.
 
     `neurons` is for a gated layer with states of that width, and `private` for as many circuits
-    side by side. Raises ValueError for a q that is not prime, for 2r > q + 1 slopes, and for a
-    width below 1.
+    with private neurons. Raises ValueError for a q that is not prime, for 2r > q + 1 slopes, and
+    for a width below 1.
     """
     width = positive_int("width", width)
     n_circuits, n_slopes = plane_lines(q, 2 * positive_int("r", r)).shape

@@ -309,7 +309,7 @@ def best_chains(
 
 
 def copies(circuits: Circuits, weights: int, n_active: int, rng: np.random.Generator) -> Compiled:
-    """Build k gated networks side by side, one for each active circuit."""
+    """Build k separate gated networks in one, one for each active circuit."""
     if isinstance(circuits, ResidualCircuits):
         one = _gated_stream(circuits, weights // n_active**2, 1, rng)
         size = from_superposition(one)

@@ -1,4 +1,4 @@
-"""Codes of chains: r pairs of codes side by side, in each of which a circuit has two slots."""
+"""Codes of chains: r separate pairs of codes, in each of which a circuit has two slots."""
 
 from __future__ import annotations
 

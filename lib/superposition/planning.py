@@ -84,8 +84,8 @@ def plan(
         has it: of the "worst" circuit or the "median" one; "mean": nobody's but the mean.
 
     The table has a row for each construction, in the smallest size that meets the tolerance by its
-    own predictions, and for two baselines: "separately", each circuit by itself, and "side by
-    side", private neurons for each circuit in one network. Of gated superposition one row has
+    own predictions, and for two baselines: "separately", each circuit by itself, and "private
+    neurons", one network in which each circuit has its own. Of gated superposition one row has
     redundancy 1; the others, and the rows of the sequel and of chains, have the redundancy of the
     fewest parameters among a few. Nothing is compressed. The columns are
 
@@ -286,7 +286,7 @@ def _baselines(
     alone |= {"construction": "separately", "told": AT_INPUT, "multiplications": of_active}
     return [
         size | alone,
-        size | _cheaper(together, of_all) | {"construction": "side by side", "told": NOTHING},
+        size | _cheaper(together, of_all) | {"construction": "private neurons", "told": NOTHING},
     ]
 
 

@@ -214,8 +214,8 @@ def test_what_is_found_is_said_in_plain_numbers(tmp_path):
     cases = [(1000, 675), (15, 9), (9, 5), (0, 0)]
     said = "([one, four]) => code.reading({ private: 10, one, four })"
     assert javascript(tmp_path, "how_many.js", f"{json.dumps(cases)}.map({said})") == [
-        "With one layer 100 times as many as side by side; with four 68 times.",
-        "With one layer 1.5 times as many as side by side; with four no more.",
-        "Even with one layer no more than side by side: superposition does not pay here.",
+        "With one layer 100 times as many as with private neurons; with four 68 times.",
+        "With one layer 1.5 times as many as with private neurons; with four no more.",
+        "Even with one layer no more than with private neurons: superposition does not pay here.",
         "No circuit of the post's network computes within this error.",
     ]

@@ -331,7 +331,7 @@ def test_sentences_claim_nothing_that_the_state_does_not_show(page):
             assert first == 0 or misfiring[first - 1] < IGNITED
         else:
             assert misfiring[-1] < IGNITED
-        assert ("side by side" not in text) or case["load"] > SIDE_BY_SIDE
+        assert ("private neurons" not in text) or case["load"] > SIDE_BY_SIDE
         assert ("disturb each other" not in text) or (case["k"] > 1 and distance > 1e-5)
         assert ("Told" in text) == case["told"]
         assert ("untold" in text) == (case["told"] and case["k"] > 1 and distance > 1e-5)

@@ -32,7 +32,7 @@ export const MEASURED = [
 export const ROWS = [
   {
     name: "private",
-    words: "side by side",
+    words: "private neurons",
     only: "",
     count: ({ D, M, d, m, k, r, tolerance }) => Math.min(D/d, M/m),
   },

@@ -62,9 +62,9 @@ export function measuredAt(sizes) {
 export function reading({ private: alone, one, four }) {
   if (one < 1) return "No circuit of the post's network computes within this error.";
   const times = (n) => (n / alone).toLocaleString("en", { maximumSignificantDigits: 2 });
-  if (one <= alone) return "Even with one layer no more than side by side: superposition does not pay here.";
-  if (four <= alone) return `With one layer ${times(one)} times as many as side by side; with four no more.`;
-  return `With one layer ${times(one)} times as many as side by side; with four ${times(four)} times.`;
+  if (one <= alone) return "Even with one layer no more than with private neurons: superposition does not pay here.";
+  if (four <= alone) return `With one layer ${times(one)} times as many as with private neurons; with four no more.`;
+  return `With one layer ${times(one)} times as many as with private neurons; with four ${times(four)} times.`;
 }
 
 /** Sizes as the address says them, where it names values of sliders. */

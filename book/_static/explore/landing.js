@@ -62,12 +62,12 @@ function choice(legend, numbers, change) {
   return [html("fieldset", { class: "landing-k" }, html("legend", {}, legend), html("div", {}, ...labels)), inputs];
 }
 
-/** Above the slider: how much misfires in the last layer, and how many would fit side by side. */
+/** Above the slider: how much misfires in the last layer, and how many would fit with private neurons. */
 class Curve {
   constructor(about, most) {
     [this.about, this.most] = [about, most];
     this.area = svg("path");
-    this.mark = html("span", { class: "landing-mark" }, `${about.side_by_side} fit side by side`);
+    this.mark = html("span", { class: "landing-mark" }, `${about.side_by_side} fit with private neurons`);
     const picture = svg("svg", { viewBox: "0 0 1 0.5", preserveAspectRatio: "none" }, this.area);
     const words = html("span", { class: "landing-risk" }, "misfiring");
     this.node = html("div", { class: "landing-curve", "aria-hidden": "true" }, picture, this.mark, words);

@@ -55,7 +55,7 @@ export function sentences({ load, k, told, layers, untold, about }) {
   }
   const most = Math.max(...layers.map(({ misfiring }) => misfiring));
   if (most >= SILENT) {
-    const more = load > about.side_by_side ? ", more than fit side by side" : "";
+    const more = load > about.side_by_side ? ", more than fit with private neurons" : "";
     const still = last.distance < 0.15 ? "still " : "";
     return ["With ", inside, ` inside${more}, neurons that should be silent `, ["begin to fire"], `. ${answers}${still}`, word, "."];
   }

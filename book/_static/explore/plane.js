@@ -19,7 +19,7 @@ const COUNTED = {
   slots: "slots of each code, q·r",
   on_a_slot: "circuits on each slot, q",
   neurons: `neurons of a layer at width ${START.width}, ${START.width + GATES}·q·r`,
-  private: `the same circuits side by side, ${START.width}·q²`,
+  private: `the same circuits with private neurons, ${START.width}·q²`,
 };
 
 /** A circuit's sign: its number in a shape of its own. */

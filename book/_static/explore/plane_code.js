@@ -54,7 +54,7 @@ export function same([x, y], [u, v]) {
   return x === u && y === v;
 }
 
-/** How many circuits, slots of a code, circuits on a slot; neurons of a layer, and side by side. */
+/** How many circuits, slots of a code, circuits on a slot; neurons of a layer, and private ones. */
 export function counts(q, r, width) {
   return {
     circuits: q * q,

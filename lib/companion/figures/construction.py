@@ -60,7 +60,7 @@ def claim(loads: pd.DataFrame, private: pd.DataFrame) -> Figure:
 
 
 def terms(pieces: Sequence[Floats], names: Sequence[str]) -> Figure:
-    """Draw weight matrices side by side on one colour scale, blue below and red above zero.
+    """Draw weight matrices next to each other on one colour scale, blue below and red above zero.
 
     The figure carries a row for each weight: columns matrix, large_neuron, stream_dimension and
     weight.

@@ -42,7 +42,7 @@ def _lines(sizes: pd.DataFrame, errors: dict[str, pd.DataFrame]) -> pd.DataFrame
     n, parameters, error = "n_circuits", "relative_parameters", "relative_error"
     lines = {
         label: pd.DataFrame({n: sizes[n], parameters: sizes[name] / sizes["small"]})
-        for name, label in (("dense", "side by side, dense"), ("gated", "gated superposition"))
+        for name, label in (("dense", "private neurons, dense"), ("gated", "gated superposition"))
     }
     lines |= {
         f"{label}, {precision}": pd.DataFrame({n: table[n], error: table[name]})

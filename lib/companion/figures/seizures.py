@@ -68,7 +68,7 @@ def _panels(across: float, down: float) -> str:
 
 
 def _network(table: pd.DataFrame, n_columns: int) -> str:
-    """Return the layers of a network side by side, each with the number that fire wrongly."""
+    """Return the layers of a network next to each other, each with the number that fire wrongly."""
     found = ""
     for n, (layer, rows) in enumerate(table.groupby("layer")):
         n_rows, x = len(rows) // n_columns, n * (n_columns + 0.9) * _PITCH

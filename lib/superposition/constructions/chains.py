@@ -1,4 +1,4 @@
-"""Chains compute several active circuits without noise, in networks side by side."""
+"""Chains compute several active circuits without noise, in separate networks."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ EMBEDDINGS = ("coordinated", "local")
 
 @dataclass(frozen=True)
 class ChainConstruction(OfReLUs):
-    """The sizes of r gated networks side by side (chapter *Chains*).
+    """The sizes of r separate gated networks (chapter *Chains*).
 
     n_chains: r, the networks; each holds every circuit, in one slot of each of two codes.
     width: the most neurons in the widest layer; None: as many as the circuits need.

@@ -44,7 +44,7 @@ class MLPConstruction(Sized[MLPMoments]):
     >>> import numpy
     >>> from superposition import MLPConstruction, rotation_circuits
     >>> construction = MLPConstruction(width=400, redundancy=4)
-    >>> construction.holds([4, 4, 4])  # circuits; side by side fit 100
+    >>> construction.holds([4, 4, 4])  # circuits; with private neurons 100
     295
     >>> rng = numpy.random.default_rng(0)
     >>> construction.compress(rotation_circuits(200, 2, rng), rng).network

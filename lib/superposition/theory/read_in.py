@@ -46,7 +46,7 @@ from superposition.theory.symbols import (
 )
 
 PAIRS = Assumption(
-    "what a large neuron hears of different pairs of circuits is uncorrelated",
+    "what a large neuron receives from different pairs of circuits is uncorrelated",
     {circuit_covariance: sp.Integer(0)},
 )
 # What all formulas for interference assume.
@@ -109,7 +109,7 @@ INDEPENDENT_CHOICES = Assumption(
     {collision_chance: _binomial(others, collisions) * _hit * _missed},
 )
 LINEAR = Assumption(
-    "noise that all carriers hear alike passes through their mean like a small change",
+    "noise that all carriers share passes through their mean like a small change",
     {alike_noise: firing_share**2 * common_noise},
 )
 _step = both_square - 2 * alone_mean * both_mean + alone_mean**2

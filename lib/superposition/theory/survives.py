@@ -35,7 +35,7 @@ INDEPENDENT_PAIRS = Assumption(
     {pair_chance: (r / slots) ** 2},
 )
 SEPARATE_NEURONS = Assumption(
-    "a circuit's neurons hear uncorrelated noise", {neuron_covariance: sp.Integer(0)}
+    "a circuit's neurons receive uncorrelated noise", {neuron_covariance: sp.Integer(0)}
 )
 FEW_CONNECTIONS = Assumption(
     "ρ is small, and q ≈ d/D: ρ = T r² q²", {density: T * r**2 * overlap**2}
