@@ -17,11 +17,11 @@ from superposition import (
 
 TINY = MLPCircuits.random(3, [2, 3, 1], np.random.default_rng(1))
 CASES = {
-    "mlp": (MLPCircuits.random(40, [2, 3, 2], np.random.default_rng(2)), 2, 0.2),
+    "mlp": (MLPCircuits.random(20, [2, 3, 2], np.random.default_rng(2)), 2, 0.2),
     "one active": (MLPCircuits.random(30, [1, 2, 1], np.random.default_rng(3)), 1, 1e-6),
     "rotations": (rotation_circuits(30, 2, np.random.default_rng(4)), 2, 0.2),
-    "residual": (ResidualCircuits.random(30, 2, 4, 2, np.random.default_rng(5)), 2, 0.5),
-    "one layer": (ResidualCircuits.random(30, 3, 2, 1, np.random.default_rng(6)), 2, 0.5),
+    "residual": (ResidualCircuits.random(15, 2, 4, 2, np.random.default_rng(5)), 2, 0.5),
+    "one layer": (ResidualCircuits.random(15, 3, 2, 1, np.random.default_rng(6)), 2, 0.5),
 }
 TABLES = {}
 BASELINES = ("separately", "private neurons")
@@ -74,12 +74,12 @@ def test_baselines_by_hand():
 
 
 def test_baselines_of_residual_circuits_by_hand():
-    """Two layers of 2 · 2 · 4 weights and 4 biases; 30 of them in a stream of 60, 120 neurons."""
+    """Two layers of 2 · 2 · 4 weights and 4 biases; 15 of them in a stream of 30, 60 neurons."""
     found = table("residual")
     alone, together = (named(found, name) for name in BASELINES)
-    wanted = (120, 30 * 2 * (16 + 4), 2 * 2 * 16)
+    wanted = (60, 15 * 2 * (16 + 4), 2 * 2 * 16)
     assert tuple(alone[["neurons", "parameters", "multiplications"]]) == wanted
-    wanted = (120, 2 * (2 * 60 * 120 + 120), 2 * 2 * 60 * 120, 30 * 2 * 16)
+    wanted = (60, 2 * (2 * 30 * 60 + 60), 2 * 2 * 30 * 60, 15 * 2 * 16)
     columns = ["neurons", "parameters", "multiplications", "in_factors"]
     assert tuple(together[columns]) == wanted
 
@@ -193,7 +193,7 @@ def test_a_sweep_takes_the_cheapest():
     widths = []
     for r in (2, 3, 4):
         start = superposition.GatedConstruction(redundancy=r)
-        sized = start.size_for(40, moments, n_active, tolerance)
+        sized = start.size_for(20, moments, n_active, tolerance)
         assert sized.predict_error(circuits, n_active)["relative_mse"].iloc[-1] < tolerance
         widths.append(sized.width)
     found = plan(circuits, n_active, tolerance, quantile="mean")

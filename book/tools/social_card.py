@@ -44,7 +44,9 @@ def draw() -> Figure:
 
 def save(path: Path) -> None:
     """Draw the card into a file, in its own size whatever other figures are saved with."""
-    with rc_context({"savefig.bbox": None, "savefig.dpi": "figure"}):
+    with rc_context(
+        {"savefig.bbox": None, "savefig.dpi": "figure", "figure.constrained_layout.use": False}
+    ):
         draw().savefig(path)
 
 

@@ -1,10 +1,7 @@
 """Tables that figures carry, images that carry them, and what a page makes of them."""
 
 import io
-import os
 import re
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
@@ -17,6 +14,8 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from companion import figures
 from companion.figures.figure_data import as_csv, carries, figure_data, split, svg_with_data
@@ -336,13 +335,11 @@ def project(tmp_path):
 
 
 def build(project, builder="html", name="chapter.html"):
-    """Build as Sphinx does from the command line, in a process of its own; the page's text."""
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", builder, project, project / "out"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [*command, "-d", project / "trees"], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    """Build as Sphinx does from the command line; the page's text."""
+    warnings, folders = io.StringIO(), [project, project, project / "out", project / "trees"]
+    with docutils_namespace():
+        Sphinx(*folders, builder, status=None, warning=warnings).build()
+    assert not warnings.getvalue()
     return (project / "out" / name).read_text()
 
 

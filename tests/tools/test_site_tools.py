@@ -152,6 +152,7 @@ def test_without_one_nothing_names_a_host(monkeypatch):
 def test_the_card_has_the_size_that_others_expect(tmp_path, monkeypatch):
     """Also where the book's other figures are saved without margins."""
     monkeypatch.setitem(matplotlib.rcParams, "savefig.bbox", "tight")
+    monkeypatch.setitem(matplotlib.rcParams, "figure.constrained_layout.use", True)
     (tmp_path / "_static").mkdir()
     html = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"))
     social_card.add_card(html, None)
