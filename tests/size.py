@@ -33,11 +33,13 @@ HEART = (
 # at several sizes, a third tunes the scoreboard's rows by one rule, and the rest draws for phones
 # and computes what is said of the field. Tests that killed the last unexcused mutants took 120
 # lines, words that pages may not use 40, links to a repository 10 of the book's tools.
+# Models that are brought answer in their own shapes, from pipelines and modules of many kinds: that
+# took 250 lines of the library and 300 of its tests.
 BUDGETS = {
     "heart": 3_200,
-    "lib/superposition": 10_250,
+    "lib/superposition": 10_500,
     "lib/companion": 7_100,
-    "tests": 19_600,
+    "tests": 19_900,
     "book/tools": 1_180,
 }
 _SILENT = {

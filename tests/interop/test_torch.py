@@ -174,7 +174,7 @@ def test_models_that_cannot_be_are_named(torch):
         (nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), ValueError,
          "models[0], layer 1: wanted Linear and ReLU in turn, so ReLU here, got Linear"),
         (nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(3, 2)), ValueError,
-         "models[0], layer 2, weight: wanted shape (width_2, width_1 = 2), got (2, 3)"),
+         "models[0], layer 1, weight: wanted shape (width_2, width_1 = 2), got (2, 3)"),
         (nn.Sequential(nn.Linear(2, 2).half()), TypeError,
          "models[0], layer 0: wanted float32 or float64, got torch.float16"),
         (nn.Sequential(nn.Linear(2, 2, device="meta")), ValueError,

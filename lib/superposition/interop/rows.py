@@ -54,12 +54,15 @@ class RowInputs:
 def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
     """Return the same circuits with random rows of tables as their inputs.
 
-    tables: tables[t] has shape (n_t, d), with d at most d_0; missing columns are zero.
+    tables: tables[t] has shape (n_t, d), arrays or data frames. d is the number of columns of the
+        model that became circuit t, or at most d_0 for other circuits; missing columns are zero.
 
     Circuits of `from_arrays` and the like take zeros in entries that they do not use. Measurements
-    and predictions use the new inputs. The circuits' `sampler` is then a `RowInputs`.
-    Raises TypeError or ValueError for another number of tables, tables without rows or of too many
-    columns, and what is not finite: the message names the table.
+    and predictions use the new inputs. The circuits' `sampler` is then a `RowInputs`; its `longest`
+    is the least `input_bound` that does for these rows.
+    Raises TypeError or ValueError for another number of tables, tables without rows or of other
+    columns, columns in another order than in a model's fit, and what is not finite: the message
+    names the table.
 
     >>> import numpy
     >>> from superposition import MLPCircuits
@@ -78,7 +81,11 @@ def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
         raise ValueError(f"tables: wanted {circuits.n_circuits}, one each, got {len(tables)}")
     width, padded = circuits.widths[0], []
     for t, table in enumerate(tables):
-        rows = real_array(f"tables[{t}]", table, "rows columns", {}, circuits.dtype)
+        model = circuits.models[t] if circuits.models is not None else None
+        if model is not None:
+            rows = model.rows(f"tables[{t}]", table, circuits.dtype)
+        else:
+            rows = real_array(f"tables[{t}]", table, "rows columns", {}, circuits.dtype)
         if not (len(rows) and rows.shape[1] <= width):
             raise ValueError(
                 f"tables[{t}]: wanted at least one row, of at most {width} columns, got shape "

@@ -9,7 +9,7 @@ import numpy as np
 
 from superposition._check import Floats, instance
 from superposition.circuits import MLPCircuits
-from superposition.interop.arrays import PlainNetwork, as_circuits, check_sequence, checked_network
+from superposition.interop.arrays import PlainNetwork, checked_network, circuits_of
 from superposition.superposition import Superposition
 
 
@@ -71,9 +71,11 @@ def from_torch(models: Sequence[Any]) -> MLPCircuits:
     >>> from_torch([model, torch.nn.Linear(3, 1)])
     MLPCircuits(2 circuits, widths 3 → 6 → 2)
     """
-    check_sequence("models", models, "of them")
     torch = torch_or_error("from_torch")
-    return as_circuits([_network(f"models[{i}]", m, torch) for i, m in enumerate(models)])
+    several = isinstance(models, (torch.nn.ModuleList, torch.nn.ModuleDict))
+    if isinstance(models, torch.nn.Module) and not several:
+        raise TypeError(f"models: wanted a sequence of them, got {type(models).__name__}")
+    return circuits_of("models", models, lambda label, one: _network(label, one, torch))
 
 
 def _network(label: str, model: Any, torch: Any) -> PlainNetwork:
@@ -104,7 +106,7 @@ def _network(label: str, model: Any, torch: Any) -> PlainNetwork:
         width, dtype = len(layers[-1][1]), layers[-1][1].dtype
         layers.append((np.eye(width, dtype=dtype), np.zeros(width, dtype)))
         names.append(f"{named[-1][0]} (ReLU, copied)")
-    return checked_network(label, layers, names)
+    return checked_network(label, layers, library="PyTorch")
 
 
 def _leaves(model: Any, torch: Any) -> list[tuple[str, Any]]:
