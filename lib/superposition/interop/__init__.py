@@ -1,7 +1,8 @@
 """Networks of other libraries in, networks with known circuits out.
 
 `from_sklearn`, `from_torch` and `from_arrays` make circuits of trained models. `with_inputs` gives
-them data to be measured on. `to_torch` returns the large network as a PyTorch module. `save`,
+them data to be measured on. `Superposition.predict` answers as the models do. `to_torch` returns
+the large network as a PyTorch module, with or without its ends. `save`,
 `load` and `describe` keep superpositions in files.
 """
 
