@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from superposition._check import instance, whole_array
 from superposition.circuits.interface import CLASSIFIERS
-from superposition.superposition import Superposition
+
+if TYPE_CHECKING:
+    from superposition.superposition import Superposition
 
 
 def answers(large: Superposition, which: Any, rows: Any, *, probabilities: bool = False) -> Any:

@@ -230,6 +230,7 @@ def test_circuits_can_bring_their_own_data(rng):
     rows, counts = np.unique(inputs[:, 0], axis=0, return_counts=True)
     assert rows.tolist() == [[1, 2, 0, 0], [3, 4, 0, 0], [5, 6, 0, 0]]
     assert counts.min() > 900
+    assert repr(fed.sampler) == "RowInputs(4 rows in 2 tables)"
     assert fed.sampler.longest == pytest.approx(np.sqrt(61))
     only = fed.take([1, 1])
     assert (only.default_inputs(active, rng) == 1).all()

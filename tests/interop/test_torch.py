@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.neural_network import MLPRegressor
 
 from superposition import (
     ChainConstruction,
@@ -16,7 +17,7 @@ from superposition import (
 from superposition.circuits import switched
 from superposition.circuits.inputs import UnitInputs, sample_active
 from superposition.constructions.told import ToldConstruction
-from superposition.interop import from_arrays, from_torch, to_torch
+from superposition.interop import from_arrays, from_sklearn, from_torch, joined, to_torch
 
 
 @pytest.fixture
@@ -231,6 +232,30 @@ def test_modules_of_many_kinds_answer_as_they_did(torch, rng):
         ValueError, match=r"^rows\[0\]: wanted shape \(rows, columns\), got \(40, 1"
     ):
         large.predict("norm", images)
+
+
+def test_models_of_two_libraries_answer_in_one_network(torch, rng):
+    """A module and a scikit-learn model, of other shapes, and circuits that were no models."""
+    module = exact_modules(torch)["stream"]
+    rows = rng.standard_normal((30, 5))
+    model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs").fit(rows, rows[:, 0])
+    drawn = MLPCircuits.random(1, (2, 3, 1), rng)
+    none = MLPCircuits(drawn.weights, drawn.biases, ("relu", "linear"))
+    circuits = joined(from_torch({"stream": module}), from_sklearn([model]), none)
+    large = GatedConstruction(input_bound=9).compress(circuits, rng)
+    wanted = module(torch.tensor(rows[:, :4])).detach().numpy()
+    np.testing.assert_allclose(large.predict("stream", rows[:, :4]), wanted, atol=1e-10)
+    np.testing.assert_allclose(large.predict(1, rows), model.predict(rows), atol=1e-10)
+    own = none.run(rows[:, None, :2], np.zeros((30, 1), int))[-1]
+    padded = circuits.run(rows[:, None] * [1, 1, 0, 0, 0], np.full((30, 1), 2))[-1]
+    np.testing.assert_allclose(padded[..., :1], own, atol=1e-12)
+    assert circuits.models[2] is None
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        joined(none, drawn)
+    wanted = "wanted ReLU after all layers but the last"
+    assert str(error.value) == f"parts[1]: {wanted}, got ('relu', 'relu')"
+    with pytest.raises(TypeError, match=r"^parts\[0\]: wanted MLPCircuits, got list$"):
+        joined([none])
 
 
 def test_a_leaky_relu_and_a_stream_by_hand(torch):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition._check import Floats, real_array
+from superposition._check import Floats, instance, real_array
 from superposition._memory import check_circuits
 from superposition.circuits import MLPCircuits
 from superposition.circuits.interface import Interface
@@ -47,6 +47,36 @@ def from_arrays(networks: Models) -> MLPCircuits:
     return circuits_of("networks", networks, checked_network)
 
 
+def joined(*parts: MLPCircuits) -> MLPCircuits:
+    """Return the circuits of several calls as one family, in order: models of several libraries.
+
+    Each circuit is padded anew, and what is remembered of models goes along. Samplers do not; call
+    `with_inputs` afterwards.
+    Raises TypeError for other objects, and precisions that differ, which `astype` makes equal;
+    ValueError for circuits with another activation than ReLU in all layers but the last.
+
+    >>> from superposition.interop import from_arrays, joined
+    >>> one = from_arrays({"double": [([[2.0]], [0.0])]})
+    >>> two = from_arrays({"sum": [([[1.0, 1.0]], [0.0])]})
+    >>> both = joined(one, two)
+    >>> both, [model.name for model in both.models]
+    (MLPCircuits(2 circuits, widths 2 → 1), ['double', 'sum'])
+    """
+    networks = []
+    for i, part in enumerate(parts):
+        instance(f"parts[{i}]", part, MLPCircuits)
+        if tuple(part.activations) != ("relu",) * (part.n_layers - 1) + ("linear",):
+            wanted = "ReLU after all layers but the last"
+            raise ValueError(f"parts[{i}]: wanted {wanted}, got {part.activations}")
+        for t, model in enumerate(part.models or [None] * part.n_circuits):
+            layers = [(w[t], b[t]) for w, b in zip(part.weights, part.biases, strict=True)]
+            if model is not None:
+                layers[0] = layers[0][0][:, : model.n_inputs], layers[0][1]
+                layers[-1] = layers[-1][0][: model.n_outputs], layers[-1][1][: model.n_outputs]
+            networks.append(PlainNetwork(f"parts[{i}]", tuple(layers), model))
+    return as_circuits(networks)
+
+
 @dataclass(frozen=True)
 class PlainNetwork:
     """One small network with a ReLU after all layers but the last.
@@ -58,7 +88,7 @@ class PlainNetwork:
 
     label: str
     layers: tuple[Layer, ...]
-    model: Interface
+    model: Interface | None
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -83,9 +113,8 @@ def circuits_of(
     if not isinstance(models, Mapping):
         return as_circuits([network(f"{label}[{t}]", one) for t, one in enumerate(models)])
     made = {key: network(f"{label}[{key!r}]", one) for key, one in models.items()}
-    named = ((key, one.model) for key, one in made.items())
-    kept = [replace(one, name=str(key)) for key, one in named]
-    return as_circuits([replace(n, model=m) for n, m in zip(made.values(), kept, strict=True)])
+    named = ((one, one.model and replace(one.model, name=str(key))) for key, one in made.items())
+    return as_circuits([replace(one, model=model) for one, model in named])
 
 
 def checked_network(label: str, layers: object, **about: Any) -> PlainNetwork:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from superposition._check import Floats, Integers, instance, real_array
 from superposition.circuits import MLPCircuits
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RowInputs:
     """A sampler that draws random rows of each circuit's own table.
 
@@ -45,13 +45,24 @@ class RowInputs:
         """Return the sampler of circuits `which`, (n,), in that order."""
         return RowInputs(self.rows, self.starts[which], self.counts[which])
 
+    def __repr__(self) -> str:
+        return f"RowInputs({len(self.rows)} rows in {len(self.counts)} tables)"
+
     @property
     def longest(self) -> float:
         """The largest length of a row, which a construction's `input_bound` must allow for."""
         return float(np.linalg.norm(self.rows, axis=1).max())
 
 
-def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
+if TYPE_CHECKING:
+
+    class MeasuredCircuits(MLPCircuits):
+        """Circuits whose sampler draws rows, for type checkers; it is MLPCircuits that run."""
+
+        sampler: RowInputs
+
+
+def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MeasuredCircuits:
     """Return the same circuits with random rows of tables as their inputs.
 
     tables: tables[t] has shape (n_t, d), arrays or data frames. d is the number of columns of the
@@ -94,4 +105,4 @@ def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
         padded.append(np.pad(rows, [(0, 0), (0, width - rows.shape[1])]))
     counts = np.array([len(rows) for rows in padded])
     sampler = RowInputs(np.concatenate(padded), np.cumsum(counts) - counts, counts)
-    return replace(circuits, sampler=sampler)
+    return cast("MeasuredCircuits", replace(circuits, sampler=sampler))
