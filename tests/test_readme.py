@@ -52,6 +52,18 @@ def test_what_is_new_is_five_sentences_with_a_number_and_a_chapter_each():
         assert ". " not in sentence
 
 
+def test_the_example_passes_a_strict_type_checker(tmp_path):
+    """And so does the bound of circuits that were given rows; scikit-learn ships no types."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    more = "bound: float = circuits.sampler.longest\ninterop.to_torch(large, ends='active')\n"
+    (tmp_path / "example.py").write_text(example + more)
+    command = [sys.executable, "-m", "mypy", "--strict", "--disable-error-code=import-untyped"]
+    command += ["--cache-dir", str(tmp_path), str(tmp_path / "example.py")]
+    environment = {"MYPYPATH": str(ROOT / "lib"), "PYTHONPATH": str(ROOT / "lib")}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 @pytest.mark.parametrize(("chapter", "sentence"), NEW)
 def test_the_number_of_what_is_new_is_in_its_chapter(chapter, sentence):
     """As its notebook, which holds what was computed, has it."""
@@ -60,9 +72,9 @@ def test_the_number_of_what_is_new_is_in_its_chapter(chapter, sentence):
 
 
 def test_the_example_runs_alone_as_it_is_printed(tmp_path):
-    """Ten lines; inside the large network model 2 says what it says alone, and what is told."""
+    """Eleven lines; inside the large network model 2 says what it says alone, and what is told."""
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len([line for line in example.splitlines() if line]) == 10
+    assert len([line for line in example.splitlines() if line]) == 11
     command = [sys.executable, "-W", "error", "-c", example]
     environment = {"PYTHONPATH": str(ROOT / "lib"), "OPENBLAS_NUM_THREADS": "1"}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)

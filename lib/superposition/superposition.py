@@ -110,10 +110,13 @@ class InputMap:
     def write(self, inputs: Floats, active: Integers) -> Floats:
         """Return first states (batch, D) for inputs (batch, k, d_0) of active circuits."""
         if np.isfinite(self.bound):
-            longest = float(np.linalg.norm(inputs, axis=-1).max(initial=0))
-            if longest > self.bound * ROUNDED:
+            lengths = np.linalg.norm(inputs, axis=-1).max(axis=1, initial=0)
+            if (beyond := np.flatnonzero(lengths > self.bound * ROUNDED)).size:
+                longest, rows = float(lengths.max()), ", ".join(map(str, beyond[:5]))
+                more = f" and {len(beyond) - 5} more" if len(beyond) > 5 else ""
                 raise ValueError(
-                    f"inputs: wanted none longer than {self.bound}, the bound, got {longest}"
+                    f"inputs: wanted none longer than {self.bound}, the bound, got {longest} in "
+                    f"rows {rows}{more}; compress with an input_bound of {np.ceil(longest):g}"
                 )
         if self.weights is not None:
             inputs = np.einsum("bkij,bkj->bki", self.weights[active], inputs)
@@ -256,6 +259,43 @@ class Superposition:
             self.read(states[checkpoint], active, layer)
             for layer, checkpoint in enumerate(self.checkpoints)
         )
+
+    def predict(self, which: Any, rows: Any) -> Any:
+        """Return what model `which` says of rows, as its own `predict` would, from inside.
+
+        which: the number of a model that became a circuit, or its name if it came in a dictionary;
+            or a sequence of these, which are then active together.
+        rows: a table of the model's own columns; or a sequence of tables, one for each model, with
+            as many rows each.
+
+        The large network runs on these rows with no other circuit active. The answer has the
+        model's shape, precision and labels. For a sequence of models it is a list. A PyTorch
+        model's answer is an array.
+        Raises ValueError for circuits that were not models, a model that does not exist, tables of
+        other columns or in another order than in the fit, and longer rows than the construction's
+        `input_bound`.
+
+        >>> import numpy
+        >>> from superposition import GatedConstruction
+        >>> from superposition.interop import from_arrays
+        >>> circuits = from_arrays({"half": [([[0.5]], [0.0])]})
+        >>> rng = numpy.random.default_rng(0)
+        >>> large = GatedConstruction(input_bound=9).compress(circuits, rng)
+        >>> large.predict("half", [[8.0], [2.0]]).tolist()
+        [[4.0], [1.0]]
+        """
+        from superposition.answers import answers
+
+        return answers(self, which, rows)
+
+    def predict_proba(self, which: Any, rows: Any) -> Any:
+        """Return a classifier's probabilities, as its own `predict_proba` would: see `predict`.
+
+        Raises TypeError for a model that is no classifier, otherwise as `predict` does.
+        """
+        from superposition.answers import answers
+
+        return answers(self, which, rows, probabilities=True)
 
     def certificate(self, n_active: int, *, n_layers: int | None = None) -> pd.DataFrame:
         """Return bounds on errors, by layer, for every active set and every input in bounds.

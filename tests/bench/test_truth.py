@@ -114,6 +114,9 @@ def test_batches_are_labelled(make, rng):
     large = make("gated")
     truth = ground_truth(large)
     batch = truth.batch(3, 50, rng)
+    assert repr(truth) == f"GroundTruth(11 circuits in {len(truth.matrices)} matrices)"
+    width = batch.first.shape[1]
+    assert repr(batch) == f"Batch(50 samples, 3 of 11 circuits active, width {width})"
     assert batch.on.shape == (50, 11)
     assert (batch.on.sum(axis=1) == 3).all()
     for row, active in zip(batch.on, batch.active, strict=True):

@@ -654,7 +654,13 @@ PLACED = ChainConstruction(2, 3 * 2 * 5, silent=False).compress(SMALL, np.random
 STATE = LOCAL.embed([[[0.5, 0.5]]], [[3]])
 RNG = np.random.default_rng(0)
 REFUSED = [
-    (lambda: ChainConstruction(0), ValueError, "n_chains: wanted at least 1, got 0"),
+    (lambda: ChainConstruction(-1), ValueError, "n_chains: wanted at least 1, got -1"),
+    (
+        lambda: ChainConstruction(),
+        ValueError,
+        "n_chains: wanted at least 1, got 0; write "
+        r"ChainConstruction\(3\) for example, with at least as many chains as circuits are active",
+    ),
     (lambda: ChainConstruction(2, 0), ValueError, "width: wanted at least 1"),
     (lambda: ChainConstruction(2, buckets=0), ValueError, "buckets: wanted at least 1"),
     (lambda: ChainConstruction(2, 9, "all"), ValueError, "embedding: wanted one of .* got 'all'"),

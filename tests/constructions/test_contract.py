@@ -751,7 +751,10 @@ def test_inputs_longer_than_the_bound_are_refused(name):
     long[..., 0] = 1
     large.embed(long, [[0]])
     for call in (large.embed, large.run):
-        words = "inputs: wanted none longer than 1.0, the bound, got 1.25"
+        words = (
+            "inputs: wanted none longer than 1.0, the bound, got 1.25 in rows 0; compress with an "
+            "input_bound of 2"
+        )
         refused(ValueError, words, call, 1.25 * long, [[0]])
 
 

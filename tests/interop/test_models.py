@@ -128,7 +128,8 @@ def test_models_that_cannot_be_are_refused(rng):
         (good, TypeError, "models: wanted a sequence of them, got MLPRegressor"),
         ([], ValueError, "networks: wanted at least one, got none"),
         ([good, "tree"], TypeError,
-         "models[1]: wanted MLPClassifier or MLPRegressor, got str"),
+         "models[1]: wanted MLPClassifier or MLPRegressor, a Pipeline that ends with one, or a "
+         "TransformedTargetRegressor of one, got str"),
         ([good, MLPClassifier()], ValueError,
          "models[1]: wanted a fitted model; call its fit first"),
         ([tanh], ValueError, "models[0], layer 0: wanted activation 'relu', got 'tanh'"),
@@ -229,6 +230,7 @@ def test_circuits_can_bring_their_own_data(rng):
     rows, counts = np.unique(inputs[:, 0], axis=0, return_counts=True)
     assert rows.tolist() == [[1, 2, 0, 0], [3, 4, 0, 0], [5, 6, 0, 0]]
     assert counts.min() > 900
+    assert repr(fed.sampler) == "RowInputs(4 rows in 2 tables)"
     assert fed.sampler.longest == pytest.approx(np.sqrt(61))
     only = fed.take([1, 1])
     assert (only.default_inputs(active, rng) == 1).all()
@@ -238,9 +240,11 @@ def test_circuits_can_bring_their_own_data(rng):
         (tables[:1], ValueError, "tables: wanted 2, one each, got 1"),
         (3, TypeError, "tables: wanted Sequence, got int"),
         ([tables[0], np.ones((2, 5))], ValueError,
-         "tables[1]: wanted at least one row, of at most 4 columns, got shape (2, 5)"),
+         "tables[1]: wanted at least one row, of 4 columns, got shape (2, 5)"),
+        ([tables[1], tables[1]], ValueError,
+         "tables[0]: wanted at least one row, of 2 columns, got shape (1, 4)"),
         ([np.ones((0, 2)), tables[1]], ValueError,
-         "tables[0]: wanted at least one row, of at most 4 columns, got shape (0, 2)"),
+         "tables[0]: wanted at least one row, of 2 columns, got shape (0, 2)"),
         ([tables[0], [[np.inf]]], ValueError,
          "tables[1]: wanted finite numbers, got NaN or infinity in float64"),
     ):  # fmt: skip
@@ -249,6 +253,10 @@ def test_circuits_can_bring_their_own_data(rng):
         assert str(error.value) == message
     with pytest.raises(TypeError, match=r"^circuits: wanted MLPCircuits, got str$"):
         with_inputs("them", tables)
+    never = MLPCircuits(circuits.weights, circuits.biases, circuits.activations)
+    assert with_inputs(never, tables).default_inputs(active, rng)[0, 1, 2] == 1
+    with pytest.raises(ValueError, match=r"^tables\[1\]: wanted .*, of at most 4 columns, got"):
+        with_inputs(never, [tables[0], np.ones((2, 5))])
     with pytest.raises(ValueError, match=r"^input_bound: wanted at least 7.81025, the longest of"):
         GatedConstruction(input_bound=7.8).compress(fed, rng)
     GatedConstruction(input_bound=7.81025).compress(fed, rng)

@@ -15,7 +15,7 @@ from superposition.sums import Sum
 from superposition.superposition import Superposition
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Batch:
     """Labelled inputs of a large network.
 
@@ -42,8 +42,12 @@ class Batch:
     first: Floats
     states: tuple[Floats, ...]
 
+    def __repr__(self) -> str:
+        (batch, k), width = self.active.shape, self.first.shape[1]
+        return f"Batch({batch} samples, {k} of {self.on.shape[1]} circuits active, width {width})"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class GroundTruth:
     """What a decomposition of a superposition's network should find.
 
@@ -65,6 +69,9 @@ class GroundTruth:
 
     superposition: Superposition
     matrices: tuple[Sum, ...]
+
+    def __repr__(self) -> str:
+        return f"GroundTruth({self.n_circuits} circuits in {len(self.matrices)} matrices)"
 
     @property
     def n_circuits(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -25,6 +25,7 @@ from superposition._check import (
 from superposition._memory import check_circuits, check_memory
 from superposition.circuits.conditional import find_step
 from superposition.circuits.inputs import InputSampler, UnitInputs, sample_active, take_inputs
+from superposition.circuits.interface import Interface, check_interfaces
 from superposition.circuits.moments import MLPMoments, mlp_moments
 from superposition.circuits.normal import Form, exponents_of, form_of, held_states, scaled
 from superposition.network import activate, activation_names
@@ -38,9 +39,10 @@ class MLPCircuits:
     biases: one array for each layer, (T, d_out).
     activations: f, "relu" or "linear", one for all layers or one for each.
     sampler: the inputs to measure with, (active, rng) → (batch, k, d_0); None: random unit vectors.
+    models: for circuits that were models, what each reads and how it answers; None for others.
 
     Raises TypeError for arrays that are not real or of mixed dtypes, ValueError for NaN, infinity,
-    empty axes, shapes that do not fit together, or an unknown activation.
+    empty axes, shapes that do not fit together, an unknown activation, or models that do not fit.
 
     >>> import numpy
     >>> from superposition import MLPCircuits
@@ -55,6 +57,7 @@ class MLPCircuits:
     biases: Sequence[Floats]
     activations: str | Sequence[str] = "relu"
     sampler: InputSampler | None = None
+    models: Sequence[Interface | None] | None = None
 
     def __post_init__(self) -> None:
         weights, biases = layer_arrays(self.weights, self.biases, "circuits")
@@ -64,6 +67,9 @@ class MLPCircuits:
         object.__setattr__(self, "biases", biases)
         names = activation_names(self.activations, len(weights))
         object.__setattr__(self, "activations", names)
+        if self.models is not None:
+            check_interfaces(self.models, self.n_circuits, self.widths[0], self.widths[-1])
+            object.__setattr__(self, "models", tuple(self.models))
 
     @classmethod
     def random(
@@ -143,7 +149,7 @@ class MLPCircuits:
         """Return the same circuits in another precision."""
         weights = [weight.astype(dtype) for weight in self.weights]
         biases = [bias.astype(dtype) for bias in self.biases]
-        return MLPCircuits(weights, biases, self.activations, self.sampler)
+        return replace(self, weights=weights, biases=biases)
 
     def take(self, which: Integers) -> MLPCircuits:
         """Return the circuits `which`, (n,), in that order; raise ValueError out of range.
@@ -155,7 +161,8 @@ class MLPCircuits:
         weights = [weight[which] for weight in self.weights]
         biases = [bias[which] for bias in self.biases]
         sampler = None if self.sampler is None else take_inputs(self.sampler, which)
-        return MLPCircuits(weights, biases, self.activations, sampler)
+        models = None if self.models is None else [self.models[i] for i in which]
+        return replace(self, weights=weights, biases=biases, sampler=sampler, models=models)
 
     def moments(self, rng: np.random.Generator, *, n_samples: int = 2000) -> MLPMoments:
         """Return what predictions need to know, as means over `n_samples` random pairs of circuits.

@@ -218,7 +218,7 @@ class ChainConstruction(OfReLUs):
     True
     """
 
-    n_chains: int
+    n_chains: int = 0
     width: int | None = None
     embedding: str = "coordinated"
     input_bound: float = 1.0
@@ -227,6 +227,11 @@ class ChainConstruction(OfReLUs):
     silent: bool = True
 
     def __post_init__(self) -> None:
+        if self.n_chains == 0:
+            raise ValueError(
+                "n_chains: wanted at least 1, got 0; write ChainConstruction(3) for example, with "
+                "at least as many chains as circuits are active"
+            )
         positive_int("n_chains", self.n_chains)
         for name in ("width", "buckets"):
             if (value := getattr(self, name)) is not None:

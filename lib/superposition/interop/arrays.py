@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from superposition._check import Floats, real_array
+from superposition._check import Floats, instance, real_array
 from superposition._memory import check_circuits
 from superposition.circuits import MLPCircuits
+from superposition.circuits.interface import Interface
 
 Layer = tuple[Floats, Floats]
+Models = Iterable[Any] | Mapping[str, Any]
 
 
-def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
+def from_arrays(networks: Models) -> MLPCircuits:
     """Make circuits of small networks that are given layer by layer: (eq-padding).
 
-    networks: networks[t][l] is a pair, weight (d', d) and bias (d',) of layer l of network t.
+    networks: networks[t][l] is a pair, weight (d', d) and bias (d',) of layer l of network t. They
+        may be a dictionary, whose keys are kept as names.
 
     A ReLU follows all layers but the last, which is linear. Widths and depths may differ. Narrow
     layers get neurons that are always zero, and shallow networks get layers that copy what is
@@ -41,8 +44,37 @@ def from_arrays(networks: Sequence[Sequence[tuple[Any, Any]]]) -> MLPCircuits:
     >>> circuits.run(inputs, active)[-1].tolist()
     [[[-6.0], [3.0]]]
     """
-    check_sequence("networks", networks, "of them")
-    return as_circuits([checked_network(f"networks[{t}]", n) for t, n in enumerate(networks)])
+    return circuits_of("networks", networks, checked_network)
+
+
+def joined(*parts: MLPCircuits) -> MLPCircuits:
+    """Return the circuits of several calls as one family, in order: models of several libraries.
+
+    Each circuit is padded anew, and what is remembered of models goes along. Samplers do not; call
+    `with_inputs` afterwards.
+    Raises TypeError for other objects, and precisions that differ, which `astype` makes equal;
+    ValueError for circuits with another activation than ReLU in all layers but the last.
+
+    >>> from superposition.interop import from_arrays, joined
+    >>> one = from_arrays({"double": [([[2.0]], [0.0])]})
+    >>> two = from_arrays({"sum": [([[1.0, 1.0]], [0.0])]})
+    >>> both = joined(one, two)
+    >>> both, [model.name for model in both.models]
+    (MLPCircuits(2 circuits, widths 2 → 1), ['double', 'sum'])
+    """
+    networks = []
+    for i, part in enumerate(parts):
+        instance(f"parts[{i}]", part, MLPCircuits)
+        if tuple(part.activations) != ("relu",) * (part.n_layers - 1) + ("linear",):
+            wanted = "ReLU after all layers but the last"
+            raise ValueError(f"parts[{i}]: wanted {wanted}, got {part.activations}")
+        for t, model in enumerate(part.models or [None] * part.n_circuits):
+            layers = [(w[t], b[t]) for w, b in zip(part.weights, part.biases, strict=True)]
+            if model is not None:
+                layers[0] = layers[0][0][:, : model.n_inputs], layers[0][1]
+                layers[-1] = layers[-1][0][: model.n_outputs], layers[-1][1][: model.n_outputs]
+            networks.append(PlainNetwork(f"parts[{i}]", tuple(layers), model))
+    return as_circuits(networks)
 
 
 @dataclass(frozen=True)
@@ -51,10 +83,12 @@ class PlainNetwork:
 
     label: what error messages call it.
     layers: a pair of weight and bias for each layer.
+    model: what is remembered of what it was.
     """
 
     label: str
     layers: tuple[Layer, ...]
+    model: Interface | None
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -67,17 +101,33 @@ class PlainNetwork:
         return self.layers[0][0].dtype
 
 
-def checked_network(label: str, layers: object, names: Sequence[str] | None = None) -> PlainNetwork:
+def circuits_of(
+    label: str, models: Models, network: Callable[[str, Any], PlainNetwork]
+) -> MLPCircuits:
+    """Return circuits of models, each made a network by a function of its label and itself.
+
+    models: in any order that can be run through once; of a dictionary, keys are kept as names.
+    """
+    if isinstance(models, (str, bytes)) or not isinstance(models, Iterable):
+        raise TypeError(f"{label}: wanted a sequence of them, got {type(models).__name__}")
+    if not isinstance(models, Mapping):
+        return as_circuits([network(f"{label}[{t}]", one) for t, one in enumerate(models)])
+    made = {key: network(f"{label}[{key!r}]", one) for key, one in models.items()}
+    named = ((one, one.model and replace(one.model, name=str(key))) for key, one in made.items())
+    return as_circuits([replace(one, model=model) for one, model in named])
+
+
+def checked_network(label: str, layers: object, **about: Any) -> PlainNetwork:
     """Return a network of checked arrays, or raise an error that names it and the layer.
 
-    names: the names of the layers in messages; by default their numbers.
+    about: what is remembered of the model, as of `Interface`, apart from its sizes.
     """
     if not check_sequence(label, layers, "of layers"):
         raise ValueError(f"{label}: wanted at least one layer, got none")
     checked: list[Layer] = []
     sizes: dict[str, int] = {}
     for i, layer in enumerate(check_sequence(label, layers, "of layers")):
-        name = f"{label}, layer {names[i] if names else i}"
+        name = f"{label}, layer {i}"
         if not isinstance(layer, Sequence) or len(layer) != 2:
             raise TypeError(f"{name}: wanted a pair (weight, bias)")
         after = f"width_{i + 1}"
@@ -88,7 +138,8 @@ def checked_network(label: str, layers: object, names: Sequence[str] | None = No
         if len({weight.dtype, bias.dtype, *(w.dtype for w, _ in checked)}) > 1:
             raise TypeError(f"{name}: wanted one precision in the whole network")
         checked.append((weight, bias))
-    return PlainNetwork(label, tuple(checked))
+    sizes = {"n_inputs": checked[0][0].shape[1], "n_outputs": len(checked[-1][1])}
+    return PlainNetwork(label, tuple(checked), Interface(**{"library": "arrays", **sizes, **about}))
 
 
 def check_sequence(name: str, value: object, what: str) -> Sequence[Any]:
@@ -132,7 +183,8 @@ def as_circuits(networks: Sequence[PlainNetwork]) -> MLPCircuits:
         for i, (weight, bias) in enumerate(_deepened(network.layers, depth)):
             after, before = weight.shape
             weights[i][t, :after, :before], biases[i][t, :after] = weight, bias
-    return MLPCircuits(weights, biases, ["relu"] * (depth - 1) + ["linear"])
+    models = [network.model for network in networks]
+    return MLPCircuits(weights, biases, ["relu"] * (depth - 1) + ["linear"], None, models)
 
 
 def _deep_widths(widths: Sequence[int], depth: int) -> list[int]:
@@ -156,3 +208,15 @@ def _deepened(layers: Sequence[Layer], depth: int) -> list[Layer]:
         last, missing = np.hstack([last, -last]), missing - 1
     copy = np.eye(last.shape[1], dtype=last.dtype), np.zeros(last.shape[1], last.dtype)
     return [*hidden, *[copy] * missing, (last, bias)]
+
+
+def product(layers: Sequence[Layer]) -> Layer:
+    """Return layers that follow each other with no ReLU between as one, computed in double.
+
+    The result has the precision of the narrowest.
+    """
+    dtype = min(weight.dtype for weight, _ in layers)
+    weight, bias = layers[0]
+    for after, more in layers[1:]:
+        weight, bias = after.astype(float) @ weight, after.astype(float) @ bias + more
+    return weight.astype(dtype), bias.astype(dtype)

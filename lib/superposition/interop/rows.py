@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from superposition._check import Floats, Integers, instance, real_array
 from superposition.circuits import MLPCircuits
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RowInputs:
     """A sampler that draws random rows of each circuit's own table.
 
@@ -45,21 +45,35 @@ class RowInputs:
         """Return the sampler of circuits `which`, (n,), in that order."""
         return RowInputs(self.rows, self.starts[which], self.counts[which])
 
+    def __repr__(self) -> str:
+        return f"RowInputs({len(self.rows)} rows in {len(self.counts)} tables)"
+
     @property
     def longest(self) -> float:
         """The largest length of a row, which a construction's `input_bound` must allow for."""
         return float(np.linalg.norm(self.rows, axis=1).max())
 
 
-def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
+if TYPE_CHECKING:
+
+    class MeasuredCircuits(MLPCircuits):
+        """Circuits whose sampler draws rows, for type checkers; it is MLPCircuits that run."""
+
+        sampler: RowInputs
+
+
+def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MeasuredCircuits:
     """Return the same circuits with random rows of tables as their inputs.
 
-    tables: tables[t] has shape (n_t, d), with d at most d_0; missing columns are zero.
+    tables: tables[t] has shape (n_t, d), arrays or data frames. d is the number of columns of the
+        model that became circuit t, or at most d_0 for other circuits; missing columns are zero.
 
     Circuits of `from_arrays` and the like take zeros in entries that they do not use. Measurements
-    and predictions use the new inputs. The circuits' `sampler` is then a `RowInputs`.
-    Raises TypeError or ValueError for another number of tables, tables without rows or of too many
-    columns, and what is not finite: the message names the table.
+    and predictions use the new inputs. The circuits' `sampler` is then a `RowInputs`; its `longest`
+    is the least `input_bound` that does for these rows.
+    Raises TypeError or ValueError for another number of tables, tables without rows or of other
+    columns, columns in another order than in a model's fit, and what is not finite: the message
+    names the table.
 
     >>> import numpy
     >>> from superposition import MLPCircuits
@@ -78,7 +92,11 @@ def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
         raise ValueError(f"tables: wanted {circuits.n_circuits}, one each, got {len(tables)}")
     width, padded = circuits.widths[0], []
     for t, table in enumerate(tables):
-        rows = real_array(f"tables[{t}]", table, "rows columns", {}, circuits.dtype)
+        model = circuits.models[t] if circuits.models is not None else None
+        if model is not None:
+            rows = model.rows(f"tables[{t}]", table, circuits.dtype)
+        else:
+            rows = real_array(f"tables[{t}]", table, "rows columns", {}, circuits.dtype)
         if not (len(rows) and rows.shape[1] <= width):
             raise ValueError(
                 f"tables[{t}]: wanted at least one row, of at most {width} columns, got shape "
@@ -87,4 +105,4 @@ def with_inputs(circuits: MLPCircuits, tables: Sequence[Any]) -> MLPCircuits:
         padded.append(np.pad(rows, [(0, 0), (0, width - rows.shape[1])]))
     counts = np.array([len(rows) for rows in padded])
     sampler = RowInputs(np.concatenate(padded), np.cumsum(counts) - counts, counts)
-    return replace(circuits, sampler=sampler)
+    return cast("MeasuredCircuits", replace(circuits, sampler=sampler))
