@@ -52,7 +52,7 @@ def test_the_chapters_pytorch_lines_run_as_printed(request):
     """Models in, a PyTorch module and truth out."""
     torch = pytest.importorskip("torch", reason="PyTorch, an extra, is not installed")
     text = (request.config.rootpath / "book/compress.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    code, more = re.findall(r"```python\n(.*?)```", text, re.S)
     names = {"rng": np.random.default_rng(0)}  # of the chapter's first cell
     exec(code, names)
     assert names["batch"].on.sum() == 200
@@ -66,3 +66,9 @@ def test_the_chapters_pytorch_lines_run_as_printed(request):
     np.testing.assert_array_equal(said[:, 0, 0] > 0, right)
     matrix = names["truth"]["weights[0]"]
     np.testing.assert_allclose(matrix.dense(), names["large"].network.weights[0], atol=1e-9)
+    exec(more, names)
+    np.testing.assert_array_equal(names["iris"], right)
+    alone = names["deep"](torch.tensor(rows)).detach().numpy()
+    np.testing.assert_allclose(names["answers"], alone, rtol=1e-9, atol=1e-9)
+    told = torch.tensor(rows[:, None]), torch.ones(len(rows), 1, dtype=torch.int64)
+    np.testing.assert_allclose(names["whole"](*told)[:, 0].detach().numpy(), alone, atol=1e-9)
