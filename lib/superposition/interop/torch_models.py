@@ -42,7 +42,7 @@ def to_torch(
     ends: None; or "active": inputs (batch, k, d_0) and active sets (batch, k) in, answers (batch,
         k, d_L) out, with what `embed` and `read` do as layers; or "features": all circuits' inputs
         (batch, T · d_0) in, all outputs (batch, T · d_L) out, with a Linear at each end.
-    split: whether each matrix is two Linears side by side, `circuits` for the sum of the circuits'
+    split: whether each matrix is two parallel Linears, `circuits` for the sum of the circuits'
         parts, and `rest`.
     dtype: a torch dtype; None: the precision of the superposition.
 

@@ -86,7 +86,7 @@ def _stated(
 
 
 class Split(nn.Module):
-    """A matrix as two Linears side by side: the circuits' parts, and the rest, with the bias."""
+    """A matrix as two parallel Linears: the circuits' parts, and the rest, with the bias."""
 
     def __init__(self, one: Sum, bias: Floats | None) -> None:
         super().__init__()
