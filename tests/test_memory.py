@@ -226,6 +226,10 @@ def test_neurons_that_many_circuits_read_with_are_counted_by_hand():
         "20.2 MB (2 layers of 1,000 × 1,000 float64); a stream width of 442 with 221 neurons would "
         "fit"
     )
+    with free(4):
+        single = circuits.take([0]).astype(np.float32)
+        message = refused(ResidualConstruction(1000, 500, 3).compress, single, rng())
+    assert "10.1 MB (2 layers of 1,000 × 1,000 float32)" in message
     assert 8 * (5 * 442 * 221 + 19 * 442) <= 4 * MB < 8 * (5 * 443 * 222 + 19 * 443)
 
 
