@@ -73,7 +73,7 @@ def check_network(
         return np.dtype(dtype).itemsize * (sum(layers) + more * max(layers))
 
     layers = shapes(size)
-    rows, columns = (max(axis) for axis in zip(*layers, strict=True))
+    rows, columns = np.max(layers, axis=0).tolist()
     made = layers_in_words(len(layers), rows, columns, dtype)
     check_memory(name, size, needs, fits=fits, kind=_NETWORK, made=made)
 

@@ -116,7 +116,7 @@ def _counts(shares: dict[int, float], n_samples: int) -> dict[int, int]:
     """Return how many samples have so many active circuits, as near to the shares as can be."""
     ends = np.rint(n_samples * np.cumsum(list(shares.values()))).astype(int)
     counts = np.diff(ends, prepend=0).tolist()
-    return {k: count for k, count in zip(shares, counts, strict=True) if count}
+    return {k: counts[i] for i, k in enumerate(shares) if counts[i]}
 
 
 def doing_nothing(

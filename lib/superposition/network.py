@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -113,7 +112,8 @@ class ResidualNetwork:
     @property
     def matrices(self) -> tuple[Floats, ...]:
         """The weight matrices in the order of layers: each reads, then writes."""
-        return tuple(chain.from_iterable(zip(self.read_in, self.write_out, strict=True)))
+        both = self.read_in, self.write_out
+        return tuple(weights[i] for i in range(self.n_layers) for weights in both)
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -85,10 +85,10 @@ def _mutant(name: str, functions: dict[str, ast.FunctionDef], status: int | None
     module, _, mangled = name.rpartition(".")
     plain, _, _ = mangled.partition("__mutmut_")
     before, after = functions[f"{plain}__mutmut_orig"], functions[mangled]
-    after.name = before.name
+    function = plain.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+    before.name = after.name = function.rpartition(".")[2]
     lines = list(difflib.ndiff(unparsed(before), unparsed(after)))
     was, now = ("\n".join(line[2:] for line in lines if line[0] == sign) for sign in "-+")
-    function = plain.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
     message = _without_messages(before) == _without_messages(after)
     return Mutant(name, module, function, was, now, message, _verdict(status))
 

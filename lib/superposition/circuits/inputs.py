@@ -126,6 +126,6 @@ def numbers_active(n_circuits: int, probability: float) -> dict[int, float]:
         raise ValueError(f"probability: wanted above 0 and at most 1, got {probability}")
     numbers = np.arange(1, n + 1)
     shares = binom.pmf(numbers, n, probability)
-    kept = shares >= 1e-4 * shares.sum()
-    normal = shares[kept] / shares[kept].sum()
-    return dict(zip(numbers[kept].tolist(), normal.tolist(), strict=True))
+    kept = numbers[shares >= 1e-4 * shares.sum()].tolist()
+    total = shares[np.subtract(kept, 1)].sum()
+    return {k: float(shares[k - 1] / total) for k in kept}
