@@ -199,3 +199,11 @@ def test_rows_beyond_the_bound_are_named_with_a_bound_that_does(rng):
     )
     with pytest.raises(ValueError, match=r"in rows 0, 1, 2, 3, 4 and 2 more; compress with an in"):
         large.predict("a", np.full((7, 1), 3.0))
+
+
+def test_a_model_is_no_wider_than_the_last_layer():
+    """However wide the layers before it are."""
+    weights = [np.ones((1, 3, 2)), np.ones((1, 1, 3))]
+    two = Interface("scikit-learn", 2, 2)
+    with pytest.raises(ValueError, match="of at most 2 inputs and 1 outputs"):
+        MLPCircuits(weights, [np.ones((1, 3)), np.ones((1, 1))], models=[two])
