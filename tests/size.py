@@ -35,13 +35,13 @@ HEART = (
 # lines, words that pages may not use 40, the sample of stored rows 200 (for 140 that went), runs
 # of chapters that the build and the comparison share 100. The book's tools have 110 lines more for
 # these runs, for builds after small changes, and for links to a repository. Other people's models,
-# from pipelines and modules of many kinds, which answer in their own shapes, took 540 lines of the
+# from pipelines and modules of many kinds, which answer in their own shapes, took 570 lines of the
 # library and as many of its tests.
 BUDGETS = {
     "heart": 3_200,
-    "lib/superposition": 10_750,
+    "lib/superposition": 10_760,
     "lib/companion": 7_100,
-    "tests": 20_400,
+    "tests": 20_450,
     "book/tools": 1_290,
 }
 _SILENT = {

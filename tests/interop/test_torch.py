@@ -192,7 +192,7 @@ def exact_modules(torch):
         def forward(self, state):
             return (self.block(state) + state).relu() + state
 
-    norm, first = nn.BatchNorm1d(8), nn.BatchNorm1d(4, affine=False)
+    norm, first = nn.BatchNorm1d(8, eps=0.5), nn.BatchNorm1d(4, affine=False)
     for one in (norm, first):
         one.running_mean += torch.randn(len(one.running_mean))
         one.running_var *= 2.5
@@ -280,7 +280,7 @@ def test_state_dicts_are_what_their_architecture_says(torch, rng):
     rows = rng.standard_normal((20, 4))
     plans = {
         "named": ["first", torch.nn.LeakyReLU(0.1), "second"],
-        "norm": ["0", "1", "2", "relu", "5"],
+        "norm": [{"0": 1e-5}, "1", {"2": 0.5}, "relu", "5"],
         "stream": ["embedding", *([f"blocks.{i}.0", "relu", f"blocks.{i}.2"] for i in range(3)),
                    "shift", "unembedding"],
         "softmax": ["0", "relu", "2", torch.nn.Softmax(dim=-1)],
@@ -298,6 +298,13 @@ def test_state_dicts_are_what_their_architecture_says(torch, rng):
         (made["named"].state_dict(), ["first", "relu"], ValueError,
          "models[0]: wanted an architecture of all entries, got none for ['second.bias', "
          "'second.weight']"),
+        (made["norm"].state_dict(), ["0", "1"], ValueError,
+         "models[0], layer 0: wanted eps of a normalisation, which no state dict holds; write "
+         "{'0': 1e-5}, PyTorch's default, for example"),
+        ({"n.weight": np.ones(3), "n.bias": np.ones(3)}, ["n"], ValueError,
+         "models[0], layer n: wanted a matrix, got weights of (3,)"),
+        (made["named"].state_dict(), "first", TypeError,
+         "architecture: wanted a sequence of layers, got str"),
         (made["named"], ["first"], TypeError, "models[0]: wanted Mapping, got Named"),
         (made["named"].state_dict(), None, TypeError,
          "models[0]: wanted a torch.nn.Module, got OrderedDict; for state dicts, say their "
@@ -321,6 +328,10 @@ def test_models_that_cannot_be_are_named(torch):
         def forward(self, state):
             return self.function(self, state)
 
+    class Pair(nn.Module):
+        def forward(self, one, other):
+            return one + other
+
     class Quantised(nn.Module):
         __module__ = "torch.ao.nn.quantized.dynamic.modules.linear"
 
@@ -328,6 +339,9 @@ def test_models_that_cannot_be_are_named(torch):
     calls = f"{layers}, or sums and products with matrices, got"
     for model, kind, message in (
         (nn.ReLU(), ValueError, ": wanted a Linear before the first ReLU"),
+        (Pair(), TypeError, ": wanted a forward of one argument, the rows, got more"),
+        (Calls(lambda module, x: module.inner(x.flatten(1, end_dim=1))), TypeError,
+         f", layer flatten: {layers}, got Flatten(start_dim=1, end_dim=1)"),
         (nn.Sequential(), ValueError,
          ": wanted at least one layer, and one tensor as the answer"),
         (nn.Sequential(linear, nn.Tanh()), TypeError, f", layer 1: {layers}, got Tanh()"),
@@ -453,6 +467,24 @@ def test_active_circuits_go_in_and_their_answers_come_out(torch, mlps, make_circ
         if bound := getattr(large.construction, "input_bound", 0):
             with pytest.raises(ValueError, match=rf"^inputs: wanted none longer than {bound}, got"):
                 module(4.1 * bound * given, active)
+
+
+def test_active_sets_that_are_none_are_refused(torch, mlps, rng):
+    large = GatedConstruction(redundancy=2).compress(mlps, rng)
+    module, zeros = to_torch(large, ends="active"), torch.zeros(1, 2, 3, dtype=torch.float64)
+    for inputs, active, message in (
+        (zeros, [[1, 1]], "active: wanted whole numbers below 9, distinct in each row"),
+        (zeros, [[-1, 2]], "active: wanted whole numbers below 9, distinct in each row"),
+        (zeros, [[0, 9]], "active: wanted whole numbers below 9, distinct in each row"),
+        (zeros, [[0.0, 1.0]], "active: wanted whole numbers below 9, distinct in each row"),
+        (zeros[0], [[0, 1]], "inputs: wanted shape (batch, k, 3), with active sets (batch, k), got "
+         "(2, 3), with (1, 2)"),
+        (zeros * torch.nan, [[0, 1]], "inputs: wanted none longer than 1.0, got nan"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError) as error:  # noqa: PT011, compared below
+            module(inputs, torch.tensor(active))
+        assert str(error.value) == message
+    assert module(zeros[:0], torch.zeros(0, 2, dtype=torch.int64)).shape[:2] == (0, 2)
 
 
 def test_features_go_in_and_come_out_where_embedding_is_linear(torch, mlps, make_circuits, rng):

@@ -90,9 +90,9 @@ def from_torch(models: Models, *, architecture: Sequence[Any] | None = None) -> 
     models: modules, in a sequence, a ModuleList, a ModuleDict or a dictionary, whose keys are kept
         as names; with an architecture, state dicts.
     architecture: what state dicts are weights of, in order. A text names a layer by what stands
-        before ".weight" in the state dict, or a matrix W (state @ W) or bias by itself. A module
-        without weights, such as ReLU(), stands for itself, and a list for a block that adds to the
-        state what the list computes of it.
+        before ".weight" in the state dict, or a matrix W (state @ W) or bias by itself. {name: eps}
+        is a batch normalisation, whose eps no state dict holds. A module without weights, such as
+        ReLU(), stands for itself, and a list for a block that adds to the state what it computes.
 
     A model is a Linear, a Sequential, or a module with a forward of its own, which is followed once
     by `torch.fx`, without running it. Layers may be Linear, ReLU, LeakyReLU, BatchNorm1d and
@@ -162,6 +162,8 @@ def _network(label: str, model: Any, torch: Any) -> PlainNetwork:
 def _followed(label: str, graph: Any, model: Any, torch: Any) -> tuple[Trace, dict[str, Any]]:
     """Return what a graph computes, and what is to be remembered of its ends."""
     start, *nodes, _ = graph.nodes
+    if len(graph.find_nodes(op="placeholder")) != 1:
+        raise TypeError(f"{label}: wanted a forward of one argument, the rows, got more")
     trace, about = Trace(label, start), dict[str, Any]()
     places = {node: i for i, node in enumerate(graph.nodes)}
     for i, node in enumerate(nodes, 1):
@@ -190,7 +192,13 @@ def _module(node: Any, model: Any, torch: Any) -> tuple[Any, str]:
     nn, given = torch.nn, node.kwargs
     name = str(getattr(node.target, "__name__", node.target))
     if name == "flatten":
-        return nn.Flatten(*(node.args[1:] or [given.get("start_dim", 0)])), name
+        by_place = dict(zip(("start_dim", "end_dim"), node.args[1:], strict=False))
+        axes = {
+            "start_dim": 0,
+            **by_place,
+            **{key: n for key, n in given.items() if key != "input"},
+        }
+        return nn.Flatten(**axes), name
     if name == "dropout":
         return nn.Dropout().train(given.get("training", True)), name
     made = {"relu": nn.ReLU, "relu_": nn.ReLU, "sigmoid": nn.Sigmoid, "leaky_relu": nn.LeakyReLU}

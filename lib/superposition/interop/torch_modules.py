@@ -13,6 +13,7 @@ from torch import nn
 
 from superposition._check import Floats
 from superposition.circuits.bounds import ROUNDED
+from superposition.interop.arrays import check_sequence
 from superposition.interop.trace import NORM, normalising
 from superposition.network import MLPNetwork, Network, ResidualNetwork
 from superposition.sums import Sum
@@ -63,7 +64,8 @@ def _stated(
     label: str, state: Mapping[str, Floats], architecture: Sequence[Any], used: set[str]
 ) -> nn.Sequential:
     parts: list[nn.Module] = []
-    for step in architecture:
+    for step in check_sequence("architecture", architecture, "of layers"):
+        step, eps = next(iter(step.items())) if isinstance(step, Mapping) else (step, None)
         if isinstance(step, (list, tuple)):
             parts.append(Added(_stated(label, state, step, used)))
             continue
@@ -77,8 +79,16 @@ def _stated(
         elif step in state:
             parts.append(_linear(np.diag(state[step] * 0 + 1), state[step]))
         elif "running_var" in own:
-            parts.append(_linear(*normalising(own, 1e-5)))
+            if eps is None:
+                raise ValueError(
+                    f"{label}, layer {step}: wanted eps of a normalisation, which no state dict "
+                    f"holds; write {{{step!r}: 1e-5}}, PyTorch's default, for example"
+                )
+            parts.append(_linear(*normalising(own, eps)))
         elif "weight" in own:
+            if own["weight"].ndim != 2:
+                got = own["weight"].shape
+                raise ValueError(f"{label}, layer {step}: wanted a matrix, got weights of {got}")
             parts.append(_linear(own["weight"], own.get("bias")))
         else:
             raise ValueError(f"{label}: wanted a name of its layers, got {step!r}")
@@ -121,12 +131,11 @@ class ActiveEnds(nn.Module):
     def forward(self, inputs: torch.Tensor, active: torch.Tensor) -> torch.Tensor:
         """Return answers (batch, k, d_L) to inputs (batch, k, d_0) of circuits (batch, k).
 
-        Raises ValueError for inputs longer than the construction's `input_bound`.
+        Raises ValueError for inputs of another shape, or longer than the construction's
+        `input_bound`, and for circuits that do not exist or come twice in a row.
         """
-        longest = inputs.detach().norm(dim=-1).amax() if inputs.numel() else 0.0
-        if longest > self.bound * ROUNDED:
-            raise ValueError(f"inputs: wanted none longer than {self.bound}, got {longest:g}")
         active = torch.as_tensor(active, device=inputs.device)
+        self._check(inputs.detach(), active)
         places = torch.arange(len(active), device=inputs.device)[:, None], active
         wide = inputs.new_zeros(len(active), self.n_circuits, inputs.shape[-1])
         on = self.known(inputs.new_zeros(wide.shape[:2]).index_put(places, inputs.new_ones(())))
@@ -134,6 +143,26 @@ class ActiveEnds(nn.Module):
         last = self.network(state + (on.clamp(-1, 1) if self.gated else on))
         answers: torch.Tensor = self.read(last).unflatten(1, (self.n_circuits, -1))[places]
         return answers
+
+    def _check(self, inputs: torch.Tensor, active: torch.Tensor) -> None:
+        width = self.embed.in_features // self.n_circuits
+        if active.ndim != 2 or inputs.shape != (*active.shape, width):
+            wanted = f"(batch, k, {width}), with active sets (batch, k)"
+            raise ValueError(
+                f"inputs: wanted shape {wanted}, got {(*inputs.shape,)}, with {(*active.shape,)}"
+            )
+        if not active.numel():
+            return
+        ordered = active.sort(dim=1).values
+        known = active.dtype in (torch.int32, torch.int64)
+        apart = bool((ordered[:, 1:] != ordered[:, :-1]).all())
+        if not (known and apart and ordered.min() >= 0 and ordered.max() < self.n_circuits):
+            raise ValueError(
+                f"active: wanted whole numbers below {self.n_circuits}, distinct in each row"
+            )
+        longest = inputs.norm(dim=-1).amax()
+        if not longest <= self.bound * ROUNDED:  # nor NaN
+            raise ValueError(f"inputs: wanted none longer than {self.bound}, got {longest:g}")
 
 
 def with_ends(superposition: Superposition, network: nn.Sequential, ends: str) -> nn.Module:
