@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ("lib", "book/data", "requirements.txt")
 CACHE = "_build/.jupyter_cache"  # chapters that have run; the tests' runs and the build's use it
+ADDRESSES = ("SITE_URL", "REPOSITORY_URL", "REPOSITORY_BRANCH")  # which pages name
 PAGES = ("book", "_config.yml", "_toc.yml")
 IGNORED = ("__pycache__", ".ipynb_checkpoints")
 TITLE = re.compile(rb"^# .*", re.MULTILINE)
@@ -91,7 +92,7 @@ def begin(root: Path) -> None:
     now = {page: digest(root, [f"{page}.md"]) for page in chapters} | {
         "results": read_stamp(build)["results"],
         "building": digest(root, (*RESULTS, *PAGES)),
-        "frame": f"{around} {built_from(root)} {os.environ.get('SITE_URL', '')}",
+        "frame": " ".join([around, built_from(root), *(os.environ.get(n, "") for n in ADDRESSES)]),
     }
     if now["frame"] != last.get("frame") or "built" not in last:
         remove(build, *READ)

@@ -96,8 +96,9 @@ def test_a_change_around_pages_keeps_results_only(root, name, text):
     assert kept(root) == {".jupyter_cache"}
 
 
-def test_another_commit_and_another_address_keep_results_only(root, monkeypatch):
-    monkeypatch.setenv("SITE_URL", "https://example.org")
+@pytest.mark.parametrize("address", ["SITE_URL", "REPOSITORY_URL"])
+def test_another_commit_and_another_address_keep_results_only(address, root, monkeypatch):
+    monkeypatch.setenv(address, "https://example.org")
     assert kept(root) == {".jupyter_cache"}
     build(root)
     fresh.done(root)
