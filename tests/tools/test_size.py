@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from notebooks import code_cells, read_chapter
 from size import size
 
 ROOT = Path(__file__).parents[2]
-MOST_WORDS, MOST_EQUATIONS = 2_500, 12
-# Pages to look things up in, and appendices, may be longer; one chapter still has more equations.
+PAGES = sorted((ROOT / "book").glob("*.md"))
+FOLDED = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
+MOST_WORDS, MOST_EQUATIONS, MOST_LINES = 2_500, 12, 15
+# Pages to look things up in, and appendices, may be longer.
 LONGER = re.compile(r"gated_noise|reference\w*|notation|glossary|ledger|map|bibliography|reproduce")
-EQUATIONS = {"read_in": 14}
 FENCED = "```{{{}}}\n{}\n```\n"
+HEADER = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n  display_name: Python\n---\n\n"
 
 
 @pytest.mark.parametrize(
@@ -50,9 +53,29 @@ def test_a_caption_is_read_and_its_cell_is_not():
     assert size(FENCED.format("code-cell", cell))[0] == 5
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_chapter_is_no_longer_than_can_be_read_at_once(page):
     words, equations = size(page.read_text(encoding="utf-8"))
     if not LONGER.fullmatch(page.stem):
         assert words <= MOST_WORDS
-        assert equations <= EQUATIONS.get(page.stem, MOST_EQUATIONS)
+        assert equations <= MOST_EQUATIONS
+
+
+def shown(page):
+    """The code of each visible cell of a page, as its lines that are not blank."""
+    cells = code_cells(read_chapter(page))
+    codes = (cell.source for cell in cells if not FOLDED & set(cell.metadata.get("tags", ())))
+    return [[line for line in code.splitlines() if line.strip()] for code in codes]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_visible_cell_is_short(page):
+    assert max(map(len, shown(page)), default=0) <= MOST_LINES
+
+
+def test_folded_cells_and_blank_lines_do_not_count(tmp_path):
+    cell = "```{{code-cell}} ipython3\n{}x = 1\n\ny = 2\n```\n\n"
+    heads = ["", ":tags: [hide-input]\n", "---\ntags: [remove-cell]\n---\n"]
+    page = tmp_path / "a.md"
+    page.write_text(HEADER + "".join(map(cell.format, heads)), encoding="utf-8")
+    assert shown(page) == [["x = 1", "y = 2"]]

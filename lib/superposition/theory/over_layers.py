@@ -181,7 +181,7 @@ def active_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
 
 @cache
 def inactive_misreading(embedding: Assumption = ORTHONORMAL) -> Derivation:
-    """Derive the variance of what an inactive small neuron reads: (eq-idle-reading).
+    """Derive the variance of what an inactive small neuron reads: (eq-misreading).
 
     It reads its own circuit.
     """

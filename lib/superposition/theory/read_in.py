@@ -209,5 +209,5 @@ def estimation_error() -> Derivation:
 
 @cache
 def estimation_drift() -> sp.Expr:
-    """Return E(ĥ − h) h, given h: (eq-estimate-drift)."""
+    """Return E(ĥ − h) h, given h: (eq-estimate-error)."""
     return (mean_activation - activation) * activation
