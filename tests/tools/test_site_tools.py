@@ -74,6 +74,13 @@ def test_the_book_in_one_page_loads_mathjax(builder, policies):
     assert told == policies
 
 
+def test_names_in_headings_of_tables_may_break():
+    page = {"body": "<p>a_b</p><th>c</th><th scope='col'>d_e_f</th><td>g_h</td>"}
+    book_extension.break_names(None, "page", "", page, None)
+    book_extension.break_names(None, "search", "", {}, None)
+    assert page["body"] == ("<p>a_b</p><th>c</th><th scope='col'>d_<wbr>e_<wbr>f</th><td>g_h</td>")
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [
